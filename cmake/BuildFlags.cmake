@@ -1,0 +1,25 @@
+# Warnings and build kinds, on one interface target that every target of ours links.
+# SPDX-License-Identifier: Apache-2.0
+option(MTASTS_WERROR "Treat warnings as errors" OFF)
+set(MTASTS_SANITIZE "" CACHE STRING "Value of -fsanitize=, for instance address,undefined or thread")
+option(MTASTS_COVERAGE "Instrument for gcov" OFF)
+
+add_library(mtasts_flags INTERFACE)
+target_compile_options(mtasts_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor)
+target_include_directories(mtasts_flags INTERFACE ${PROJECT_SOURCE_DIR})
+target_link_libraries(mtasts_flags INTERFACE Threads::Threads)
+if(MTASTS_WERROR)
+  target_compile_options(mtasts_flags INTERFACE -Werror)
+endif()
+if(MTASTS_SANITIZE)
+  target_compile_options(mtasts_flags INTERFACE -fsanitize=${MTASTS_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(mtasts_flags INTERFACE -fsanitize=${MTASTS_SANITIZE})
+endif()
+if(MTASTS_SANITIZE MATCHES "thread")
+  # GCC warns that TSan does not model std::atomic_thread_fence, which Asio uses; TSan itself still sees the mutexes.
+  target_compile_options(mtasts_flags INTERFACE -Wno-tsan)
+endif()
+if(MTASTS_COVERAGE)
+  target_compile_options(mtasts_flags INTERFACE --coverage)
+  target_link_options(mtasts_flags INTERFACE --coverage)
+endif()

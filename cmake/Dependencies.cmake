@@ -1,0 +1,30 @@
+# Every third-party library, found once; all come from Debian packages.
+# SPDX-License-Identifier: Apache-2.0
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(LDNS REQUIRED IMPORTED_TARGET ldns)
+
+# SOCI ships no CMake package in Debian 12.
+find_path(SOCI_INCLUDE_DIR soci/soci.h REQUIRED)
+find_library(SOCI_CORE_LIBRARY soci_core REQUIRED)
+find_library(SOCI_SQLITE3_LIBRARY soci_sqlite3 REQUIRED)
+add_library(mtasts_soci INTERFACE)
+target_include_directories(mtasts_soci SYSTEM INTERFACE ${SOCI_INCLUDE_DIR})
+target_link_libraries(mtasts_soci INTERFACE ${SOCI_SQLITE3_LIBRARY} ${SOCI_CORE_LIBRARY} SQLite::SQLite3)
+
+# yaml-cpp 0.7 exports `yaml-cpp`, 0.8 `yaml-cpp::yaml-cpp`.
+add_library(mtasts_yaml INTERFACE)
+if(TARGET yaml-cpp::yaml-cpp)
+  target_link_libraries(mtasts_yaml INTERFACE yaml-cpp::yaml-cpp)
+else()
+  target_include_directories(mtasts_yaml SYSTEM INTERFACE ${YAML_CPP_INCLUDE_DIR})
+  target_link_libraries(mtasts_yaml INTERFACE yaml-cpp)
+endif()

@@ -1,0 +1,65 @@
+// Observations plus `now` to verdicts: pure, no sockets, no clock. Here a fault gets its TLS-RPT name.
+// Next: verdicts.h for the words, tests/data/classify for the cases.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "probes/core/observations.h"
+#include "probes/core/verdicts.h"
+
+namespace mtasts {
+
+/// What the operator decides about classification.
+struct ClassifyOptions {
+  ResultType incomplete_chain{ResultType::validation_failure};  // RFC 8460 section 4.3.1 allows both
+  std::chrono::seconds expiry_warning{std::chrono::days{21}};
+  std::chrono::seconds min_max_age_enforce{std::chrono::days{14}};
+  std::chrono::seconds min_max_age_testing{std::chrono::days{1}};
+};
+
+/// What is remembered of a domain from probe to probe, and kept in the store.
+struct DomainMemory {
+  std::optional<StsPolicy> policy{};  // last seen with a valid record in front of it
+  std::string policy_id{};
+  UnixTime policy_seen{};  // when it was last seen live
+  std::string body_sha256{};
+  std::optional<UnixTime> policy_last_change{};
+  std::optional<UnixTime> enforced_until{};
+  std::vector<std::string> mx_set{};  // sorted host names
+  std::optional<UnixTime> mx_set_last_change{};
+};
+
+/// The MX hosts of a domain as a sender walks them: by preference, then name, without duplicates; the domain itself
+/// when there is no MX record (implicit MX, RFC 5321 section 5.1); nothing for a null MX (RFC 7505).
+/// Input: an answered or NODATA lookup.
+std::vector<MxRecord> mx_hosts_of(const DomainObservation& seen);
+
+/// Takes what a probe saw into the memory. A probe that our own trouble spoiled changes nothing.
+DomainMemory remember(DomainMemory memory, const DomainObservation& seen);
+
+/// Judges one MX host. `previous` lends its TLS values to a family that is unreachable now, and everything when our
+/// own trouble spoiled the probe. Source: RFC 8460 sections 4.3.1, 4.3.3, 4.3.4; contract section 5.
+MxVerdict classify_mx_host(const MxHostObservation& seen, const MxVerdict* previous, const ClassifyOptions& options,
+                           UnixTime now);
+
+/// The verdicts of the MX hosts that a domain may need, by host name.
+using MxVerdicts = std::map<std::string, const MxVerdict*, std::less<>>;
+
+struct DomainInputs {
+  const DomainObservation& seen;
+  const DomainMemory& memory;     // already holds what `seen` adds
+  const MxVerdicts& mx;           // hosts without an entry were not observed
+  const DomainVerdict* previous;  // nullptr before the first verdict
+  std::optional<StsMode> expected_mode;
+  std::size_t max_hosts;  // hosts beyond it are not probed
+};
+
+/// Joins a domain's, its policy host's and its MX hosts' observations into one verdict.
+DomainVerdict classify_domain(const DomainInputs& in, const ClassifyOptions& options, UnixTime now);
+
+}  // namespace mtasts

@@ -1,0 +1,177 @@
+// Plain structs of what was seen on the wire: facts, no verdicts.
+// Next: classify.h, which turns them into verdicts; probes/net, which fills them.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "probes/core/ip_address.h"
+
+namespace mtasts {
+
+using UnixTime = std::chrono::sys_seconds;
+using Milliseconds = std::chrono::milliseconds;
+
+/// How a lookup ended. servfail is any answer but NOERROR and NXDOMAIN, and any answer that cannot be read.
+enum class DnsStatus { answered, nodata, nxdomain, servfail, timeout };
+
+struct DnsLookup {
+  DnsStatus status{DnsStatus::timeout};
+  bool authenticated{};                       // AD, from a resolver that is trusted with it
+  std::optional<std::chrono::seconds> ttl{};  // the largest seen along the CNAME chain
+  std::string canonical_name{};               // the end of the CNAME chain, the name asked for without one
+  std::string server{};                       // "ADDRESS:PORT" that answered, "" when none did
+};
+
+struct TxtObservation {
+  DnsLookup lookup{};
+  std::vector<std::string> records{};  // one element per record, strings joined
+};
+
+struct MxRecord {
+  std::uint16_t preference{};
+  std::string host{};  // lower case, no final dot; "" is the root of a null MX (RFC 7505)
+
+  bool operator==(const MxRecord&) const = default;
+};
+
+struct MxSetObservation {
+  DnsLookup lookup{};
+  std::vector<MxRecord> records{};  // as answered
+};
+
+struct AddressObservation {
+  std::optional<DnsLookup> ipv4{};  // nullopt: that family was not asked for
+  std::optional<DnsLookup> ipv6{};
+  std::vector<IpAddress> addresses{};  // IPv4 first, each family in answer order
+};
+
+/// Where in a session something went wrong.
+enum class NetStage { connect, greeting, hello, starttls, handshake, request, response, after_tls };
+
+/// What went wrong. `local` is trouble on our side (no route, no descriptors, no memory) and never the peer's fault.
+enum class NetError {
+  address_refused,  // a special-purpose address; see special_purpose_block
+  refused,
+  timeout,
+  reset,
+  closed,
+  unreachable,
+  tls_alert,
+  tls_version,
+  tls_error,  // bytes that are not TLS, or broken TLS
+  protocol,   // bytes that are not the protocol, over-long lines
+  too_large,
+  local,
+};
+
+struct NetFailure {
+  NetStage stage{NetStage::connect};
+  NetError error{NetError::local};
+  std::string text{};  // the system's or OpenSSL's own words
+};
+
+/// One certificate as sent by the peer. Names are RFC 2253 strings with everything outside printable ASCII escaped.
+struct Certificate {
+  std::string subject{};
+  std::string issuer{};
+  std::string serial{};  // hexadecimal
+  std::string sha256{};  // of the DER form, hexadecimal, lower case
+  UnixTime not_before{};
+  UnixTime not_after{};
+  std::vector<std::string> dns_names{};  // SAN DNS-IDs
+  std::string key_type{};                // "RSA", "EC", "ED25519", …
+  int key_bits{};
+  std::string signature{};  // signature algorithm's long name
+  bool self_issued{};
+};
+
+/// What is wrong with a certificate or its path, before anyone decides what to call it.
+enum class CertificateFault {
+  expired,
+  not_yet_valid,
+  name_mismatch,
+  no_san,
+  self_signed,     // the leaf is its own issuer and not trusted
+  unknown_ca,      // the path ends in a self-issued certificate that is not trusted
+  missing_issuer,  // the path ends before a self-issued certificate
+  chain_error,     // signature, purpose, name constraints, critical extensions, …
+};
+
+struct CertificateProblem {
+  CertificateFault fault{CertificateFault::chain_error};
+  int depth{};  // 0 is the leaf
+  std::string text{};
+};
+
+/// A completed handshake, trusted or not.
+struct TlsObservation {
+  std::string version{};  // "TLSv1.3"
+  std::string cipher{};
+  std::vector<Certificate> chain{};            // as sent, leaf first
+  std::vector<CertificateProblem> problems{};  // everything found, in order of depth
+  bool path_built{};                           // a path to a trust anchor exists (it may hold expired certificates)
+  std::optional<UnixTime> not_after{};         // earliest along the path built, the leaf's when none was
+  bool public_issuance{};                      // leaf has SCTs, a CA/Browser Forum policy or an AIA caIssuers URL
+  bool issuer_seen_elsewhere{};                // the missing issuer was an intermediate of another verified path
+};
+
+/// HTTPS GET of the policy at one address.
+struct PolicyFetchAttempt {
+  IpAddress address{};
+  std::optional<TlsObservation> tls{};
+  std::optional<NetFailure> failure{};
+  int http_status{};  // 0: no response came
+  std::string content_type{};
+  std::string location{};  // of a redirect, which is never followed
+  std::string server{};    // Server header, for people
+  std::string body{};      // at most the size limit
+};
+
+struct PolicyObservation {
+  AddressObservation lookup{};
+  std::vector<PolicyFetchAttempt> attempts{};  // one per address, in order of lookup.addresses
+};
+
+/// SMTP session with one address of an MX host, up to QUIT.
+struct SmtpObservation {
+  IpAddress address{};
+  bool connected{};
+  std::optional<int> greeting_code{};  // 220 is the only good one
+  bool starttls_offered{};
+  std::optional<int> starttls_code{};  // reply to STARTTLS; 220 is the only good one
+  bool bytes_after_starttls{};         // something came in clear text behind the 220
+  bool hello_after_tls{};              // EHLO inside TLS was answered 250
+  std::optional<TlsObservation> tls{};
+  std::optional<NetFailure> failure{};
+  std::vector<std::string> transcript{};  // "C: …" and "S: …" lines, bounded, control characters escaped
+};
+
+struct MxHostObservation {
+  std::string host{};
+  AddressObservation lookup{};
+  std::vector<SmtpObservation> sessions{};  // one per address probed
+  std::size_t addresses_skipped{};          // beyond max_addresses
+  UnixTime ended{};
+  Milliseconds duration{};
+  std::optional<std::string> spoiled{};  // our own trouble, in words: nothing above may change a verdict
+};
+
+struct DomainObservation {
+  std::string domain{};
+  TxtObservation sts{};
+  TxtObservation tlsrpt{};
+  MxSetObservation mx{};
+  std::optional<PolicyObservation> policy{};  // nullopt: not fetched this time (five-minute rule, RFC 8461 section 3.3)
+  UnixTime ended{};
+  Milliseconds dns_duration{};
+  Milliseconds policy_duration{};
+  Milliseconds total_duration{};
+  std::optional<std::string> spoiled{};  // as in MxHostObservation
+};
+
+}  // namespace mtasts
