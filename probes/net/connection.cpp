@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probes/net/connection.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <cerrno>
+
+namespace mtasts {
+namespace asio = boost::asio;
+namespace {
+
+using Tcp = asio::ip::tcp;
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kReadSize = 8192;
+
+Tcp::endpoint endpoint_of(const IpAddress& address, std::uint16_t port) {
+  if (address.family == IpFamily::ipv4) {
+    asio::ip::address_v4::bytes_type bytes{};
+    std::copy_n(address.octets.begin(), bytes.size(), bytes.begin());
+    return {asio::ip::address_v4(bytes), port};
+  }
+  return {asio::ip::address_v6(address.octets), port};
+}
+
+/// Which of the system's errors are the peer's, and which our own. EHOSTUNREACH may come from the peer's router.
+NetError error_of(const boost::system::error_code& error) {
+  switch (error.value()) {
+    case ECONNREFUSED:
+      return NetError::refused;
+    case ECONNRESET:
+    case EPIPE:
+    case ECONNABORTED:
+      return NetError::reset;
+    case ETIMEDOUT:
+      return NetError::timeout;
+    case EHOSTUNREACH:
+    case EHOSTDOWN:
+      return NetError::unreachable;
+    default:
+      return NetError::local;  // ENETUNREACH, EADDRNOTAVAIL, EACCES, EMFILE, ENOBUFS, …
+  }
+}
+
+NetFailure address_refused(const IpAddress& address, std::string_view block) {
+  return {.stage = NetStage::connect,
+          .error = NetError::address_refused,
+          .text = to_string(address) + " is a special-purpose address (" + std::string(block) + ")"};
+}
+
+}  // namespace
+
+Connection::Connection(NetContext& net, std::chrono::milliseconds limit, HandshakeGate::Pass pass)
+    : net_(net),
+      socket_(net.clock.io()),
+      pass_(std::move(pass)),
+      deadline_(net.clock, limit, [this] { socket_.cancel(); }) {}
+
+NetFailure Connection::failure_of(NetStage stage, const boost::system::error_code& error) const {
+  if (deadline_.expired()) return {.stage = stage, .error = NetError::timeout, .text = "no answer in time"};
+  if (error == asio::error::eof)
+    return {.stage = stage, .error = NetError::closed, .text = "the peer closed the connection"};
+  return {.stage = stage, .error = error_of(error), .text = error.message()};
+}
+
+NetFailure Connection::tls_failure(NetStage stage) const {
+  NetFailure failure = session_->failure();
+  failure.stage = stage;
+  return failure;
+}
+
+asio::awaitable<std::optional<NetFailure>> Connection::connect(IpAddress address, std::uint16_t port) {
+  if (!net_.allow_private) {
+    if (const auto block = special_purpose_block(address)) {
+      co_return address_refused(address, *block);
+    }
+  }
+  const Tcp::endpoint peer = endpoint_of(address, port);
+  boost::system::error_code error;
+  socket_.open(peer.protocol(), error);
+  if (!error) socket_.non_blocking(true, error);
+  if (!error && !net_.source_address.empty()) {
+    const auto source = asio::ip::make_address(net_.source_address, error);
+    const Tcp::endpoint local(source, 0);
+    if (!error && local.protocol() == peer.protocol()) socket_.bind(local, error);
+  }
+  if (error) co_return failure_of(NetStage::connect, error);
+  const auto [failed] = co_await socket_.async_connect(peer, kAwait);
+  if (failed) co_return failure_of(NetStage::connect, failed);
+  socket_.set_option(Tcp::no_delay(true), error);
+  co_return std::nullopt;
+}
+
+asio::awaitable<boost::system::error_code> Connection::wait_for(TlsStep step) {
+  if (deadline_.expired()) co_return asio::error::operation_aborted;
+  const auto kind = step == TlsStep::wait_read ? Tcp::socket::wait_read : Tcp::socket::wait_write;
+  const auto [error] = co_await socket_.async_wait(kind, kAwait);
+  co_return error;
+}
+
+asio::awaitable<std::optional<NetFailure>> Connection::start_tls(std::string server_name) {
+  session_ = std::make_unique<TlsSession>(net_.tls, socket_.native_handle(), std::move(server_name));
+  TlsStep step = session_->handshake();
+  while (step == TlsStep::wait_read || step == TlsStep::wait_write) {
+    const auto error = co_await wait_for(step);
+    if (error) co_return failure_of(NetStage::handshake, error);
+    step = session_->handshake();
+  }
+  if (step != TlsStep::done) co_return tls_failure(NetStage::handshake);
+  observation_ = session_->observe(net_.now());
+  pass_.reset();
+  co_return std::nullopt;
+}
+
+asio::awaitable<std::optional<NetFailure>> Connection::read_some(NetStage stage, std::string& into) {
+  std::array<char, kReadSize> buffer{};
+  into.clear();
+  if (!session_) {
+    const auto [error, size] = co_await socket_.async_read_some(asio::buffer(buffer), kAwait);
+    if (error && error != asio::error::eof) co_return failure_of(stage, error);
+    into.assign(buffer.data(), size);
+    co_return std::nullopt;
+  }
+  std::size_t size = 0;
+  TlsStep step = session_->read(buffer, size);
+  while (step == TlsStep::wait_read || step == TlsStep::wait_write) {
+    const auto error = co_await wait_for(step);
+    if (error) co_return failure_of(stage, error);
+    step = session_->read(buffer, size);
+  }
+  if (step == TlsStep::failed) co_return tls_failure(stage);
+  into.assign(buffer.data(), size);
+  co_return std::nullopt;
+}
+
+asio::awaitable<std::optional<NetFailure>> Connection::write(NetStage stage, std::string text) {
+  if (!session_) {
+    const auto [error, size] = co_await asio::async_write(socket_, asio::buffer(text), kAwait);
+    if (error) co_return failure_of(stage, error);
+    co_return std::nullopt;
+  }
+  for (std::size_t sent = 0; sent < text.size();) {
+    std::size_t size = 0;
+    const TlsStep step = session_->write(std::span(text).subspan(sent), size);
+    sent += size;
+    if (step == TlsStep::done) continue;
+    if (step == TlsStep::failed || step == TlsStep::closed) co_return tls_failure(stage);
+    const auto error = co_await wait_for(step);
+    if (error) co_return failure_of(stage, error);
+  }
+  co_return std::nullopt;
+}
+
+std::size_t Connection::available() const {
+  boost::system::error_code error;
+  return socket_.available(error);
+}
+
+}  // namespace mtasts

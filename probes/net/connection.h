@@ -1,0 +1,70 @@
+// One TCP connection to a peer, in clear text or TLS, every wait under one deadline, every failure a value.
+// Next: policy_fetch.h and smtp_probe.h, which speak over it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "probes/core/observations.h"
+#include "probes/net/deadline.h"
+#include "probes/net/handshake_gate.h"
+#include "probes/net/tls_context.h"
+#include "probes/net/tls_session.h"
+
+namespace mtasts {
+
+/// What the probes of one thread share.
+struct NetContext {
+  LoopClock& clock;
+  HandshakeGate& gate;
+  TlsContext& tls;
+  std::function<UnixTime()> now;
+  bool allow_private{};          // connect to special-purpose addresses too (a lab, an intranet)
+  std::string source_address{};  // "": the kernel's choice
+};
+
+class Connection {
+ public:
+  /// The deadline starts now and covers everything until the connection dies; so the caller has waited for `pass`
+  /// before, and queueing here never counts against the peer. start_tls() gives the pass back.
+  Connection(NetContext& net, std::chrono::milliseconds limit, HandshakeGate::Pass pass);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// Connects, unless the address is special-purpose: a domain's DNS must not steer the prober into the operator's own
+  /// network, so the guard sits right in front of the system call.
+  boost::asio::awaitable<std::optional<NetFailure>> connect(IpAddress address, std::uint16_t port);
+
+  /// Handshakes with `server_name` as SNI; the certificates are judged afterwards, never during it.
+  boost::asio::awaitable<std::optional<NetFailure>> start_tls(std::string server_name);
+
+  /// At least one byte, or an empty string at the end of the stream. Input: `stage` names the wait in a failure.
+  boost::asio::awaitable<std::optional<NetFailure>> read_some(NetStage stage, std::string& into);
+  boost::asio::awaitable<std::optional<NetFailure>> write(NetStage stage, std::string text);
+
+  /// Bytes that lie ready in the socket's buffer, without waiting.
+  [[nodiscard]] std::size_t available() const;
+  [[nodiscard]] const std::optional<TlsObservation>& tls() const { return observation_; }
+
+ private:
+  [[nodiscard]] NetFailure failure_of(NetStage stage, const boost::system::error_code& error) const;
+  [[nodiscard]] NetFailure tls_failure(NetStage stage) const;
+  boost::asio::awaitable<boost::system::error_code> wait_for(TlsStep step);
+
+  NetContext& net_;
+  boost::asio::ip::tcp::socket socket_;  // outlives the session: see TlsSession
+  std::unique_ptr<TlsSession> session_;
+  std::optional<TlsObservation> observation_;
+  std::optional<HandshakeGate::Pass> pass_;
+  Deadline deadline_;
+};
+
+}  // namespace mtasts

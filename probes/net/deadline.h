@@ -1,0 +1,66 @@
+// One limit for a session on one socket: when it passes, the socket's waits end and `expired()` says why.
+// Next: connection.h, whose every wait runs under it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+
+#include "probes/net/loop_clock.h"
+
+namespace mtasts {
+
+/// Calls `cancel` once `limit` has passed on the loop's own clock (lateness of ours does not count). The handler may
+/// already be queued when the Deadline dies, so what it touches lives in shared state.
+class Deadline {
+ public:
+  Deadline(LoopClock& clock, std::chrono::nanoseconds limit, std::function<void()> cancel)
+      : use_(clock), state_(std::make_shared<State>(clock, limit, std::move(cancel))) {
+    arm(state_);
+  }
+  ~Deadline() {
+    state_->cancel = nullptr;
+    state_->timer.cancel();
+  }
+  Deadline(const Deadline&) = delete;
+  Deadline& operator=(const Deadline&) = delete;
+
+  [[nodiscard]] bool expired() const { return state_->expired; }
+
+ private:
+  struct State {
+    State(LoopClock& loop, std::chrono::nanoseconds time, std::function<void()> on_expiry)
+        : clock(loop),
+          timer(loop.io()),
+          start(std::chrono::steady_clock::now()),
+          lost_at_start(loop.lost()),
+          limit(time),
+          cancel(std::move(on_expiry)) {}
+
+    LoopClock& clock;
+    boost::asio::steady_timer timer;
+    SteadyTime start;
+    std::chrono::nanoseconds lost_at_start;
+    std::chrono::nanoseconds limit;
+    std::function<void()> cancel;
+    bool expired{};
+  };
+
+  static void arm(const std::shared_ptr<State>& state) {
+    state->timer.expires_at(state->start + state->limit + (state->clock.lost() - state->lost_at_start));
+    state->timer.async_wait([state](const boost::system::error_code& error) {
+      if (error || !state->cancel) return;
+      const auto lost = state->clock.lost() - state->lost_at_start;
+      if (std::chrono::steady_clock::now() < state->start + state->limit + lost) return arm(state);
+      state->expired = true;
+      state->cancel();
+    });
+  }
+
+  LoopClock::Use use_;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace mtasts

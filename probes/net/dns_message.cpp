@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probes/net/dns_message.h"
+
+#include <ldns/ldns.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "probes/core/domain_name.h"
+
+namespace mtasts {
+namespace {
+
+template <auto Free>
+struct Deleter {
+  template <class T>
+  void operator()(T* handle) const {
+    Free(handle);
+  }
+};
+void free_rdf(ldns_rdf* rdf) { ldns_rdf_deep_free(rdf); }
+void free_bytes(std::uint8_t* bytes) { LDNS_FREE(bytes); }
+void free_text(char* text) { LDNS_FREE(text); }
+using Packet = std::unique_ptr<ldns_pkt, Deleter<ldns_pkt_free>>;
+using Rdf = std::unique_ptr<ldns_rdf, Deleter<free_rdf>>;
+using Bytes = std::unique_ptr<std::uint8_t, Deleter<free_bytes>>;
+using Text = std::unique_ptr<char, Deleter<free_text>>;
+
+// A chain longer than this is a loop or a joke; resolvers stop at about as many.
+constexpr int kMaxCnames = 16;
+
+std::string name_of(const ldns_rdf* name) {
+  const Text text(ldns_rdf2str(name));
+  return text ? normalize_host(text.get()) : std::string{};
+}
+
+DnsStatus status_of(ldns_pkt_rcode rcode) {
+  if (rcode == LDNS_RCODE_NOERROR) return DnsStatus::answered;
+  if (rcode == LDNS_RCODE_NXDOMAIN) return DnsStatus::nxdomain;
+  return DnsStatus::servfail;
+}
+
+/// The strings of a TXT record, joined without a space (RFC 8461 section 3.1).
+std::string joined_strings(const ldns_rr* record) {
+  std::string joined;
+  for (std::size_t i = 0; i < ldns_rr_rd_count(record); ++i) {
+    const ldns_rdf* part = ldns_rr_rdf(record, i);
+    if (ldns_rdf_size(part) < 1) continue;
+    joined.append(reinterpret_cast<const char*>(ldns_rdf_data(part)) + 1, ldns_rdf_size(part) - 1);
+  }
+  return joined;
+}
+
+std::optional<IpAddress> address_of(const ldns_rr* record, IpFamily family) {
+  const ldns_rdf* data = ldns_rr_rdf(record, 0);
+  const std::size_t size = family == IpFamily::ipv4 ? 4 : 16;
+  if (data == nullptr || ldns_rdf_size(data) != size) return std::nullopt;
+  IpAddress address{.family = family};
+  std::copy_n(ldns_rdf_data(data), size, address.octets.begin());
+  return address;
+}
+
+void take_record(const ldns_rr* record, DnsAnswer& answer) {
+  switch (ldns_rr_get_type(record)) {
+    case LDNS_RR_TYPE_TXT:
+      answer.txt.push_back(joined_strings(record));
+      return;
+    case LDNS_RR_TYPE_MX:
+      if (ldns_rr_rd_count(record) < 2) return;
+      answer.mx.push_back(
+          {.preference = ldns_rdf2native_int16(ldns_rr_rdf(record, 0)), .host = name_of(ldns_rr_rdf(record, 1))});
+      return;
+    case LDNS_RR_TYPE_A:
+      if (const auto address = address_of(record, IpFamily::ipv4)) answer.addresses.push_back(*address);
+      return;
+    case LDNS_RR_TYPE_AAAA:
+      if (const auto address = address_of(record, IpFamily::ipv6)) answer.addresses.push_back(*address);
+      return;
+    default:
+      return;
+  }
+}
+
+/// Follows the CNAME chain through the answer section and takes the records at its end.
+void take_answer_section(const ldns_rr_list* section, const ldns_rdf* question_name, RrType type, DnsAnswer& answer) {
+  const ldns_rdf* name = question_name;
+  bool found = false;
+  for (int hop = 0; hop <= kMaxCnames; ++hop) {
+    const ldns_rdf* next = nullptr;
+    for (std::size_t i = 0; i < ldns_rr_list_rr_count(section); ++i) {
+      const ldns_rr* record = ldns_rr_list_rr(section, i);
+      if (ldns_dname_compare(ldns_rr_owner(record), name) != 0) continue;
+      const bool wanted = ldns_rr_get_type(record) == static_cast<ldns_rr_type>(type);
+      const bool alias = ldns_rr_get_type(record) == LDNS_RR_TYPE_CNAME;
+      if (!wanted && !alias) continue;
+      const std::chrono::seconds ttl{ldns_rr_ttl(record)};
+      answer.ttl = std::max(answer.ttl.value_or(ttl), ttl);
+      if (wanted) {
+        found = true;
+        take_record(record, answer);
+      } else {
+        next = ldns_rr_rdf(record, 0);
+      }
+    }
+    if (found || next == nullptr) break;
+    name = next;
+  }
+  answer.canonical_name = name_of(name);
+  if (found || answer.status != DnsStatus::answered) return;
+  answer.chain_open = name != question_name;
+  answer.status = DnsStatus::nodata;
+}
+
+bool answers_question(const ldns_pkt* packet, const ldns_rdf* name, RrType type, std::uint16_t id) {
+  if (!ldns_pkt_qr(packet) || ldns_pkt_id(packet) != id || ldns_pkt_get_opcode(packet) != LDNS_PACKET_QUERY)
+    return false;
+  const ldns_rr_list* questions = ldns_pkt_question(packet);
+  if (ldns_rr_list_rr_count(questions) != 1) return false;
+  const ldns_rr* question = ldns_rr_list_rr(questions, 0);
+  return ldns_rr_get_type(question) == static_cast<ldns_rr_type>(type) &&
+         ldns_rr_get_class(question) == LDNS_RR_CLASS_IN && ldns_dname_compare(ldns_rr_owner(question), name) == 0;
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> encode_query(const DnsQuestion& question, std::uint16_t id) {
+  ldns_rdf* name = ldns_dname_new_frm_str(question.name.c_str());
+  if (name == nullptr) return {};
+  const auto type = static_cast<ldns_rr_type>(question.type);
+  const Packet packet(ldns_pkt_query_new(name, type, LDNS_RR_CLASS_IN, LDNS_RD | LDNS_AD));  // takes the name over
+  if (!packet) return {};
+  ldns_pkt_set_id(packet.get(), id);
+  ldns_pkt_set_edns_udp_size(packet.get(), kUdpPayload);
+  std::uint8_t* wire = nullptr;
+  std::size_t size = 0;
+  if (ldns_pkt2wire(&wire, packet.get(), &size) != LDNS_STATUS_OK) return {};
+  const Bytes owner(wire);
+  return {wire, wire + size};
+}
+
+std::optional<DnsAnswer> decode_answer(std::span<const std::uint8_t> bytes, const DnsQuestion& question,
+                                       std::uint16_t id) {
+  const Rdf name(ldns_dname_new_frm_str(question.name.c_str()));
+  ldns_pkt* raw = nullptr;
+  if (!name || ldns_wire2pkt(&raw, bytes.data(), bytes.size()) != LDNS_STATUS_OK) return std::nullopt;
+  const Packet packet(raw);
+  if (!answers_question(raw, name.get(), question.type, id)) return std::nullopt;
+  DnsAnswer answer;
+  answer.status = status_of(ldns_pkt_get_rcode(raw));
+  answer.authentic_data = ldns_pkt_ad(raw);
+  answer.truncated = ldns_pkt_tc(raw);
+  take_answer_section(ldns_pkt_answer(raw), name.get(), question.type, answer);
+  return answer;
+}
+
+}  // namespace mtasts

@@ -1,0 +1,46 @@
+// DNS questions to wire bytes, wire bytes to answers. The only door to ldns.
+// Next: resolver.h, which sends and receives them.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "probes/core/observations.h"
+
+namespace mtasts {
+
+enum class RrType : std::uint16_t { a = 1, ns = 2, soa = 6, mx = 15, txt = 16, aaaa = 28 };
+
+struct DnsQuestion {
+  std::string name{};  // presentation form, final dot optional
+  RrType type{RrType::a};
+};
+
+/// What an answer's section says after its CNAME chain was followed.
+struct DnsAnswer {
+  DnsStatus status{DnsStatus::servfail};
+  bool authentic_data{};
+  bool truncated{};
+  std::optional<std::chrono::seconds> ttl{};  // the largest along the chain
+  std::string canonical_name{};
+  bool chain_open{};  // the chain ends in a CNAME whose target is not in this answer
+  std::vector<std::string> txt{};
+  std::vector<MxRecord> mx{};
+  std::vector<IpAddress> addresses{};
+};
+
+/// Payload size that passes every path without fragments (DNS flag day 2020).
+constexpr std::uint16_t kUdpPayload = 1232;
+
+/// The query's bytes: RD, AD (RFC 6840 section 5.7), EDNS0. Errors: an empty vector for a name that DNS cannot carry.
+std::vector<std::uint8_t> encode_query(const DnsQuestion& question, std::uint16_t id);
+
+/// Reads an answer. Errors: nullopt when the bytes are no answer to this question and id, and so must be ignored.
+/// Source: RFC 1035 section 4.1, RFC 5452 section 9.1.
+std::optional<DnsAnswer> decode_answer(std::span<const std::uint8_t> bytes, const DnsQuestion& question,
+                                       std::uint16_t id);
+
+}  // namespace mtasts

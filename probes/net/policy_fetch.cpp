@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probes/net/policy_fetch.h"
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+namespace mtasts {
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+namespace {
+
+constexpr std::uint32_t kMaxHeader = 16 * 1024;
+constexpr std::size_t kMaxHeaderValue = 512;
+// Interim 1xx responses skipped before a real one must come.
+constexpr int kMaxInterim = 8;
+
+using Parser = http::response_parser<http::string_body>;
+
+std::string request_for(const std::string& host, std::uint16_t port) {
+  const std::string authority = port == 443 ? host : host + ":" + std::to_string(port);
+  return "GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: " + authority +
+         "\r\nUser-Agent: mtasts_exporter\r\nAccept: text/plain\r\nCache-Control: no-cache\r\n"
+         "Connection: close\r\n\r\n";
+}
+
+std::string header(const Parser& parser, http::field name) {
+  const auto value = parser.get()[name];
+  return {value.data(), std::min(value.size(), kMaxHeaderValue)};
+}
+
+NetFailure failure_of(const boost::system::error_code& error) {
+  const bool too_large = error == http::error::body_limit;
+  return {.stage = NetStage::response,
+          .error = too_large ? NetError::too_large : NetError::protocol,
+          .text = too_large ? "the body is larger than the limit" : "broken HTTP: " + error.message()};
+}
+
+NetFailure cut_short() {
+  return {.stage = NetStage::response,
+          .error = NetError::closed,
+          .text = "the server closed the connection before the response was complete"};
+}
+
+/// Reads one response into `parser`, byte limits included.
+asio::awaitable<std::optional<NetFailure>> read_response(Connection& connection, Parser& parser) {
+  std::string pending;
+  std::string bytes;
+  while (!parser.is_done()) {
+    auto failure = co_await connection.read_some(NetStage::response, bytes);
+    if (failure) co_return failure;
+    boost::system::error_code error;
+    if (bytes.empty()) {
+      parser.put_eof(error);
+      if (error || !parser.is_done()) co_return cut_short();
+      co_return std::nullopt;
+    }
+    pending += bytes;
+    while (!pending.empty() && !parser.is_done()) {
+      const std::size_t used = parser.put(asio::buffer(pending), error);
+      pending.erase(0, used);
+      if (error == http::error::need_more) break;
+      if (error) co_return failure_of(error);
+      if (used == 0) break;
+    }
+  }
+  co_return std::nullopt;
+}
+
+void take_response(const Parser& parser, PolicyFetchAttempt& attempt) {
+  if (!parser.is_header_done()) return;
+  attempt.http_status = static_cast<int>(parser.get().result_int());
+  attempt.content_type = header(parser, http::field::content_type);
+  attempt.location = header(parser, http::field::location);
+  attempt.server = header(parser, http::field::server);
+}
+
+asio::awaitable<std::optional<NetFailure>> exchange(Connection& connection, std::string host,
+                                                    PolicyFetchOptions options, PolicyFetchAttempt& attempt) {
+  const std::string request = request_for(host, options.port);
+  auto failure = co_await connection.write(NetStage::request, request);
+  if (failure) co_return failure;
+  for (int interim = 0; interim < kMaxInterim; ++interim) {
+    Parser parser;
+    parser.eager(true);
+    parser.header_limit(kMaxHeader);
+    parser.body_limit(options.max_size);
+    failure = co_await read_response(connection, parser);
+    take_response(parser, attempt);
+    if (failure) co_return failure;
+    if (attempt.http_status >= 200) {
+      attempt.body = std::move(parser.get().body());
+      co_return std::nullopt;
+    }
+  }
+  co_return cut_short();
+}
+
+}  // namespace
+
+asio::awaitable<PolicyFetchAttempt> fetch_policy(NetContext& net, std::string host, IpAddress address,
+                                                 PolicyFetchOptions options) {
+  PolicyFetchAttempt attempt;
+  attempt.address = address;
+  HandshakeGate::Pass pass = co_await net.gate.enter();
+  Connection connection(net, options.timeout, std::move(pass));
+  auto failure = co_await connection.connect(address, options.port);
+  if (!failure) failure = co_await connection.start_tls(host);
+  attempt.tls = connection.tls();
+  if (!failure) failure = co_await exchange(connection, host, options, attempt);
+  attempt.failure = std::move(failure);
+  co_return attempt;
+}
+
+}  // namespace mtasts

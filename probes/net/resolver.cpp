@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probes/net/resolver.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <random>
+#include <sstream>
+
+#include "probes/net/deadline.h"
+
+namespace mtasts {
+namespace asio = boost::asio;
+namespace {
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+// A lost packet is sent again after this long, within the attempt's own limit.
+constexpr std::chrono::milliseconds kRetransmit{1000};
+constexpr std::chrono::seconds kHealthHolds{10};
+// How often the target of an open CNAME chain is asked for.
+constexpr int kMaxOpenChains = 8;
+
+std::string text_of(const asio::ip::udp::endpoint& endpoint) {
+  std::ostringstream text;
+  text << endpoint;
+  return text.str();
+}
+
+/// A random id and the kernel's random source port together are what RFC 5452 section 9 asks for.
+std::uint16_t random_id() {
+  thread_local std::random_device device;
+  return static_cast<std::uint16_t>(device());
+}
+
+}  // namespace
+
+AdTrust automatic_trust(const asio::ip::address& server, bool resolv_conf_trusts) {
+  if (resolv_conf_trusts) return AdTrust::always;
+  const bool on_this_host = server == asio::ip::make_address("127.0.0.1") || server == asio::ip::make_address("::1");
+  return on_this_host ? AdTrust::probe : AdTrust::never;
+}
+
+std::vector<DnsServer> parse_resolv_conf(std::string_view text) {
+  std::vector<asio::ip::address> addresses;
+  bool trust_ad = false;
+  std::istringstream lines{std::string(text)};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line.substr(0, line.find_first_of("#;")));
+    std::string keyword;
+    words >> keyword;
+    for (std::string word; words >> word;) {
+      if (keyword == "options" && word == "trust-ad") trust_ad = true;
+      if (keyword != "nameserver") continue;
+      boost::system::error_code error;
+      const auto address = asio::ip::make_address(word, error);
+      if (!error) addresses.push_back(address);
+    }
+  }
+  if (addresses.empty()) addresses.push_back(asio::ip::address_v4::loopback());  // resolv.conf(5)
+  std::vector<DnsServer> servers;
+  for (const auto& address : addresses) {
+    servers.push_back({.endpoint = {address, 53}, .trust = automatic_trust(address, trust_ad)});
+  }
+  return servers;
+}
+
+/// One of the bounded number of queries outstanding; given back when it dies.
+class Resolver::Turn {
+ public:
+  explicit Turn(Resolver& resolver) : resolver_(resolver) {}
+  ~Turn() { resolver_.end_turn(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Resolver& resolver_;
+};
+
+Resolver::Resolver(LoopClock& clock, ResolverOptions options) : clock_(clock), options_(std::move(options)) {
+  for (const DnsServer& server : options_.servers) {
+    servers_.push_back(
+        {.endpoint = server.endpoint, .trust = server.trust, .proved = false, .text = text_of(server.endpoint)});
+  }
+}
+
+bool Resolver::trusts(const Server& server) const {
+  return server.trust == AdTrust::always || (server.trust == AdTrust::probe && server.proved);
+}
+
+std::map<std::string, bool> Resolver::authenticated() const {
+  std::map<std::string, bool> by_server;
+  for (const Server& server : servers_) by_server[server.text] = trusts(server);
+  return by_server;
+}
+
+asio::awaitable<void> Resolver::take_turn() {
+  if (outstanding_ < options_.max_outstanding) {
+    ++outstanding_;
+    co_return;
+  }
+  asio::steady_timer turn(clock_.io(), SteadyTime::max());
+  waiting_.push_back(&turn);
+  co_await turn.async_wait(kAwait);  // end_turn() hands its place over
+}
+
+void Resolver::end_turn() {
+  if (waiting_.empty()) {
+    --outstanding_;
+    return;
+  }
+  waiting_.front()->cancel();
+  waiting_.pop_front();
+}
+
+asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_udp(const Server& server, DnsQuestion question) {
+  const std::uint16_t id = random_id();
+  const std::vector<std::uint8_t> query = encode_query(question, id);
+  asio::ip::udp::socket socket(clock_.io());  // one per query: a fresh random port each (RFC 5452 section 9.2)
+  boost::system::error_code error;
+  socket.connect(server.endpoint,
+                 error);  // for UDP this only fixes the peer; the kernel drops everybody else's packets
+  if (error || query.empty()) co_return std::nullopt;
+
+  const auto until = std::chrono::steady_clock::now() + options_.timeout;
+  const auto lost_before = clock_.lost();
+  std::array<std::uint8_t, 4096> buffer{};  // EDNS0 asks for far less
+  while (true) {
+    const auto left = until + (clock_.lost() - lost_before) - std::chrono::steady_clock::now();
+    if (left <= std::chrono::nanoseconds::zero()) co_return std::nullopt;
+    co_await socket.async_send(asio::buffer(query), kAwait);
+    const std::chrono::nanoseconds wait = std::min<std::chrono::nanoseconds>(left, kRetransmit);
+    const Deadline deadline(clock_, wait, [&socket] { socket.cancel(); });
+    while (!deadline.expired()) {
+      const auto [failed, size] = co_await socket.async_receive(asio::buffer(buffer), kAwait);
+      if (failed == asio::error::operation_aborted) break;
+      if (failed) co_return std::nullopt;  // refused: no server there
+      auto answer = decode_answer(std::span(buffer).first(size), question, id);
+      if (answer) co_return answer;  // anything else is a stray or forged packet: keep listening
+    }
+  }
+}
+
+asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_tcp(const Server& server, DnsQuestion question) {
+  const std::uint16_t id = random_id();
+  std::vector<std::uint8_t> query = encode_query(question, id);
+  if (query.empty()) co_return std::nullopt;
+  const auto query_size = query.size();
+  query.insert(query.begin(), static_cast<std::uint8_t>(query_size & 0xff));
+  query.insert(query.begin(), static_cast<std::uint8_t>(query_size >> 8));
+
+  asio::ip::tcp::socket socket(clock_.io());
+  const asio::ip::tcp::endpoint endpoint(server.endpoint.address(), server.endpoint.port());
+  const Deadline deadline(clock_, options_.timeout, [&socket] { socket.cancel(); });
+  const auto [no_connection] = co_await socket.async_connect(endpoint, kAwait);
+  if (no_connection) co_return std::nullopt;
+  const auto [not_sent, sent] = co_await asio::async_write(socket, asio::buffer(query), kAwait);
+  if (not_sent) co_return std::nullopt;
+  std::array<std::uint8_t, 2> prefix{};
+  const auto [no_prefix, prefix_size] = co_await asio::async_read(socket, asio::buffer(prefix), kAwait);
+  if (no_prefix) co_return std::nullopt;
+  std::vector<std::uint8_t> reply(static_cast<std::size_t>(prefix[0]) * 256 + prefix[1]);
+  const auto [no_reply, reply_size] = co_await asio::async_read(socket, asio::buffer(reply), kAwait);
+  if (no_reply) co_return std::nullopt;
+  co_return decode_answer(reply, question, id);
+}
+
+/// Walks the servers until one gives an answer that settles the question. SERVFAIL beats silence: it is an answer.
+asio::awaitable<Resolver::Reply> Resolver::ask_once(DnsQuestion question) {
+  co_await take_turn();
+  const Turn turn(*this);
+  Reply best;
+  best.answer.status = DnsStatus::timeout;
+  for (int attempt = 0; attempt < options_.attempts; ++attempt) {
+    const Server& server = servers_[static_cast<std::size_t>(attempt) % servers_.size()];
+    auto answer = co_await ask_udp(server, question);
+    if (answer && answer->truncated) answer = co_await ask_tcp(server, question);
+    if (!answer) continue;
+    best.answer = *answer;
+    best.server = &server;
+    if (answer->status != DnsStatus::servfail) break;
+  }
+  co_return best;
+}
+
+/// Asks, and asks again where an answer ends in a CNAME whose target it does not bring along.
+asio::awaitable<Resolver::Reply> Resolver::ask(DnsQuestion question) {
+  Reply reply = co_await ask_once(question);
+  for (int hop = 0; hop < kMaxOpenChains && reply.answer.chain_open; ++hop) {
+    const bool authentic_so_far = reply.answer.authentic_data;
+    const auto ttl_so_far = reply.answer.ttl;
+    question.name = reply.answer.canonical_name;
+    reply = co_await ask_once(question);
+    reply.answer.authentic_data = reply.answer.authentic_data && authentic_so_far;
+    reply.answer.ttl = std::max(reply.answer.ttl, ttl_so_far);
+  }
+  co_return reply;
+}
+
+DnsLookup Resolver::lookup_of(const Reply& reply) const {
+  return {.status = reply.answer.status,
+          .authenticated = reply.server != nullptr && reply.answer.authentic_data && trusts(*reply.server),
+          .ttl = reply.answer.ttl,
+          .canonical_name = reply.answer.canonical_name,
+          .server = reply.server != nullptr ? reply.server->text : std::string{}};
+}
+
+asio::awaitable<TxtObservation> Resolver::observe_txt(std::string name) {
+  const DnsQuestion question{.name = std::move(name), .type = RrType::txt};
+  Reply reply = co_await ask(question);
+  TxtObservation seen{.lookup = lookup_of(reply), .records = std::move(reply.answer.txt)};
+  co_return seen;
+}
+
+asio::awaitable<MxSetObservation> Resolver::observe_mx(std::string name) {
+  const DnsQuestion question{.name = std::move(name), .type = RrType::mx};
+  Reply reply = co_await ask(question);
+  MxSetObservation seen{.lookup = lookup_of(reply), .records = std::move(reply.answer.mx)};
+  co_return seen;
+}
+
+asio::awaitable<AddressObservation> Resolver::observe_addresses(std::string name, bool ipv4, bool ipv6) {
+  AddressObservation seen;
+  if (ipv4) {
+    const DnsQuestion question{.name = name, .type = RrType::a};
+    Reply reply = co_await ask(question);
+    seen.ipv4 = lookup_of(reply);
+    seen.addresses = std::move(reply.answer.addresses);
+  }
+  if (ipv6) {
+    const DnsQuestion question{.name = std::move(name), .type = RrType::aaaa};
+    const Reply reply = co_await ask(question);
+    seen.ipv6 = lookup_of(reply);
+    seen.addresses.insert(seen.addresses.end(), reply.answer.addresses.begin(), reply.answer.addresses.end());
+  }
+  co_return seen;
+}
+
+asio::awaitable<bool> Resolver::check_servers() {
+  const DnsQuestion question{.name = ".", .type = RrType::soa};
+  bool any = false;
+  for (Server& server : servers_) {
+    const auto answer = co_await ask_udp(server, question);
+    server.proved = answer && answer->authentic_data;
+    any = any || (answer && answer->status != DnsStatus::servfail);
+  }
+  co_return any;
+}
+
+asio::awaitable<bool> Resolver::healthy() {
+  const auto now = std::chrono::steady_clock::now();
+  if (checked_ != SteadyTime{} && now - checked_ < kHealthHolds) co_return answered_;
+  if (checking_) co_return answered_;  // somebody is asking; the answer of last time serves until then
+  checking_ = true;
+  const bool any = co_await check_servers();
+  checking_ = false;
+  answered_ = any;
+  checked_ = std::chrono::steady_clock::now();
+  co_return answered_;
+}
+
+}  // namespace mtasts

@@ -1,0 +1,94 @@
+// Asks recursive resolvers, as a stub: UDP, then TCP; NXDOMAIN, NODATA, SERVFAIL and timeout kept apart.
+// Next: dns_message.h for the bytes; domain_probe.h for the questions.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/udp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "probes/core/observations.h"
+#include "probes/net/dns_message.h"
+#include "probes/net/loop_clock.h"
+
+namespace mtasts {
+
+/// never: its AD counts for nothing; probe: it counts once `. SOA` came back with AD; always: without proof.
+enum class AdTrust { never, probe, always };
+
+struct DnsServer {
+  boost::asio::ip::udp::endpoint endpoint{};
+  AdTrust trust{AdTrust::never};
+};
+
+struct ResolverOptions {
+  std::vector<DnsServer> servers{};         // in order of preference, at least one
+  std::chrono::milliseconds timeout{5000};  // per attempt
+  int attempts{3};
+  std::size_t max_outstanding{256};  // bursts of UDP lose packets even with large buffers
+};
+
+/// How `trust_ad: auto` judges a server: a resolver on this very host that is not a forwarding stub.
+AdTrust automatic_trust(const boost::asio::ip::address& server, bool resolv_conf_trusts);
+
+/// The servers of a resolv.conf text, with `options trust-ad` heeded (resolv.conf(5)).
+std::vector<DnsServer> parse_resolv_conf(std::string_view text);
+
+/// A stub resolver. Single-threaded: lives on one loop.
+class Resolver {
+ public:
+  Resolver(LoopClock& clock, ResolverOptions options);
+  Resolver(const Resolver&) = delete;
+  Resolver& operator=(const Resolver&) = delete;
+
+  boost::asio::awaitable<TxtObservation> observe_txt(std::string name);
+  boost::asio::awaitable<MxSetObservation> observe_mx(std::string name);
+  /// Input: name; whether to ask for A and AAAA. The order of the result is A first.
+  boost::asio::awaitable<AddressObservation> observe_addresses(std::string name, bool ipv4, bool ipv6);
+
+  /// Does any server answer at all? Asks for `. SOA`, and learns which servers set AD; an answer holds for ten seconds.
+  boost::asio::awaitable<bool> healthy();
+
+  /// By server text: does its AD count now?
+  [[nodiscard]] std::map<std::string, bool> authenticated() const;
+
+ private:
+  struct Server {
+    boost::asio::ip::udp::endpoint endpoint;
+    AdTrust trust;
+    bool proved{};  // `. SOA` came back with AD
+    std::string text;
+  };
+  struct Reply {
+    DnsAnswer answer;
+    const Server* server{};
+  };
+  class Turn;
+
+  boost::asio::awaitable<void> take_turn();
+  void end_turn();
+  boost::asio::awaitable<Reply> ask(DnsQuestion question);
+  boost::asio::awaitable<Reply> ask_once(DnsQuestion question);
+  boost::asio::awaitable<std::optional<DnsAnswer>> ask_udp(const Server& server, DnsQuestion question);
+  boost::asio::awaitable<std::optional<DnsAnswer>> ask_tcp(const Server& server, DnsQuestion question);
+  boost::asio::awaitable<bool> check_servers();
+  DnsLookup lookup_of(const Reply& reply) const;
+  [[nodiscard]] bool trusts(const Server& server) const;
+
+  LoopClock& clock_;
+  ResolverOptions options_;
+  std::vector<Server> servers_;
+  std::size_t outstanding_{};
+  std::deque<boost::asio::steady_timer*> waiting_;
+  SteadyTime checked_{};
+  bool answered_{true};
+  bool checking_{};
+};
+
+}  // namespace mtasts

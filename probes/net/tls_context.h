@@ -1,0 +1,58 @@
+// What all handshakes share: one SSL_CTX, the trust store parsed once, and what earlier verifications taught.
+// Next: tls_session.h for a handshake, certificate_check.h for what is checked afterwards.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+#include "probes/core/observations.h"
+
+struct ssl_ctx_st;
+struct x509_store_st;
+
+namespace mtasts {
+
+struct TlsOptions {
+  std::string ca_file{};     // "": the system's trust store
+  int min_minor_version{2};  // 2: TLS 1.2 (RFC 8461 section 7.2), 3: TLS 1.3
+};
+
+/// The result of a clean verification, good while `now` is inside the path's own validity window.
+struct RememberedVerification {
+  UnixTime valid_from{};
+  UnixTime valid_until{};
+  TlsObservation result{};
+};
+
+/// Building a context parses every trusted root (25 ms), so there is one, shared by all sessions of a thread.
+class TlsContext {
+ public:
+  /// Errors: std::runtime_error naming the file, when the trust store cannot be read.
+  explicit TlsContext(const TlsOptions& options);
+  ~TlsContext();
+  TlsContext(const TlsContext&) = delete;
+  TlsContext& operator=(const TlsContext&) = delete;
+
+  [[nodiscard]] ssl_ctx_st* native() const { return context_; }
+  [[nodiscard]] x509_store_st* trust_store() const;
+
+  /// Looks a verification up by its key (see certificate_check.cpp). Outside its validity window it is forgotten.
+  const RememberedVerification* recall(const std::string& key, UnixTime now);
+  void remember(const std::string& key, RememberedVerification verification);
+
+  /// Names of intermediates that verified paths had, as DER.
+  void saw_intermediate(const std::string& subject_der);
+  [[nodiscard]] bool knows_intermediate(const std::string& subject_der) const;
+
+ private:
+  ssl_ctx_st* context_{};
+  std::unordered_map<std::string, RememberedVerification> verifications_;
+  std::set<std::string> intermediates_;
+  UnixTime last_recall_{};
+};
+
+}  // namespace mtasts

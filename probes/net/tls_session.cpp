@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probes/net/tls_session.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+
+#include "probes/net/certificate_check.h"
+
+namespace mtasts {
+namespace {
+
+// OpenSSL gives a received alert the reason 1000 + its number (SSL_AD_REASON_OFFSET).
+constexpr int kFirstAlertReason = SSL_AD_REASON_OFFSET;
+
+NetError error_of(unsigned long code) {
+  if (ERR_GET_LIB(code) != ERR_LIB_SSL) return NetError::tls_error;
+  switch (const int reason = ERR_GET_REASON(code)) {
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
+    case SSL_R_VERSION_TOO_LOW:
+    case SSL_R_WRONG_SSL_VERSION:
+      return NetError::tls_version;
+    default:
+      return reason >= kFirstAlertReason ? NetError::tls_alert : NetError::tls_error;
+  }
+}
+
+std::string text_of(unsigned long code) {
+  const char* reason = ERR_reason_error_string(code);
+  return reason != nullptr ? reason : "TLS error " + std::to_string(code);
+}
+
+}  // namespace
+
+TlsSession::TlsSession(TlsContext& context, int descriptor, std::string server_name)
+    : context_(context), session_(SSL_new(context.native())), server_name_(std::move(server_name)) {
+  if (session_ == nullptr) throw std::bad_alloc();
+  SSL_set_fd(session_, descriptor);
+  SSL_set_tlsext_host_name(session_, server_name_.c_str());
+}
+
+TlsSession::~TlsSession() { SSL_free(session_); }
+
+TlsStep TlsSession::step_of(int result) {
+  const int system_error = errno;
+  switch (SSL_get_error(session_, result)) {
+    case SSL_ERROR_NONE:
+      return TlsStep::done;
+    case SSL_ERROR_WANT_READ:
+      return TlsStep::wait_read;
+    case SSL_ERROR_WANT_WRITE:
+      return TlsStep::wait_write;
+    case SSL_ERROR_ZERO_RETURN:
+      return TlsStep::closed;
+    case SSL_ERROR_SYSCALL:
+      failure_.error = system_error == ECONNRESET || system_error == EPIPE ? NetError::reset : NetError::closed;
+      failure_.text = system_error != 0 ? std::strerror(system_error) : "the peer closed the connection";
+      return TlsStep::failed;
+    default:
+      const unsigned long code = ERR_peek_last_error();
+      failure_.error = error_of(code);
+      failure_.text = text_of(code);
+      return TlsStep::failed;
+  }
+}
+
+TlsStep TlsSession::handshake() {
+  ERR_clear_error();
+  errno = 0;
+  const TlsStep step = step_of(SSL_connect(session_));
+  failure_.stage = NetStage::handshake;
+  if (step != TlsStep::closed) return step;
+  // A clean end of the stream in mid-handshake (SSL_OP_IGNORE_UNEXPECTED_EOF reports it so) is no success.
+  failure_.error = NetError::closed;
+  failure_.text = "the peer closed the connection during the handshake";
+  return TlsStep::failed;
+}
+
+TlsStep TlsSession::read(std::span<char> into, std::size_t& size) {
+  ERR_clear_error();
+  errno = 0;
+  size = 0;
+  return step_of(SSL_read_ex(session_, into.data(), into.size(), &size));
+}
+
+TlsStep TlsSession::write(std::span<const char> from, std::size_t& size) {
+  ERR_clear_error();
+  errno = 0;
+  size = 0;
+  return step_of(SSL_write_ex(session_, from.data(), from.size(), &size));
+}
+
+TlsObservation TlsSession::observe(UnixTime now) const {
+  return check_certificates(session_, server_name_, context_, now);
+}
+
+}  // namespace mtasts

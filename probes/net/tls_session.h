@@ -1,0 +1,47 @@
+// A TLS client session as a state machine over a non-blocking descriptor: it says what to wait for, and never waits.
+// Next: connection.h, which waits; certificate_check.h for what follows the handshake.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+
+#include "probes/core/observations.h"
+#include "probes/net/tls_context.h"
+
+struct ssl_st;
+
+namespace mtasts {
+
+/// What a step of the session came to.
+enum class TlsStep { done, wait_read, wait_write, closed, failed };
+
+/// One session. Must die before the descriptor is closed: OpenSSL would write into whichever socket got the number.
+class TlsSession {
+ public:
+  /// Input: a connected non-blocking descriptor; `server_name` goes into SNI (RFC 8461 section 7.1).
+  TlsSession(TlsContext& context, int descriptor, std::string server_name);
+  ~TlsSession();
+  TlsSession(const TlsSession&) = delete;
+  TlsSession& operator=(const TlsSession&) = delete;
+
+  TlsStep handshake();
+  TlsStep read(std::span<char> into, std::size_t& size);
+  TlsStep write(std::span<const char> from, std::size_t& size);
+
+  /// What the handshake showed. Input: after handshake() came to done.
+  [[nodiscard]] TlsObservation observe(UnixTime now) const;
+  /// Why a step came to failed.
+  [[nodiscard]] const NetFailure& failure() const { return failure_; }
+
+ private:
+  TlsStep step_of(int result);
+
+  TlsContext& context_;
+  ssl_st* session_;
+  std::string server_name_;
+  NetFailure failure_{};
+};
+
+}  // namespace mtasts
