@@ -53,7 +53,8 @@ struct AddressObservation {
 /// Where in a session something went wrong.
 enum class NetStage { connect, greeting, hello, starttls, handshake, request, response, after_tls };
 
-/// What went wrong. `local` is trouble on our side (no route, no descriptors, no memory) and never the peer's fault.
+/// What went wrong. `no_route` and `local` (no descriptors, no memory) are trouble on our side, never the
+/// peer's fault.
 enum class NetError {
   address_refused,  // a special-purpose address; see special_purpose_block
   refused,
@@ -66,6 +67,7 @@ enum class NetError {
   tls_error,  // bytes that are not TLS, or broken TLS
   protocol,   // bytes that are not the protocol, over-long lines
   too_large,
+  no_route,  // this machine has no connectivity of that address family
   local,
 };
 
@@ -127,9 +129,10 @@ struct PolicyFetchAttempt {
   std::optional<NetFailure> failure{};
   int http_status{};  // 0: no response came
   std::string content_type{};
-  std::string location{};  // of a redirect, which is never followed
-  std::string server{};    // Server header, for people
-  std::string body{};      // at most the size limit
+  std::string location{};     // of a redirect, which is never followed
+  std::string server{};       // Server header, for people
+  std::string body{};         // at most the size limit
+  std::string body_sha256{};  // hexadecimal, lower case; "" without a complete body
 };
 
 struct PolicyObservation {

@@ -39,8 +39,12 @@ NetError error_of(const boost::system::error_code& error) {
     case EHOSTUNREACH:
     case EHOSTDOWN:
       return NetError::unreachable;
+    case ENETUNREACH:
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
+      return NetError::no_route;
     default:
-      return NetError::local;  // ENETUNREACH, EADDRNOTAVAIL, EACCES, EMFILE, ENOBUFS, …
+      return NetError::local;  // EACCES, EMFILE, ENOBUFS, …
   }
 }
 

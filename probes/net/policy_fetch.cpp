@@ -6,6 +6,8 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include "probes/net/sha256.h"
+
 namespace mtasts {
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
@@ -43,29 +45,25 @@ NetFailure cut_short() {
           .text = "the server closed the connection before the response was complete"};
 }
 
-/// Reads one response into `parser`, byte limits included.
-asio::awaitable<std::optional<NetFailure>> read_response(Connection& connection, Parser& parser) {
-  std::string pending;
+/// Reads one response into `parser`, byte limits included. Bytes behind it stay in `pending` for the next.
+asio::awaitable<std::optional<NetFailure>> read_response(Connection& connection, Parser& parser, std::string& pending) {
   std::string bytes;
-  while (!parser.is_done()) {
-    auto failure = co_await connection.read_some(NetStage::response, bytes);
-    if (failure) co_return failure;
+  while (true) {
     boost::system::error_code error;
-    if (bytes.empty()) {
-      parser.put_eof(error);
-      if (error || !parser.is_done()) co_return cut_short();
-      co_return std::nullopt;
-    }
-    pending += bytes;
     while (!pending.empty() && !parser.is_done()) {
       const std::size_t used = parser.put(asio::buffer(pending), error);
       pending.erase(0, used);
       if (error == http::error::need_more) break;
       if (error) co_return failure_of(error);
-      if (used == 0) break;
     }
+    if (parser.is_done()) co_return std::nullopt;
+    auto failure = co_await connection.read_some(NetStage::response, bytes);
+    if (failure) co_return failure;
+    pending += bytes;
+    if (!bytes.empty()) continue;
+    parser.put_eof(error);
+    if (error || !parser.is_done()) co_return cut_short();
   }
-  co_return std::nullopt;
 }
 
 void take_response(const Parser& parser, PolicyFetchAttempt& attempt) {
@@ -81,16 +79,18 @@ asio::awaitable<std::optional<NetFailure>> exchange(Connection& connection, std:
   const std::string request = request_for(host, options.port);
   auto failure = co_await connection.write(NetStage::request, request);
   if (failure) co_return failure;
+  std::string pending;
   for (int interim = 0; interim < kMaxInterim; ++interim) {
     Parser parser;
     parser.eager(true);
     parser.header_limit(kMaxHeader);
     parser.body_limit(options.max_size);
-    failure = co_await read_response(connection, parser);
+    failure = co_await read_response(connection, parser, pending);
     take_response(parser, attempt);
     if (failure) co_return failure;
     if (attempt.http_status >= 200) {
       attempt.body = std::move(parser.get().body());
+      attempt.body_sha256 = sha256_hex(attempt.body);
       co_return std::nullopt;
     }
   }

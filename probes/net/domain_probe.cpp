@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probes/net/domain_probe.h"
+
+#include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include "probes/core/sts_record.h"
+
+namespace mtasts {
+namespace asio = boost::asio;
+namespace {
+
+using namespace asio::experimental::awaitable_operators;
+
+class Stopwatch {
+ public:
+  [[nodiscard]] Milliseconds elapsed() const {
+    return std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - start_);
+  }
+
+ private:
+  SteadyTime start_{std::chrono::steady_clock::now()};
+};
+
+bool broken(const DnsLookup& lookup) {
+  return lookup.status == DnsStatus::servfail || lookup.status == DnsStatus::timeout;
+}
+
+bool broken(const AddressObservation& seen) {
+  return (seen.ipv4 && broken(*seen.ipv4)) || (seen.ipv6 && broken(*seen.ipv6));
+}
+
+/// The addresses to probe: up to the limit per family, in answer order.
+std::vector<IpAddress> chosen_addresses(const AddressObservation& seen, const ProbeOptions& options) {
+  const std::size_t most = options.first_address_only ? 1 : options.max_addresses;
+  std::vector<IpAddress> chosen;
+  std::size_t ipv4 = 0;
+  std::size_t ipv6 = 0;
+  for (const IpAddress& address : seen.addresses) {
+    std::size_t& count = address.family == IpFamily::ipv4 ? ipv4 : ipv6;
+    if (count++ < most) chosen.push_back(address);
+  }
+  return chosen;
+}
+
+/// An even share of the time left for each address still to come; what one leaves over serves the others.
+Milliseconds share_of(Milliseconds total, Milliseconds spent, std::size_t addresses_left, Milliseconds most) {
+  const Milliseconds left = std::max(total - spent, Milliseconds{1000});
+  return std::min(most, left / static_cast<long>(std::max<std::size_t>(addresses_left, 1)));
+}
+
+bool no_route(const std::optional<NetFailure>& failure) { return failure && failure->error == NetError::no_route; }
+bool our_trouble(const std::optional<NetFailure>& failure) { return failure && failure->error == NetError::local; }
+
+/// Drops the attempts that this machine had no route for. Returns our own trouble in words, if it spoiled the probe:
+/// something else failed on our side, or no attempt is left.
+template <class Attempt>
+std::optional<std::string> drop_unroutable(std::vector<Attempt>& attempts, AddressObservation& lookup) {
+  for (const Attempt& attempt : attempts) {
+    if (our_trouble(attempt.failure)) return "this machine: " + attempt.failure->text;
+  }
+  const auto first = std::stable_partition(attempts.begin(), attempts.end(),
+                                           [](const Attempt& attempt) { return !no_route(attempt.failure); });
+  if (first == attempts.end()) return std::nullopt;
+  if (first == attempts.begin()) return "this machine has no route: " + first->failure->text;
+  for (auto gone = first; gone != attempts.end(); ++gone) {
+    (gone->address.family == IpFamily::ipv4 ? lookup.ipv4 : lookup.ipv6).reset();
+    std::erase(lookup.addresses, gone->address);
+  }
+  attempts.erase(first, attempts.end());
+  return std::nullopt;
+}
+
+constexpr std::string_view kResolverDown = "no DNS server of ours answers";
+
+asio::awaitable<PolicyObservation> observe_policy(NetContext& net, Resolver& resolver, std::string host,
+                                                  ProbeOptions options) {
+  const Stopwatch clock;
+  PolicyObservation seen;
+  seen.lookup = co_await resolver.observe_addresses(host, options.ipv4, options.ipv6);
+  const std::vector<IpAddress> addresses = chosen_addresses(seen.lookup, options);
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    PolicyFetchOptions fetch = options.policy;
+    fetch.timeout = share_of(options.timeout, clock.elapsed(), addresses.size() - i, fetch.timeout);
+    PolicyFetchAttempt attempt = co_await fetch_policy(net, host, addresses[i], fetch);
+    seen.attempts.push_back(std::move(attempt));
+  }
+  co_return seen;
+}
+
+bool must_wait(const DomainObservation& seen, const std::optional<std::string>& not_for_id) {
+  if (!not_for_id) return false;
+  const StsRecordSet records = parse_sts_records(seen.sts.records);
+  return records.status == RecordStatus::valid && records.id == not_for_id;
+}
+
+}  // namespace
+
+asio::awaitable<DomainObservation> observe_domain(NetContext& net, Resolver& resolver, std::string domain,
+                                                  ProbeOptions options, std::optional<std::string> not_for_id) {
+  const Stopwatch total;
+  DomainObservation seen;
+  seen.domain = domain;
+  auto lookups = resolver.observe_txt("_mta-sts." + domain) && resolver.observe_txt("_smtp._tls." + domain) &&
+                 resolver.observe_mx(domain);
+  std::tie(seen.sts, seen.tlsrpt, seen.mx) = co_await std::move(lookups);
+  seen.dns_duration = total.elapsed();
+  if (!must_wait(seen, not_for_id)) {
+    const Stopwatch policy;
+    seen.policy = co_await observe_policy(net, resolver, "mta-sts." + domain, options);
+    seen.policy_duration = policy.elapsed();
+    seen.spoiled = drop_unroutable(seen.policy->attempts, seen.policy->lookup);
+  }
+  const bool dns_broken = broken(seen.sts.lookup) || broken(seen.tlsrpt.lookup) || broken(seen.mx.lookup) ||
+                          (seen.policy && broken(seen.policy->lookup));
+  if (dns_broken) {
+    const bool resolver_answers = co_await resolver.healthy();
+    if (!resolver_answers) seen.spoiled = std::string(kResolverDown);
+  }
+  seen.total_duration = total.elapsed();
+  seen.ended = net.now();
+  co_return seen;
+}
+
+asio::awaitable<MxHostObservation> observe_mx_host(NetContext& net, Resolver& resolver, std::string host,
+                                                   ProbeOptions options) {
+  const Stopwatch clock;
+  MxHostObservation seen;
+  seen.host = host;
+  seen.lookup = co_await resolver.observe_addresses(host, options.ipv4, options.ipv6);
+  const std::vector<IpAddress> addresses = chosen_addresses(seen.lookup, options);
+  seen.addresses_skipped = seen.lookup.addresses.size() - addresses.size();
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    SmtpProbeOptions smtp = options.smtp;
+    smtp.timeout = share_of(options.timeout, clock.elapsed(), addresses.size() - i, smtp.timeout);
+    SmtpObservation session = co_await observe_smtp(net, host, addresses[i], smtp);
+    seen.sessions.push_back(std::move(session));
+  }
+  seen.spoiled = drop_unroutable(seen.sessions, seen.lookup);
+  if (broken(seen.lookup)) {
+    const bool resolver_answers = co_await resolver.healthy();
+    if (!resolver_answers) seen.spoiled = std::string(kResolverDown);
+  }
+  seen.duration = clock.elapsed();
+  seen.ended = net.now();
+  co_return seen;
+}
+
+}  // namespace mtasts

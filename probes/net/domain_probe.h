@@ -1,0 +1,34 @@
+// One domain's observations, and one MX host's: what a sending MTA would look at, in its order.
+// Next: resolver.h, policy_fetch.h, smtp_probe.h for the parts; probes/core/classify.h for what follows.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "probes/net/policy_fetch.h"
+#include "probes/net/resolver.h"
+#include "probes/net/smtp_probe.h"
+
+namespace mtasts {
+
+struct ProbeOptions {
+  bool ipv4{true};
+  bool ipv6{true};
+  bool first_address_only{};                 // one address per family instead of all
+  std::size_t max_addresses{4};              // per family
+  std::chrono::milliseconds timeout{60000};  // the whole probe; shared fairly among the addresses
+  PolicyFetchOptions policy{};
+  SmtpProbeOptions smtp{};
+};
+
+/// Looks at the domain's records and policy, not at its MX hosts. The policy is fetched even without a TXT record, but
+/// not when the record's id is `not_for_id`: a fetch for it failed less than five minutes ago (RFC 8461 section 3.3).
+boost::asio::awaitable<DomainObservation> observe_domain(NetContext& net, Resolver& resolver, std::string domain,
+                                                         ProbeOptions options, std::optional<std::string> not_for_id);
+
+/// Looks at every address of one MX host, one connection at a time.
+boost::asio::awaitable<MxHostObservation> observe_mx_host(NetContext& net, Resolver& resolver, std::string host,
+                                                          ProbeOptions options);
+
+}  // namespace mtasts
