@@ -30,6 +30,7 @@ struct DomainMemory {
   std::string body_sha256{};
   std::optional<UnixTime> policy_last_change{};
   std::optional<UnixTime> enforced_until{};
+  bool mx_set_known{};                // an MX lookup has been answered once
   std::vector<std::string> mx_set{};  // sorted host names
   std::optional<UnixTime> mx_set_last_change{};
 };

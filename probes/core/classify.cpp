@@ -1,0 +1,537 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probes/core/classify.h"
+
+#include <algorithm>
+#include <set>
+
+#include "probes/core/classify_tls.h"
+#include "probes/core/domain_name.h"
+#include "probes/core/tlsrpt_record.h"
+
+namespace mtasts {
+namespace {
+
+bool lookup_failed(const DnsLookup& lookup) {
+  return lookup.status == DnsStatus::servfail || lookup.status == DnsStatus::timeout;
+}
+
+bool lookup_failed(const AddressObservation& seen) {
+  return (seen.ipv4 && lookup_failed(*seen.ipv4)) || (seen.ipv6 && lookup_failed(*seen.ipv6));
+}
+
+bool is_null_mx(const std::vector<MxRecord>& records) { return records.size() == 1 && records.front().host.empty(); }
+
+/// The media type without its parameters, which senders ignore (RFC 8461 section 3.2).
+std::string media_type(std::string_view content_type) {
+  std::string type = to_lower(content_type.substr(0, content_type.find(';')));
+  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.pop_back();
+  return type;
+}
+
+bool has_other_parameters(std::string_view content_type) {
+  const auto semicolon = content_type.find(';');
+  return semicolon != std::string_view::npos &&
+         to_lower(content_type.substr(semicolon)).find("charset=") == std::string::npos;
+}
+
+std::string_view connect_reason(NetError error) {
+  switch (error) {
+    case NetError::address_refused:
+      return "address-refused";
+    case NetError::refused:
+      return "connect-refused";
+    case NetError::timeout:
+      return "connect-timeout";
+    default:
+      return "connect-error";
+  }
+}
+
+std::string_view fetch_reason(const NetFailure& failure) {
+  if (failure.stage == NetStage::connect) return connect_reason(failure.error);
+  switch (failure.error) {
+    case NetError::timeout:
+      return "timeout";
+    case NetError::tls_alert:
+      return "tls-alert";
+    case NetError::tls_version:
+      return "tls-version";
+    case NetError::too_large:
+      return "too-large";
+    default:
+      return failure.stage == NetStage::handshake ? "tls-error" : "http-protocol";
+  }
+}
+
+bool certificate_good(const PolicyFetchAttempt& attempt) { return attempt.tls && attempt.tls->problems.empty(); }
+
+/// Why an attempt brought no policy; "" when it did. Only a verified server's answer counts (RFC 8461 section 3.3).
+std::string_view attempt_reason(const PolicyFetchAttempt& attempt) {
+  if (attempt.http_status >= 300 && attempt.http_status < 400) return "http-redirect";
+  if (attempt.http_status != 0 && attempt.http_status != 200) return "http-status";
+  if (attempt.failure) return fetch_reason(*attempt.failure);
+  return media_type(attempt.content_type) == "text/plain" ? "" : "media-type";
+}
+
+bool attempt_succeeded(const PolicyFetchAttempt& attempt) {
+  return certificate_good(attempt) && attempt_reason(attempt).empty();
+}
+
+std::string attempt_message(const PolicyFetchAttempt& attempt, std::string_view reason) {
+  const std::string where = " (" + to_string(attempt.address) + ")";
+  if (reason == "http-redirect")
+    return "status " + std::to_string(attempt.http_status) + ", redirected to " + attempt.location + where;
+  if (reason == "http-status") return "status " + std::to_string(attempt.http_status) + " instead of 200" + where;
+  if (reason == "media-type") return "media type \"" + attempt.content_type + "\" instead of text/plain" + where;
+  return (attempt.failure ? attempt.failure->text : std::string(reason)) + where;
+}
+
+std::string lookup_reason(const AddressObservation& lookup) {
+  bool nxdomain = false;
+  for (const auto& family : {lookup.ipv4, lookup.ipv6}) {
+    if (!family) continue;
+    if (family->status == DnsStatus::servfail) return "dns-servfail";
+    if (family->status == DnsStatus::timeout) return "dns-timeout";
+    nxdomain = nxdomain || family->status == DnsStatus::nxdomain;
+  }
+  return nxdomain ? "dns-nxdomain" : "dns-nodata";
+}
+
+const PolicyFetchAttempt* successful_attempt(const PolicyObservation& seen) {
+  const auto found = std::find_if(seen.attempts.begin(), seen.attempts.end(), attempt_succeeded);
+  return found == seen.attempts.end() ? nullptr : &*found;
+}
+
+void add(std::vector<Fault>& faults, Fault fault) {
+  const auto same = [&fault](const Fault& other) {
+    return other.type == fault.type && other.host == fault.host && other.reason == fault.reason;
+  };
+  if (std::none_of(faults.begin(), faults.end(), same)) faults.push_back(std::move(fault));
+}
+
+bool is_policy_fault(const Fault& fault) {
+  return fault.type == ResultType::sts_policy_fetch_error || fault.type == ResultType::sts_policy_invalid ||
+         fault.type == ResultType::sts_webpki_invalid;
+}
+
+/// The policy that a memory says a sender applies at `now`: seen live by the last probe, or still cached.
+std::optional<PolicyInForce> policy_in_force(const DomainMemory& memory, UnixTime probed, UnixTime now) {
+  if (!memory.policy) return std::nullopt;
+  PolicyInForce force{.policy = *memory.policy,
+                      .id = memory.policy_id,
+                      .until = memory.policy_seen + memory.policy->max_age,
+                      .live = memory.policy_seen == probed};
+  if (!force.live && now >= force.until) return std::nullopt;
+  return force;
+}
+
+/// Builds one verdict step by step; each step reads the observation and the steps before it.
+class DomainJudge {
+ public:
+  DomainJudge(const DomainInputs& in, const ClassifyOptions& options, UnixTime now)
+      : in_(in), options_(options), now_(now), host_("mta-sts." + in.seen.domain) {
+    verdict_.domain = in.seen.domain;
+    verdict_.expected_mode = in.expected_mode;
+  }
+
+  DomainVerdict judge() {
+    take_times();
+    judge_dns();
+    judge_records();
+    judge_policy();
+    verdict_.in_force = policy_in_force(in_.memory, in_.seen.ended, now_);
+    judge_mx_set();
+    judge_hosts();
+    judge_coverage();
+    drop_faults_no_sender_sees();
+    judge_mode();
+    judge_state();
+    return std::move(verdict_);
+  }
+
+ private:
+  void take_times() {
+    verdict_.probed = in_.seen.ended;
+    verdict_.dns_duration = in_.seen.dns_duration;
+    verdict_.policy_duration = in_.seen.policy_duration;
+    verdict_.policy_last_change = in_.memory.policy_last_change;
+    verdict_.enforced_until = in_.memory.enforced_until;
+    verdict_.mx_set_last_change = in_.memory.mx_set_last_change;
+  }
+
+  void set_dns(DnsQuery query, bool success) { verdict_.dns_success[static_cast<std::size_t>(query)] = success; }
+
+  void judge_dns() {
+    set_dns(DnsQuery::mta_sts, !lookup_failed(in_.seen.sts.lookup));
+    set_dns(DnsQuery::tlsrpt, !lookup_failed(in_.seen.tlsrpt.lookup));
+    set_dns(DnsQuery::mx, !lookup_failed(in_.seen.mx.lookup));
+    if (in_.seen.policy) {
+      set_dns(DnsQuery::policy_host, !lookup_failed(in_.seen.policy->lookup));
+    } else if (in_.previous != nullptr) {
+      const auto query = static_cast<std::size_t>(DnsQuery::policy_host);
+      verdict_.dns_success[query] = in_.previous->dns_success[query];
+    }
+  }
+
+  /// A lookup that failed says nothing about the record: the last known value stays.
+  void judge_records() {
+    if (in_.previous != nullptr) {
+      verdict_.record = in_.previous->record;
+      verdict_.record_id = in_.previous->record_id;
+      verdict_.tlsrpt = in_.previous->tlsrpt;
+    }
+    if (!lookup_failed(in_.seen.sts.lookup)) judge_sts_record();
+    if (!lookup_failed(in_.seen.tlsrpt.lookup)) judge_tlsrpt_record();
+  }
+
+  void judge_sts_record() {
+    const StsRecordSet records = parse_sts_records(in_.seen.sts.records);
+    verdict_.record = records.status;
+    verdict_.record_id = records.status == RecordStatus::valid ? records.id.value_or("") : "";
+    const std::string name = "_mta-sts." + verdict_.domain;
+    if (records.status == RecordStatus::invalid || records.status == RecordStatus::multiple) {
+      find("mta-sts-record-invalid", name,
+           records.errors.empty() ? std::string("more than one record") : records.errors.front().detail);
+    }
+    for (const ParseError& warning : records.warnings) find("record-warning", name, warning.detail);
+  }
+
+  void judge_tlsrpt_record() {
+    const TlsrptRecordSet records = parse_tlsrpt_records(in_.seen.tlsrpt.records);
+    verdict_.tlsrpt = records.status;
+    const std::string name = "_smtp._tls." + verdict_.domain;
+    if (records.status == RecordStatus::none) {
+      find("tlsrpt-record-missing", name, "no TLS-RPT record: nobody reports what fails");
+    } else if (records.status != RecordStatus::valid) {
+      find("tlsrpt-record-invalid", name,
+           records.errors.empty() ? std::string("more than one record") : records.errors.front().detail);
+    }
+  }
+
+  void judge_policy() {
+    if (!in_.seen.policy) return keep_policy();
+    const PolicyObservation& seen = *in_.seen.policy;
+    verdict_.fetch_success = successful_attempt(seen) != nullptr;
+    judge_attempts(seen);
+    if (const PolicyFetchAttempt* success = successful_attempt(seen)) judge_body(*success);
+    if (!verdict_.policy_valid) verdict_.policy_valid = false;
+  }
+
+  /// The five-minute rule kept the probe from fetching: what the last fetch said still stands.
+  void keep_policy() {
+    if (in_.previous == nullptr) return;
+    verdict_.fetch_success = in_.previous->fetch_success;
+    verdict_.http_status = in_.previous->http_status;
+    verdict_.policy_valid = in_.previous->policy_valid;
+    verdict_.policy = in_.previous->policy;
+    verdict_.policy_not_after = in_.previous->policy_not_after;
+    for (const Fault& fault : in_.previous->faults) {
+      if (is_policy_fault(fault)) verdict_.faults.push_back(fault);
+    }
+  }
+
+  void judge_attempts(const PolicyObservation& seen) {
+    verdict_.http_status = 0;
+    if (seen.attempts.empty()) {
+      const std::string reason = lookup_reason(seen.lookup);
+      fault(ResultType::sts_policy_fetch_error, reason, "the lookup of " + host_ + " brought no address");
+    }
+    for (const PolicyFetchAttempt& attempt : seen.attempts) judge_attempt(attempt);
+    if (const PolicyFetchAttempt* success = successful_attempt(seen)) verdict_.http_status = success->http_status;
+    if (in_.previous != nullptr && !verdict_.policy_not_after) {
+      verdict_.policy_not_after = in_.previous->policy_not_after;  // the last date seen outlives an unreachable host
+    }
+  }
+
+  void judge_attempt(const PolicyFetchAttempt& attempt) {
+    if (attempt.http_status != 0) verdict_.http_status = attempt.http_status;
+    if (attempt.tls) {
+      judge_certificate(*attempt.tls, attempt.address);
+      if (!attempt.tls->problems.empty()) return;  // a sender stops here and reports only the certificate
+    }
+    const std::string_view reason = attempt_reason(attempt);
+    if (reason.empty()) return;
+    if (*verdict_.fetch_success) {
+      find("policy-address-failed", host_, attempt_message(attempt, reason));
+    } else {
+      fault(ResultType::sts_policy_fetch_error, reason, attempt_message(attempt, reason));
+    }
+  }
+
+  void judge_certificate(const TlsObservation& tls, const IpAddress& address) {
+    if (tls.not_after && (!verdict_.policy_not_after || *tls.not_after < *verdict_.policy_not_after)) {
+      verdict_.policy_not_after = tls.not_after;
+    }
+    std::string text;
+    for (const CertificateProblem& problem : tls.problems) text += (text.empty() ? "" : "; ") + problem.text;
+    for (const std::string_view reason : policy_certificate_reasons(tls)) {
+      fault(ResultType::sts_webpki_invalid, reason, text + " (" + to_string(address) + ")");
+    }
+    for (Finding& finding : certificate_findings(tls, host_, options_, now_)) {
+      find(finding.code, finding.host, finding.message);
+    }
+  }
+
+  void judge_body(const PolicyFetchAttempt& success) {
+    const PolicyLint lint = parse_sts_policy(success.body);
+    verdict_.policy_valid = lint.policy.has_value();
+    verdict_.policy = lint.policy;
+    for (const ParseError& warning : lint.warnings) find("policy-warning", host_, at_line(warning));
+    if (!lint.errors.empty()) {
+      fault(ResultType::sts_policy_invalid, lint.errors.front().code, at_line(lint.errors.front()));
+    }
+    if (has_other_parameters(success.content_type)) {
+      find("content-type-parameters", host_, "the content type is \"" + success.content_type + "\"");
+    }
+    if (lint.policy) judge_max_age(*lint.policy);
+  }
+
+  static std::string at_line(const ParseError& error) {
+    return error.line == 0 ? error.detail : "line " + std::to_string(error.line) + ": " + error.detail;
+  }
+
+  void judge_max_age(const StsPolicy& policy) {
+    if (policy.mode == StsMode::none) return;
+    const auto least = policy.mode == StsMode::enforce ? options_.min_max_age_enforce : options_.min_max_age_testing;
+    if (policy.max_age >= least) return;
+    find("max-age-short", host_,
+         "max_age " + std::to_string(policy.max_age.count()) + " is below " + std::to_string(least.count()) +
+             " seconds, the least that makes sense in mode " + std::string(to_string(policy.mode)));
+  }
+
+  void judge_mx_set() {
+    if (lookup_failed(in_.seen.mx.lookup)) return keep_mx_set();
+    verdict_.null_mx = is_null_mx(in_.seen.mx.records);
+    const std::vector<MxRecord> hosts = mx_hosts_of(in_.seen);
+    verdict_.mx_hosts = hosts.size();
+    for (const MxRecord& record : hosts) {
+      if (verdict_.mx.size() == in_.max_hosts) break;
+      verdict_.mx.push_back({.host = record.host, .preference = record.preference});
+    }
+    if (hosts.size() > in_.max_hosts) {
+      find("too-many-mx-hosts", verdict_.domain,
+           std::to_string(hosts.size()) + " MX hosts, of which the first " + std::to_string(in_.max_hosts) +
+               " are probed");
+    }
+    if (verdict_.null_mx) find("null-mx", verdict_.domain, "the domain takes no mail (RFC 7505)");
+  }
+
+  void keep_mx_set() {
+    if (in_.previous == nullptr) return;
+    verdict_.null_mx = in_.previous->null_mx;
+    verdict_.mx_hosts = in_.previous->mx_hosts;
+    for (const MxMembership& member : in_.previous->mx) {
+      verdict_.mx.push_back({.host = member.host, .preference = member.preference});
+    }
+  }
+
+  const MxVerdict* host_verdict(const std::string& host) const {
+    const auto found = in_.mx.find(host);
+    return found == in_.mx.end() ? nullptr : found->second;
+  }
+
+  void judge_hosts() {
+    bool lookups_good = true;
+    bool lookups_known = false;
+    for (const MxMembership& member : verdict_.mx) {
+      const MxVerdict* host = host_verdict(member.host);
+      if (host == nullptr) continue;
+      if (host->lookup_success) lookups_known = true;
+      lookups_good = lookups_good && host->lookup_success.value_or(true);
+      verdict_.mx_duration = std::max(verdict_.mx_duration, host->duration);
+      for (const Fault& fault : host->faults) add(verdict_.faults, fault);
+      for (const Finding& finding : host->findings) find(finding.code, finding.host, finding.message);
+    }
+    if (lookups_known) set_dns(DnsQuery::mx_host, lookups_good);
+    verdict_.total_duration = in_.seen.total_duration + verdict_.mx_duration;
+  }
+
+  /// The policy that decides about coverage: the one in force, or without one the one fetched.
+  [[nodiscard]] const StsPolicy* covering_policy() const {
+    const StsPolicy* policy = verdict_.in_force ? &verdict_.in_force->policy : nullptr;
+    if (policy == nullptr && verdict_.policy) policy = &*verdict_.policy;
+    return policy != nullptr && policy->mode != StsMode::none ? policy : nullptr;
+  }
+
+  void judge_coverage() {
+    const StsPolicy* policy = covering_policy();
+    std::size_t covered = 0;
+    for (MxMembership& member : verdict_.mx) {
+      if (policy != nullptr) {
+        member.covered = policy_permits(*policy, member.host);
+        covered += *member.covered ? 1 : 0;
+      }
+      if (member.covered == false) {
+        fault_at(member.host, ResultType::validation_failure, "mx-mismatch",
+                 "no mx pattern of the policy matches " + member.host);
+      }
+      const MxVerdict* host = host_verdict(member.host);
+      if (host != nullptr && host->secure_delivery) {
+        member.deliverable = *host->secure_delivery && member.covered.value_or(true);
+      }
+    }
+    if (policy != nullptr && !verdict_.mx.empty()) {
+      verdict_.coverage = static_cast<double>(covered) / static_cast<double>(verdict_.mx.size());
+    }
+    judge_deliverable();
+  }
+
+  void judge_deliverable() {
+    for (const MxMembership& member : verdict_.mx) {
+      if (!member.deliverable) continue;
+      verdict_.deliverable = verdict_.deliverable.value_or(false) || *member.deliverable;
+    }
+  }
+
+  /// Policy faults are reported by senders that found a valid record, or still hold a policy. Without either, the
+  /// policy host is nobody's business (RFC 8461 section 3.1), and no `mx` pattern applies.
+  void drop_faults_no_sender_sees() {
+    if (verdict_.record == RecordStatus::valid || verdict_.in_force) return;
+    std::erase_if(verdict_.faults,
+                  [](const Fault& fault) { return is_policy_fault(fault) || fault.reason == "mx-mismatch"; });
+  }
+
+  void judge_mode() {
+    if (verdict_.record == RecordStatus::none && in_.expected_mode != StsMode::none) {
+      find("mta-sts-missing", "_mta-sts." + verdict_.domain, "no MTA-STS record: senders do not ask for a policy");
+    }
+    const bool served = verdict_.policy_valid.value_or(false);
+    if (served && verdict_.record && *verdict_.record != RecordStatus::valid) {
+      find("policy-without-record", host_, "a policy is served, but without a valid record no sender fetches it");
+    }
+    if (verdict_.in_force && !verdict_.in_force->live) {
+      find("policy-cached-only", host_, "senders apply the policy they fetched before; nobody can fetch it now");
+    }
+    if (served && verdict_.policy->mode == StsMode::testing) {
+      find("testing", host_, "mode testing: faults are reported, mail is delivered all the same");
+    }
+    const StsMode mode = verdict_.in_force ? verdict_.in_force->policy.mode : StsMode::none;
+    if (in_.expected_mode && mode != *in_.expected_mode) {
+      find("mode-unexpected", host_,
+           "mode " + std::string(to_string(mode)) + " is in force, expected is " +
+               std::string(to_string(*in_.expected_mode)));
+    }
+  }
+
+  void judge_state() {
+    const bool everything_covered = !verdict_.coverage || *verdict_.coverage == 1.0;
+    const bool hosts_secure =
+        !verdict_.mx.empty() && std::all_of(verdict_.mx.begin(), verdict_.mx.end(), [this](const MxMembership& member) {
+          return all_families_verified(host_verdict(member.host));
+        });
+    verdict_.success = verdict_.record == RecordStatus::valid && verdict_.fetch_success.value_or(false) &&
+                       verdict_.policy_valid.value_or(false) && everything_covered &&
+                       (hosts_secure || verdict_.null_mx);
+    const bool record_broken = verdict_.record == RecordStatus::invalid || verdict_.record == RecordStatus::multiple;
+    const bool unexpected = in_.expected_mode &&
+                            (in_.expected_mode != (verdict_.in_force ? verdict_.in_force->policy.mode : StsMode::none));
+    const bool lost = verdict_.in_force && verdict_.record == RecordStatus::none;
+    const bool failing = !verdict_.faults.empty() || record_broken || unexpected || lost;
+    verdict_.state = failing ? DomainState::failing : DomainState::ok;
+    for (const MxMembership& member : verdict_.mx) {
+      const MxVerdict* host = host_verdict(member.host);
+      if (host != nullptr && host->known) continue;
+      verdict_.state = DomainState::unknown;
+      verdict_.unknown_reason = "the MX host " + member.host + " could not be probed from here";
+    }
+  }
+
+  static bool all_families_verified(const MxVerdict* host) {
+    if (host == nullptr || !host->secure_delivery.value_or(false)) return false;
+    for (const auto* family : {&host->ipv4, &host->ipv6}) {
+      const bool bad = *family && (*family)->reachable && (*family)->verified == false;
+      if (bad) return false;
+    }
+    return true;
+  }
+
+  void fault(ResultType type, std::string_view reason, std::string message) {
+    fault_at(host_, type, reason, std::move(message));
+  }
+  void fault_at(const std::string& host, ResultType type, std::string_view reason, std::string message) {
+    add(verdict_.faults, {.type = type, .host = host, .reason = std::string(reason), .message = std::move(message)});
+  }
+  void find(std::string_view code, std::string host, std::string message) {
+    Finding finding{.code = std::string(code), .host = std::move(host), .message = std::move(message)};
+    const auto& all = verdict_.findings;
+    if (std::find(all.begin(), all.end(), finding) == all.end()) verdict_.findings.push_back(std::move(finding));
+  }
+
+  const DomainInputs& in_;
+  const ClassifyOptions& options_;
+  UnixTime now_;
+  std::string host_;
+  DomainVerdict verdict_;
+};
+
+std::vector<std::string> sorted_hosts(const DomainObservation& seen) {
+  std::vector<std::string> hosts;
+  for (const MxRecord& record : mx_hosts_of(seen)) hosts.push_back(record.host);
+  std::sort(hosts.begin(), hosts.end());
+  return hosts;
+}
+
+void remember_mx_set(DomainMemory& memory, const DomainObservation& seen) {
+  if (lookup_failed(seen.mx.lookup)) return;
+  std::vector<std::string> hosts = sorted_hosts(seen);
+  if (memory.mx_set_known && hosts != memory.mx_set) memory.mx_set_last_change = seen.ended;
+  memory.mx_set = std::move(hosts);
+  memory.mx_set_known = true;
+}
+
+void remember_policy(DomainMemory& memory, const DomainObservation& seen) {
+  if (!seen.policy || lookup_failed(seen.sts.lookup)) return;
+  const StsRecordSet records = parse_sts_records(seen.sts.records);
+  const PolicyFetchAttempt* success = successful_attempt(*seen.policy);
+  if (records.status != RecordStatus::valid || success == nullptr) return;
+  const PolicyLint lint = parse_sts_policy(success->body);
+  if (!lint.policy) return;
+  const std::string id = records.id.value_or("");
+  const bool changed = memory.policy && (id != memory.policy_id || success->body_sha256 != memory.body_sha256);
+  if (changed) memory.policy_last_change = seen.ended;
+  memory.policy = lint.policy;
+  memory.policy_id = id;
+  memory.body_sha256 = success->body_sha256;
+  memory.policy_seen = seen.ended;
+  if (lint.policy->mode == StsMode::enforce) {
+    const UnixTime until = seen.ended + lint.policy->max_age;
+    memory.enforced_until = std::max(memory.enforced_until.value_or(until), until);
+  }
+}
+
+}  // namespace
+
+std::vector<MxRecord> mx_hosts_of(const DomainObservation& seen) {
+  const bool no_such_domain = seen.mx.lookup.status == DnsStatus::nxdomain;
+  if (no_such_domain || lookup_failed(seen.mx.lookup) || is_null_mx(seen.mx.records)) return {};
+  if (seen.mx.records.empty()) {
+    MxRecord implicit;
+    implicit.host = seen.domain;
+    return {implicit};
+  }
+  std::vector<MxRecord> hosts = seen.mx.records;
+  std::erase_if(hosts, [](const MxRecord& record) { return record.host.empty(); });
+  std::sort(hosts.begin(), hosts.end(), [](const MxRecord& a, const MxRecord& b) {
+    return a.preference != b.preference ? a.preference < b.preference : a.host < b.host;
+  });
+  std::set<std::string> known;
+  std::erase_if(hosts, [&known](const MxRecord& record) { return !known.insert(record.host).second; });
+  return hosts;
+}
+
+DomainMemory remember(DomainMemory memory, const DomainObservation& seen) {
+  if (seen.spoiled) return memory;
+  remember_mx_set(memory, seen);
+  remember_policy(memory, seen);
+  return memory;
+}
+
+DomainVerdict classify_domain(const DomainInputs& in, const ClassifyOptions& options, UnixTime now) {
+  if (!in.seen.spoiled) return DomainJudge(in, options, now).judge();
+  DomainVerdict kept = in.previous != nullptr ? *in.previous : DomainVerdict{.domain = in.seen.domain};
+  kept.state = DomainState::unknown;
+  kept.unknown_reason = *in.seen.spoiled;
+  return kept;
+}
+
+}  // namespace mtasts

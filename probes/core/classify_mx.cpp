@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "probes/core/classify.h"
+#include "probes/core/classify_tls.h"
+
+namespace mtasts {
+namespace {
+
+bool greeted(const SmtpObservation& session) { return session.greeting_code == 220; }
+bool starttls_accepted(const SmtpObservation& session) { return session.starttls_code == 220; }
+bool verified(const SmtpObservation& session) {
+  return session.tls && session.tls->problems.empty() && session.hello_after_tls;
+}
+
+/// Broken before the server could say whether it offers STARTTLS: no verdict on TLS (RFC 8460 section 4.3.4).
+bool tls_undecided(const SmtpObservation& session) {
+  return !greeted(session) || (session.failure && session.failure->stage == NetStage::hello);
+}
+
+std::string unreachable_reason(const SmtpObservation& session) {
+  if (session.greeting_code) return *session.greeting_code >= 500 ? "greeting-5xx" : "greeting-4xx";
+  if (!session.failure) return "closed";
+  switch (session.failure->error) {
+    case NetError::address_refused:
+      return "address-refused";
+    case NetError::refused:
+      return "refused";
+    case NetError::timeout:
+      return "timeout";
+    case NetError::reset:
+      return "reset";
+    case NetError::closed:
+      return "closed";
+    case NetError::unreachable:
+      return "unreachable";
+    case NetError::no_route:
+    case NetError::local:
+      return "local";
+    default:
+      return "protocol";
+  }
+}
+
+/// RFC 8460 section 4.3.3: TLS that fails for a reason of no other type.
+std::string_view handshake_reason(const NetFailure& failure) {
+  switch (failure.error) {
+    case NetError::timeout:
+      return "handshake-timeout";
+    case NetError::tls_alert:
+      return "tls-alert";
+    case NetError::tls_version:
+      return "tls-version";
+    default:
+      return "tls-error";
+  }
+}
+
+/// A server may finish a TLS 1.3 handshake and refuse afterwards, for instance because it wants a client certificate.
+bool tls_failed(const SmtpObservation& session) {
+  if (!session.failure) return false;
+  if (session.failure->stage == NetStage::handshake) return true;
+  const NetError error = session.failure->error;
+  return session.failure->stage == NetStage::after_tls &&
+         (error == NetError::tls_alert || error == NetError::tls_error);
+}
+
+std::string at(const SmtpObservation& session) { return " (" + to_string(session.address) + ")"; }
+
+void add(std::vector<Fault>& faults, Fault fault) {
+  const auto same = [&fault](const Fault& other) { return other.type == fault.type && other.reason == fault.reason; };
+  if (std::none_of(faults.begin(), faults.end(), same)) faults.push_back(std::move(fault));
+}
+
+std::string certificate_message(const SmtpObservation& session) {
+  std::string text;
+  for (const CertificateProblem& problem : session.tls->problems) text += (text.empty() ? "" : "; ") + problem.text;
+  return text + at(session);
+}
+
+/// Names every TLS-RPT result type one session earns; none when it was clean or TLS was never reached.
+/// Source: RFC 8460 sections 4.3.1, 4.3.3, 4.3.4.
+void add_session_faults(const SmtpObservation& session, const std::string& host, const ClassifyOptions& options,
+                        std::vector<Fault>& faults) {
+  if (tls_undecided(session)) return;
+  if (!session.starttls_offered) {
+    add(faults, {ResultType::starttls_not_supported, host, "not-offered",
+                 "the EHLO reply does not offer STARTTLS" + at(session)});
+    return;
+  }
+  if (!starttls_accepted(session)) {
+    const std::string answer =
+        session.starttls_code ? "answered " + std::to_string(*session.starttls_code) : std::string("not answered");
+    add(faults, {ResultType::starttls_not_supported, host, "refused", "STARTTLS was " + answer + at(session)});
+    return;
+  }
+  if (tls_failed(session)) {
+    add(faults, {ResultType::validation_failure, host, std::string(handshake_reason(*session.failure)),
+                 "TLS failed: " + session.failure->text + at(session)});
+  }
+  if (!session.tls) return;
+  for (const NamedFault& found : mx_certificate_faults(*session.tls, options)) {
+    add(faults, {found.type, host, std::string(found.reason), certificate_message(session)});
+  }
+}
+
+void add_session_findings(const SmtpObservation& session, const std::string& host, const ClassifyOptions& options,
+                          UnixTime now, std::vector<Finding>& findings) {
+  if (session.bytes_after_starttls) {
+    findings.push_back({"pipelined-after-starttls", host, "clear text follows the 220 to STARTTLS" + at(session)});
+  }
+  if (!session.tls) return;
+  if (!session.hello_after_tls && !tls_failed(session)) {
+    findings.push_back({"hello-after-tls-failed", host, "EHLO inside TLS is not answered with 250" + at(session)});
+  }
+  for (Finding& finding : certificate_findings(*session.tls, host, options, now)) {
+    if (std::find(findings.begin(), findings.end(), finding) == findings.end()) findings.push_back(std::move(finding));
+  }
+}
+
+using Sessions = std::vector<const SmtpObservation*>;
+
+Sessions sessions_of(const MxHostObservation& seen, IpFamily family) {
+  Sessions sessions;
+  for (const SmtpObservation& session : seen.sessions) {
+    if (session.address.family == family) sessions.push_back(&session);
+  }
+  return sessions;
+}
+
+/// Takes the TLS values of the reachable addresses: good only where every address is good, the earliest expiry of all.
+void take_tls_values(const Sessions& sessions, UnixTime now, MxFamilyVerdict& verdict) {
+  Sessions decided;
+  std::copy_if(sessions.begin(), sessions.end(), std::back_inserter(decided),
+               [](const SmtpObservation* session) { return !tls_undecided(*session); });
+  if (decided.empty()) return;
+  verdict.starttls = std::all_of(decided.begin(), decided.end(),
+                                 [](const SmtpObservation* session) { return starttls_accepted(*session); });
+  verdict.verified =
+      std::all_of(decided.begin(), decided.end(), [](const SmtpObservation* session) { return verified(*session); });
+  std::optional<UnixTime> earliest;
+  for (const SmtpObservation* session : decided) {
+    if (!session->tls) continue;
+    verdict.tls_version = session->tls->version;
+    verdict.cipher = session->tls->cipher;
+    verdict.tls_observed = now;
+    const auto not_after = session->tls->not_after;
+    if (not_after && (!earliest || *not_after < *earliest)) earliest = not_after;
+  }
+  if (earliest) verdict.not_after = earliest;
+}
+
+std::optional<MxFamilyVerdict> family_verdict(const MxHostObservation& seen, IpFamily family,
+                                              const std::optional<DnsLookup>& lookup,
+                                              const std::optional<MxFamilyVerdict>* previous, UnixTime now) {
+  const std::optional<MxFamilyVerdict> last = previous != nullptr ? *previous : std::nullopt;
+  if (!lookup) return std::nullopt;  // not asked for, or no connectivity of that family here
+  const bool unknown = lookup->status == DnsStatus::servfail || lookup->status == DnsStatus::timeout;
+  const Sessions sessions = sessions_of(seen, family);
+  if (sessions.empty()) return unknown ? last : std::nullopt;
+
+  MxFamilyVerdict verdict = last.value_or(MxFamilyVerdict{});
+  verdict.reachable =
+      std::any_of(sessions.begin(), sessions.end(), [](const SmtpObservation* session) { return greeted(*session); });
+  verdict.unreachable_reason = verdict.reachable ? "" : unreachable_reason(*sessions.front());
+  take_tls_values(sessions, now, verdict);
+  return verdict;
+}
+
+bool lookup_broken(const std::optional<DnsLookup>& lookup) {
+  return lookup && (lookup->status == DnsStatus::servfail || lookup->status == DnsStatus::timeout);
+}
+
+bool lookup_empty(const AddressObservation& lookup) {
+  return lookup.addresses.empty() && !lookup_broken(lookup.ipv4) && !lookup_broken(lookup.ipv6);
+}
+
+}  // namespace
+
+MxVerdict classify_mx_host(const MxHostObservation& seen, const MxVerdict* previous, const ClassifyOptions& options,
+                           UnixTime now) {
+  if (seen.spoiled) {
+    MxVerdict kept = previous != nullptr ? *previous : MxVerdict{.host = seen.host};
+    kept.known = false;
+    return kept;
+  }
+  MxVerdict verdict{.host = seen.host, .known = true, .probed = seen.ended, .duration = seen.duration};
+  verdict.lookup_success = !lookup_broken(seen.lookup.ipv4) && !lookup_broken(seen.lookup.ipv6);
+  const auto* last4 = previous != nullptr ? &previous->ipv4 : nullptr;
+  const auto* last6 = previous != nullptr ? &previous->ipv6 : nullptr;
+  verdict.ipv4 = family_verdict(seen, IpFamily::ipv4, seen.lookup.ipv4, last4, now);
+  verdict.ipv6 = family_verdict(seen, IpFamily::ipv6, seen.lookup.ipv6, last6, now);
+  for (const SmtpObservation& session : seen.sessions) {
+    add_session_faults(session, seen.host, options, verdict.faults);
+    add_session_findings(session, seen.host, options, now, verdict.findings);
+  }
+  if (!seen.sessions.empty() || lookup_empty(seen.lookup)) {
+    verdict.secure_delivery = std::any_of(seen.sessions.begin(), seen.sessions.end(),
+                                          [](const SmtpObservation& session) { return verified(session); });
+  } else if (previous != nullptr) {
+    verdict.secure_delivery = previous->secure_delivery;
+  }
+  if (lookup_empty(seen.lookup)) {
+    verdict.findings.push_back({"mx-no-address", seen.host, seen.host + " has neither an A nor an AAAA record"});
+  }
+  if (seen.addresses_skipped > 0) {
+    verdict.findings.push_back({"too-many-addresses", seen.host,
+                                std::to_string(seen.addresses_skipped) + " addresses of the host were not probed"});
+  }
+  return verdict;
+}
+
+}  // namespace mtasts
