@@ -1,0 +1,199 @@
+// The configuration: YAML text to a checked Config, or every problem found, each with its line and its repair.
+// Next: config.cpp for the rules of each key, docs/configuration.md for their meaning.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "probes/core/ip_address.h"
+#include "probes/core/sts_policy.h"
+#include "probes/core/verdicts.h"
+
+namespace mtasts {
+
+/// One watched domain. `name` has the form of parse_domain_name; `labels` are free labels of mtasts_domain_info.
+struct DomainConfig {
+  std::string name{};
+  std::map<std::string, std::string> labels{};
+  std::optional<StsMode> expect_mode{};
+  bool require_dane{};
+
+  bool operator==(const DomainConfig&) const = default;
+};
+
+struct ProbeConfig {
+  std::chrono::seconds interval{std::chrono::minutes{15}};
+  std::chrono::seconds retry_interval{std::chrono::minutes{5}};  // never shorter: RFC 8461 section 3.3
+  std::chrono::milliseconds timeout{std::chrono::seconds{60}};
+  std::size_t concurrency{512};
+  bool allow_private{};
+  bool allow_unconfigured{};
+};
+
+struct DnsServer {
+  IpAddress address{};
+  std::uint16_t port{53};
+
+  bool operator==(const DnsServer&) const = default;
+};
+
+/// Whether the AD bit of an answer is believed; automatic: from a validating resolver on this machine, or one that
+/// resolv.conf marks `trust-ad`.
+enum class TrustAd { automatic, always, never };
+
+struct DnsConfig {
+  std::vector<DnsServer> servers{};  // empty: those of /etc/resolv.conf
+  std::chrono::milliseconds timeout{std::chrono::seconds{5}};
+  unsigned attempts{3};
+  TrustAd trust_ad{TrustAd::automatic};
+};
+
+struct PolicyConfig {
+  std::uint16_t port{443};
+  std::chrono::milliseconds timeout{std::chrono::minutes{1}};  // RFC 8461 section 3.3
+  std::size_t max_size{64 * 1024};                             // RFC 8461 section 3.3
+};
+
+/// Which addresses of an MX host are probed: every one up to max_addresses per family, or the first of each family.
+enum class AddressChoice { all, first };
+
+struct SmtpConfig {
+  std::uint16_t port{25};
+  std::string helo{};  // empty: the name of this machine
+  std::chrono::milliseconds timeout{std::chrono::seconds{30}};
+  std::vector<IpFamily> ip_families{IpFamily::ipv4, IpFamily::ipv6};  // without duplicates, never empty
+  AddressChoice addresses{AddressChoice::all};
+  std::size_t max_addresses{4};
+  std::size_t max_hosts{32};
+  std::optional<IpAddress> source_address{};
+};
+
+enum class TlsVersion { tls1_2, tls1_3 };
+
+struct TlsConfig {
+  std::string ca_file{};  // empty: the system's trust store
+  TlsVersion min_version{TlsVersion::tls1_2};
+};
+
+struct ClassifyConfig {
+  ResultType incomplete_chain{ResultType::validation_failure};  // or certificate_not_trusted: RFC 8460 section 4.3.1
+};
+
+struct FindingsConfig {
+  std::chrono::seconds testing_longer_than{std::chrono::days{90}};
+  std::chrono::seconds ready_after{std::chrono::days{14}};
+  std::chrono::seconds expiry_warning{std::chrono::days{21}};
+  std::chrono::seconds expiry_high{std::chrono::days{7}};
+  std::chrono::seconds min_max_age_enforce{std::chrono::days{14}};
+  std::chrono::seconds min_max_age_testing{std::chrono::days{1}};
+};
+
+struct TlsrptHttpConfig {
+  bool enabled{};
+  std::string path{"/tlsrpt"};
+  std::vector<std::string> tokens{};
+};
+
+struct TlsrptImapConfig {
+  std::string server{};  // HOST or HOST:PORT
+  std::string user{};
+  std::string password_file{};
+  std::string folder{"INBOX"};
+  std::string done_folder{};     // empty: mails stay where they are, marked as read
+  std::string refused_folder{};  // the same
+};
+
+struct TlsrptConfig {
+  bool accept_unauthenticated{};
+  TlsrptHttpConfig http{};
+  std::vector<std::string> maildirs{};
+  std::vector<TlsrptImapConfig> imap{};
+  std::string authserv_id{};
+};
+
+/// Where the state is kept: a file, or a database when `url` is not empty.
+struct StorageConfig {
+  std::string path{"/var/lib/mtasts_exporter/state.db"};
+  std::string url{};
+};
+
+struct ShardingConfig {
+  std::size_t index{};
+  std::size_t count{1};
+};
+
+/// A checked configuration: every path absolute, every name normalized, no domain twice.
+struct Config {
+  std::vector<DomainConfig> domains{};
+  std::vector<std::string> domain_files{};  // glob patterns, absolute
+  ProbeConfig probe{};
+  DnsConfig dns{};
+  PolicyConfig policy{};
+  SmtpConfig smtp{};
+  TlsConfig tls{};
+  ClassifyConfig classify{};
+  FindingsConfig findings{};
+  TlsrptConfig tlsrpt{};
+  StorageConfig storage{};
+  ShardingConfig sharding{};
+};
+
+/// Something wrong with a file. `line` counts from 1 and is 0 where it concerns the whole file; `key` is dotted, as in
+/// "smtp.port" or "domains[2].labels", and empty where none applies; `message` says how to repair it.
+struct ConfigProblem {
+  std::string file{};
+  std::size_t line{};
+  std::string key{};
+  std::string message{};
+
+  bool operator==(const ConfigProblem&) const = default;
+};
+
+/// "FILE:LINE: KEY: MESSAGE", without the parts that do not apply.
+std::string to_string(const ConfigProblem& problem);
+
+/// `config` is there exactly when `problems` is empty; warnings stop nothing.
+struct ConfigResult {
+  std::optional<Config> config{};
+  std::vector<ConfigProblem> problems{};
+  std::vector<ConfigProblem> warnings{};
+};
+
+/// Largest configuration or domain file that is read.
+constexpr std::size_t kMaxConfigBytes = 64 * 1024 * 1024;
+
+/// Reads and checks the file. Relative paths in it start at its own directory. Errors: all at once, in the result.
+ConfigResult load_config(const std::string& path);
+
+/// The same from text, without touching the file system: whether the files it names exist is left to load_config.
+/// Input: `file` is named in messages; `base_directory` is where relative paths start.
+ConfigResult parse_config(std::string_view text, const std::string& file, const std::string& base_directory);
+
+/// Every key that parse_config knows, dotted, list elements as "[]": "domains[].name".
+std::vector<std::string> known_config_keys();
+
+/// The domains that `domain_files` named at one moment.
+struct DomainFiles {
+  std::vector<std::string> domains{};  // sorted, no duplicates
+  std::string fingerprint{};           // of the files read: see domain_files_fingerprint
+  bool kept_previous{};                // `domains` is that of `previous`, because the new set could not be used
+  std::vector<ConfigProblem> problems{};
+  std::vector<ConfigProblem> warnings{};
+};
+
+/// Reads every file that matches: one domain a line, `#` starts a comment. Errors: an unreadable file, or a set that
+/// was not empty and is now, keeps the domains of `previous`; a bad line is a problem, the other lines count.
+DomainFiles load_domain_files(const std::vector<std::string>& globs, const DomainFiles& previous);
+
+/// Changes whenever a file that matches appears, goes or is written (by name, inode, size and time of change).
+/// Cheap enough to be asked every few seconds.
+std::string domain_files_fingerprint(const std::vector<std::string>& globs);
+
+}  // namespace mtasts
