@@ -1,0 +1,134 @@
+// An HTTP/1.1 server in which a slow or idle client delays nobody: routes, limits, gzip, TLS and basic authentication.
+// Next: routes.h, which registers what the exporter answers.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace mtasts {
+
+// Served with Boost.Beast, not with cpp-httplib: cpp-httplib gives every connection a thread of a small pool until the
+// client lets go of it, so that nine clients which send one byte each kept a scrape waiting for 4 s. Here connections
+// wait on one I/O thread, at no cost to each other, and only complete requests occupy a worker.
+
+using HeaderList = std::vector<std::pair<std::string, std::string>>;
+
+/// A complete request. `disconnected` fires when the client went away before the answer was there.
+struct HttpRequest {
+  std::string method{};
+  std::string path{};                            // percent-decoded, without the query
+  std::map<std::string, std::string> query{};    // percent-decoded; the first of a repeated key counts
+  std::map<std::string, std::string> headers{};  // names in lower case; the first of a repeated one counts
+  std::string body{};
+  std::string peer{};  // ADDRESS:PORT
+  std::stop_token disconnected{};
+
+  /// The value of a query parameter or header, nullopt when it is not there.
+  std::optional<std::string> parameter(const std::string& name) const;
+  std::optional<std::string> header(const std::string& lower_case_name) const;
+};
+
+struct HttpResponse {
+  int status{200};
+  std::string content_type{"text/plain; charset=utf-8"};
+  std::string body{};
+  HeaderList headers{};
+};
+
+/// Gives the answer; may be called from any thread, once, also after the server is gone.
+using Respond = std::function<void(HttpResponse)>;
+/// Answers a request, on a worker thread; may keep `Respond` and return before the answer is known.
+using Handler = std::function<void(HttpRequest, Respond)>;
+
+struct HttpLimits {
+  std::size_t connections{512};       // beyond it the longest idle connection is closed
+  std::size_t header_bytes{16384};    // request line and headers
+  std::size_t body_bytes{0};          // 413 beyond it
+  std::size_t gzip_from_bytes{1024};  // smaller bodies are not worth it
+  std::size_t workers{2};
+  std::chrono::milliseconds request{std::chrono::seconds{10}};      // first octet to last, however slowly it comes
+  std::chrono::milliseconds keep_alive{std::chrono::seconds{120}};  // idle between requests
+  std::chrono::milliseconds handler{std::chrono::seconds{150}};     // 503 beyond it
+  std::chrono::milliseconds response{std::chrono::seconds{60}};     // writing the answer
+};
+
+/// TLS, authentication and extra headers; may be exchanged while the server runs.
+struct WebOptions {
+  struct Tls {
+    std::string cert_file{};
+    std::string key_file{};
+    std::string client_ca_file{};      // "": client certificates are not looked at
+    bool require_client_cert{};        // refuse clients without a certificate of client_ca_file
+    std::string min_version{"TLS12"};  // TLS12 or TLS13
+  };
+  std::optional<Tls> tls{};
+  /// Empty: everybody may come in. Called on a worker thread, so it may be as slow as bcrypt is.
+  std::function<bool(const std::string& user, const std::string& password)> authenticate{};
+  HeaderList headers{};  // added to every response
+};
+
+/// "HOST:PORT" in parts. An empty host means every address of both families.
+struct ListenAddress {
+  std::string host{};
+  std::uint16_t port{};
+
+  bool operator==(const ListenAddress&) const = default;
+};
+
+/// Reads ":9974", "127.0.0.1:9974", "[::]:9974". Errors: nullopt for anything else.
+std::optional<ListenAddress> parse_listen_address(std::string_view text);
+
+/// The server. Start-up order: route(), set_options(), listen(), start().
+class HttpServer {
+ public:
+  explicit HttpServer(HttpLimits limits = {});
+  ~HttpServer();  // stops
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  /// Registers a handler for one path, or, when `path` ends in '*', for everything that begins with the rest; the
+  /// longest match wins. `methods` are GET (HEAD comes with it), POST, PUT; others get 405. Only before start().
+  void route(std::vector<std::string> methods, std::string path, Handler handler);
+
+  /// Takes new options and reads the TLS files anew; connections that are open keep the old ones.
+  /// Errors: what is wrong, in words, and the old options stay.
+  [[nodiscard]] std::optional<std::string> set_options(WebOptions options);
+
+  /// Binds one address and returns the port, which matters for port 0. Errors: std::runtime_error naming the address.
+  std::uint16_t listen(const ListenAddress& address);
+
+  /// Starts the threads.
+  void start();
+
+  /// Closes every connection and joins the threads, within a second. Safe to call twice.
+  void stop();
+
+  /// Connections open now.
+  std::size_t connections() const;
+
+ private:
+  class Core;
+  std::shared_ptr<Core> core_;
+};
+
+/// Does this Accept-Encoding value allow gzip (RFC 9110 section 12.5.3)?
+bool accepts_gzip(std::string_view accept_encoding);
+
+/// A gzip member of `body` at level 1, the level that costs least CPU for a body that is sent once.
+std::string gzip(std::string_view body);
+
+/// Splits a request target into a decoded path and decoded parameters. Errors: false for a bad percent escape.
+bool parse_target(std::string_view target, std::string& path, std::map<std::string, std::string>& query);
+
+}  // namespace mtasts

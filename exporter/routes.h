@@ -1,0 +1,53 @@
+// What the exporter answers at which path; the probe loop stays behind callbacks.
+// Next: metrics.h, web_pages.h and verdict_json.h, which make the bodies.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "exporter/http_server.h"
+#include "exporter/metrics.h"
+#include "exporter/snapshot.h"
+
+namespace mtasts {
+
+/// How a probe for /probe ended. Without `refused` and `error` the snapshot holds the domain and its MX hosts.
+struct ProbeAnswer {
+  Snapshot snapshot{};
+  std::string refused{};  // why this domain is not probed at all (not configured, sharded elsewhere): 404
+  std::string error{};    // why no verdict was reached (timeout, our own trouble): probe_success 0
+};
+
+/// What the routes need from the rest of the program. All may be called from several threads at once.
+struct RouteCallbacks {
+  std::function<Snapshot()> snapshot{};
+  std::function<UnixTime()> now{};
+  std::function<bool()> ready{};
+  /// Reloads the configuration; returns what is wrong with the new one. Empty: the path is not enabled.
+  std::function<std::optional<std::string>()> reload{};
+  /// Probes a (syntactically valid) domain now; must call `done` once, at the latest soon after `timeout`.
+  std::function<void(std::string domain, std::chrono::milliseconds timeout, std::stop_token cancelled,
+                     std::function<void(ProbeAnswer)> done)>
+      probe{};
+  SelfMetrics* self{};         // outlives the server
+  std::string version{};       // for the pages
+  std::string external_url{};  // --web.external-url; its path is the prefix of links, "" for none
+  std::chrono::milliseconds probe_timeout{std::chrono::seconds{60}};  // without a scrape timeout header
+};
+
+/// Registers every path of the contract that this program answers.
+void add_routes(HttpServer& server, RouteCallbacks callbacks);
+
+/// How long a probe may take: the scrape timeout that Prometheus sends in X-Prometheus-Scrape-Timeout-Seconds minus
+/// half a second for the way back, at most `configured`; `configured` when the header is missing or not a number.
+std::chrono::milliseconds probe_time_limit(const std::optional<std::string>& header,
+                                           std::chrono::milliseconds configured);
+
+/// Prometheus http_sd: one target group per domain, because each has its own labels.
+std::string render_service_discovery(const Snapshot& snapshot);
+
+}  // namespace mtasts

@@ -1,0 +1,79 @@
+// What is known of every domain and MX host right now: a table of slots, each swapped as one pointer.
+// Next: metrics.h and web_pages.h, which are views of a Snapshot; probe_loop.h, which publishes into the store.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "exporter/series.h"
+#include "probes/core/verdicts.h"
+
+namespace mtasts {
+
+/// A configured domain and its last verdict; never changed once published.
+struct DomainEntry {
+  std::string name{};
+  Labels labels{};
+  std::shared_ptr<const DomainVerdict> verdict{};  // nullptr before the first
+  RenderedSeries rendered{};
+};
+
+/// An MX host that some domain uses, and its last verdict; never changed once published.
+struct MxEntry {
+  std::string host{};
+  std::shared_ptr<const MxVerdict> verdict{};  // nullptr before the first
+  RenderedSeries rendered{};
+};
+
+/// All slots at one moment, sorted by name. Copying it copies pointers.
+struct Snapshot {
+  std::vector<std::shared_ptr<const DomainEntry>> domains{};
+  std::vector<std::shared_ptr<const MxEntry>> mx_hosts{};
+
+  /// The entry of that name, nullptr when there is none.
+  const DomainEntry* find_domain(std::string_view name) const;
+  const MxEntry* find_mx(std::string_view host) const;
+};
+
+/// A domain that has its slot without a verdict.
+struct DomainSlot {
+  std::string name{};  // lower-case A-labels, no final dot
+  Labels labels{};
+};
+
+/// Where the probe thread and the HTTP threads meet. Every function may be called from any thread; none waits for
+/// longer than the copy of the pointers takes.
+class SnapshotStore {
+ public:
+  /// Makes these the configured domains: new ones start without a verdict, the others keep theirs, the rest go at once.
+  void set_domains(std::vector<DomainSlot> domains);
+  /// The same for MX hosts.
+  void set_mx_hosts(const std::vector<std::string>& hosts);
+
+  /// Renders a verdict and puts it into its slot. Returns false when there is no such slot (removed meanwhile).
+  bool publish(DomainVerdict verdict);
+  bool publish(MxVerdict verdict);
+
+  Snapshot snapshot() const;
+
+ private:
+  template <class Entry>
+  using Table = std::map<std::string, std::shared_ptr<const Entry>, std::less<>>;
+
+  mutable std::mutex mutex_{};
+  Table<DomainEntry> domains_{};
+  Table<MxEntry> mx_hosts_{};
+};
+
+/// A snapshot of one domain and those of its MX hosts that are known; empty when the domain is not there.
+Snapshot snapshot_of_domain(const Snapshot& all, std::string_view domain);
+
+/// A snapshot made of verdicts alone, for a domain that has no slot (/probe of an unconfigured domain).
+Snapshot snapshot_of_verdicts(const DomainSlot& slot, DomainVerdict verdict, std::vector<MxVerdict> mx_hosts);
+
+}  // namespace mtasts
