@@ -531,6 +531,8 @@ DomainVerdict classify_domain(const DomainInputs& in, const ClassifyOptions& opt
   DomainVerdict kept = in.previous != nullptr ? *in.previous : DomainVerdict{.domain = in.seen.domain};
   kept.state = DomainState::unknown;
   kept.unknown_reason = *in.seen.spoiled;
+  const bool expired = kept.in_force && now >= kept.in_force->until;  // time passes without a probe, too
+  if (expired) kept.in_force.reset();
   return kept;
 }
 

@@ -44,7 +44,7 @@ AdTrust automatic_trust(const asio::ip::address& server, bool resolv_conf_trusts
   return on_this_host ? AdTrust::probe : AdTrust::never;
 }
 
-std::vector<DnsServer> parse_resolv_conf(std::string_view text) {
+std::vector<ResolverServer> parse_resolv_conf(std::string_view text) {
   std::vector<asio::ip::address> addresses;
   bool trust_ad = false;
   std::istringstream lines{std::string(text)};
@@ -61,7 +61,7 @@ std::vector<DnsServer> parse_resolv_conf(std::string_view text) {
     }
   }
   if (addresses.empty()) addresses.push_back(asio::ip::address_v4::loopback());  // resolv.conf(5)
-  std::vector<DnsServer> servers;
+  std::vector<ResolverServer> servers;
   for (const auto& address : addresses) {
     servers.push_back({.endpoint = {address, 53}, .trust = automatic_trust(address, trust_ad)});
   }
@@ -81,7 +81,7 @@ class Resolver::Turn {
 };
 
 Resolver::Resolver(LoopClock& clock, ResolverOptions options) : clock_(clock), options_(std::move(options)) {
-  for (const DnsServer& server : options_.servers) {
+  for (const ResolverServer& server : options_.servers) {
     servers_.push_back(
         {.endpoint = server.endpoint, .trust = server.trust, .proved = false, .text = text_of(server.endpoint)});
   }

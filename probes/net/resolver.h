@@ -22,13 +22,13 @@ namespace mtasts {
 /// never: its AD counts for nothing; probe: it counts once `. SOA` came back with AD; always: without proof.
 enum class AdTrust { never, probe, always };
 
-struct DnsServer {
+struct ResolverServer {
   boost::asio::ip::udp::endpoint endpoint{};
   AdTrust trust{AdTrust::never};
 };
 
 struct ResolverOptions {
-  std::vector<DnsServer> servers{};         // in order of preference, at least one
+  std::vector<ResolverServer> servers{};         // in order of preference, at least one
   std::chrono::milliseconds timeout{5000};  // per attempt
   int attempts{3};
   std::size_t max_outstanding{256};  // bursts of UDP lose packets even with large buffers
@@ -38,7 +38,7 @@ struct ResolverOptions {
 AdTrust automatic_trust(const boost::asio::ip::address& server, bool resolv_conf_trusts);
 
 /// The servers of a resolv.conf text, with `options trust-ad` heeded (resolv.conf(5)).
-std::vector<DnsServer> parse_resolv_conf(std::string_view text);
+std::vector<ResolverServer> parse_resolv_conf(std::string_view text);
 
 /// A stub resolver. Single-threaded: lives on one loop.
 class Resolver {

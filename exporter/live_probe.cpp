@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/live_probe.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <exception>
+
+namespace mtasts {
+namespace asio = boost::asio;
+namespace {
+
+/// Probes all hosts side by side and returns when the last one is done, in the order given.
+asio::awaitable<std::vector<MxHostObservation>> probe_mx_hosts(std::shared_ptr<ProbeEngine> engine,
+                                                               std::vector<std::string> names) {
+  asio::steady_timer all_done(engine->clock.io(), SteadyTime::max());
+  std::vector<MxHostObservation> seen(names.size());
+  std::size_t left = names.size();
+  std::exception_ptr failure;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    asio::co_spawn(engine->clock.io(), probe_mx_host(engine, names[i]),
+                   [&seen, &left, &all_done, &failure, i](std::exception_ptr error, MxHostObservation host) {
+                     if (error) failure = error;
+                     seen[i] = std::move(host);
+                     if (--left == 0) all_done.cancel();
+                   });
+  }
+  if (left > 0) co_await all_done.async_wait(asio::as_tuple(asio::use_awaitable));
+  if (failure) std::rethrow_exception(failure);
+  co_return seen;
+}
+
+std::vector<std::string> hosts_to_probe(const DomainObservation& seen, std::size_t max_hosts) {
+  std::vector<std::string> names;
+  for (const MxRecord& record : mx_hosts_of(seen)) {
+    if (names.size() == max_hosts) break;
+    names.push_back(record.host);
+  }
+  return names;
+}
+
+}  // namespace
+
+asio::awaitable<MxHostObservation> probe_mx_host(std::shared_ptr<ProbeEngine> engine, std::string host) {
+  const HostLocks::Held lock = co_await engine->hosts.lock(host);
+  co_return co_await observe_mx_host(engine->net, engine->resolver, host, engine->options);
+}
+
+asio::awaitable<LiveProbe> probe_live(std::shared_ptr<ProbeEngine> engine, DomainConfig domain, DomainMemory memory) {
+  const auto start = std::chrono::steady_clock::now();
+  LiveProbe probe;
+  probe.seen = co_await observe_domain(engine->net, engine->resolver, domain.name, engine->options, std::nullopt);
+  std::vector<std::string> names = hosts_to_probe(probe.seen, engine->max_hosts);
+  probe.hosts = co_await probe_mx_hosts(engine, std::move(names));
+
+  const UnixTime now = engine->net.now();
+  MxVerdicts by_host;
+  probe.mx.reserve(probe.hosts.size());
+  for (const MxHostObservation& host : probe.hosts) {
+    probe.mx.push_back(classify_mx_host(host, nullptr, engine->classify, now));
+    by_host[host.host] = &probe.mx.back();
+  }
+  const DomainMemory remembered = remember(std::move(memory), probe.seen);
+  const DomainInputs inputs{.seen = probe.seen,
+                            .memory = remembered,
+                            .mx = by_host,
+                            .previous = nullptr,
+                            .expected_mode = domain.expect_mode,
+                            .max_hosts = engine->max_hosts};
+  probe.verdict = classify_domain(inputs, engine->classify, now);
+  probe.duration = std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - start);
+  co_return probe;
+}
+
+}  // namespace mtasts

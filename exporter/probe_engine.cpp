@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/probe_engine.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <sstream>
+
+namespace mtasts {
+namespace {
+
+constexpr const char* kResolvConf = "/etc/resolv.conf";
+
+std::string own_host_name() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "localhost";
+  return name.data();
+}
+
+bool has_family(const Config& config, IpFamily family) {
+  const auto& families = config.smtp.ip_families;
+  return std::find(families.begin(), families.end(), family) != families.end();
+}
+
+std::vector<ResolverServer> system_servers() {
+  std::ifstream file(kResolvConf);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return parse_resolv_conf(text.str());
+}
+
+std::vector<ResolverServer> configured_servers(const DnsConfig& dns) {
+  std::vector<ResolverServer> servers;
+  for (const DnsServer& server : dns.servers) {
+    const auto address = boost::asio::ip::make_address(to_string(server.address));
+    servers.push_back({.endpoint = {address, server.port}, .trust = automatic_trust(address, false)});
+  }
+  return servers;
+}
+
+UnixTime system_now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
+
+}  // namespace
+
+ProbeOptions probe_options(const Config& config) {
+  return {.ipv4 = has_family(config, IpFamily::ipv4),
+          .ipv6 = has_family(config, IpFamily::ipv6),
+          .first_address_only = config.smtp.addresses == AddressChoice::first,
+          .max_addresses = config.smtp.max_addresses,
+          .timeout = config.probe.timeout,
+          .policy = {.port = config.policy.port, .timeout = config.policy.timeout, .max_size = config.policy.max_size},
+          .smtp = {.port = config.smtp.port,
+                   .hello_name = config.smtp.helo.empty() ? own_host_name() : config.smtp.helo,
+                   .timeout = config.smtp.timeout}};
+}
+
+ClassifyOptions classify_options(const Config& config) {
+  return {.incomplete_chain = config.classify.incomplete_chain,
+          .expiry_warning = config.findings.expiry_warning,
+          .min_max_age_enforce = config.findings.min_max_age_enforce,
+          .min_max_age_testing = config.findings.min_max_age_testing};
+}
+
+ResolverOptions resolver_options(const Config& config) {
+  ResolverOptions options{.servers = config.dns.servers.empty() ? system_servers() : configured_servers(config.dns),
+                          .timeout = config.dns.timeout,
+                          .attempts = static_cast<int>(config.dns.attempts)};
+  if (config.dns.trust_ad == TrustAd::automatic) return options;
+  for (ResolverServer& server : options.servers) {
+    server.trust = config.dns.trust_ad == TrustAd::always ? AdTrust::always : AdTrust::never;
+  }
+  return options;
+}
+
+ProbeEngine::ProbeEngine(boost::asio::io_context& io, const Config& config)
+    : options(probe_options(config)),
+      classify(classify_options(config)),
+      max_hosts(config.smtp.max_hosts),
+      clock(io),
+      gate(clock),
+      tls({.ca_file = config.tls.ca_file, .min_minor_version = config.tls.min_version == TlsVersion::tls1_3 ? 3 : 2}),
+      resolver(clock, resolver_options(config)),
+      net{.clock = clock,
+          .gate = gate,
+          .tls = tls,
+          .now = system_now,
+          .allow_private = config.probe.allow_private,
+          .source_address = config.smtp.source_address ? to_string(*config.smtp.source_address) : ""},
+      hosts(io) {}
+
+}  // namespace mtasts
