@@ -3,15 +3,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <deque>
 #include <string>
 #include <unordered_map>
 #include <utility>
+
+#include "probes/net/wait_queue.h"
 
 namespace mtasts {
 
@@ -36,12 +34,8 @@ class HostLocks {
   };
 
   boost::asio::awaitable<Held> lock(std::string name) {
-    const auto [entry, free] = queues_.try_emplace(name);
-    if (!free) {
-      boost::asio::steady_timer turn(io_, boost::asio::steady_timer::time_point::max());
-      entry->second.push_back(&turn);
-      co_await turn.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));  // release() hands the lock over
-    }
+    const auto [entry, free] = queues_.try_emplace(name, io_);
+    if (!free) co_await entry->second.wait();  // release() hands the lock over
     co_return Held(*this, std::move(name));
   }
 
@@ -52,12 +46,11 @@ class HostLocks {
       queues_.erase(entry);
       return;
     }
-    entry->second.front()->cancel();
-    entry->second.pop_front();
+    entry->second.wake_one();
   }
 
   boost::asio::io_context& io_;
-  std::unordered_map<std::string, std::deque<boost::asio::steady_timer*>> queues_;
+  std::unordered_map<std::string, WaitQueue> queues_;
 };
 
 }  // namespace mtasts

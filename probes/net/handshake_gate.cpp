@@ -2,8 +2,6 @@
 #include "probes/net/handshake_gate.h"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 namespace mtasts {
 namespace {
@@ -17,16 +15,14 @@ constexpr std::chrono::milliseconds kOnTime{15};
 
 }  // namespace
 
-HandshakeGate::HandshakeGate(LoopClock& clock) : clock_(clock), limit_(kStart) {
+HandshakeGate::HandshakeGate(LoopClock& clock) : clock_(clock), waiting_(clock.io()), limit_(kStart) {
   clock_.on_tick([this](std::chrono::nanoseconds lag) { adapt(lag); });
 }
 
 boost::asio::awaitable<HandshakeGate::Pass> HandshakeGate::enter() {
   const LoopClock::Use use{clock_};
   if (running_ >= limit_ || !waiting_.empty()) {
-    boost::asio::steady_timer turn(clock_.io(), SteadyTime::max());
-    waiting_.push_back(&turn);
-    co_await turn.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));  // wake() has counted us in
+    co_await waiting_.wait();  // wake() has counted us in
   } else {
     ++running_;
   }
@@ -41,8 +37,7 @@ void HandshakeGate::leave() {
 void HandshakeGate::wake() {
   while (!waiting_.empty() && running_ < limit_) {
     ++running_;
-    waiting_.front()->cancel();
-    waiting_.pop_front();
+    waiting_.wake_one();
   }
 }
 

@@ -4,13 +4,12 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstddef>
-#include <deque>
 #include <utility>
 
 #include "probes/net/loop_clock.h"
+#include "probes/net/wait_queue.h"
 
 namespace mtasts {
 
@@ -50,7 +49,7 @@ class HandshakeGate {
   void wake();
 
   LoopClock& clock_;
-  std::deque<boost::asio::steady_timer*> waiting_;
+  WaitQueue waiting_;
   std::size_t limit_;
   std::size_t running_{};
 };

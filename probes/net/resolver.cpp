@@ -80,7 +80,8 @@ class Resolver::Turn {
   Resolver& resolver_;
 };
 
-Resolver::Resolver(LoopClock& clock, ResolverOptions options) : clock_(clock), options_(std::move(options)) {
+Resolver::Resolver(LoopClock& clock, ResolverOptions options)
+    : clock_(clock), options_(std::move(options)), waiting_(clock.io()) {
   for (const ResolverServer& server : options_.servers) {
     servers_.push_back(
         {.endpoint = server.endpoint, .trust = server.trust, .proved = false, .text = text_of(server.endpoint)});
@@ -102,9 +103,7 @@ asio::awaitable<void> Resolver::take_turn() {
     ++outstanding_;
     co_return;
   }
-  asio::steady_timer turn(clock_.io(), SteadyTime::max());
-  waiting_.push_back(&turn);
-  co_await turn.async_wait(kAwait);  // end_turn() hands its place over
+  co_await waiting_.wait();  // end_turn() hands its place over
 }
 
 void Resolver::end_turn() {
@@ -112,8 +111,7 @@ void Resolver::end_turn() {
     --outstanding_;
     return;
   }
-  waiting_.front()->cancel();
-  waiting_.pop_front();
+  waiting_.wake_one();
 }
 
 asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_udp(const Server& server, DnsQuestion question) {

@@ -5,10 +5,8 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/udp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <string>
 #include <vector>
@@ -16,6 +14,7 @@
 #include "probes/core/observations.h"
 #include "probes/net/dns_message.h"
 #include "probes/net/loop_clock.h"
+#include "probes/net/wait_queue.h"
 
 namespace mtasts {
 
@@ -28,7 +27,7 @@ struct ResolverServer {
 };
 
 struct ResolverOptions {
-  std::vector<ResolverServer> servers{};         // in order of preference, at least one
+  std::vector<ResolverServer> servers{};    // in order of preference, at least one
   std::chrono::milliseconds timeout{5000};  // per attempt
   int attempts{3};
   std::size_t max_outstanding{256};  // bursts of UDP lose packets even with large buffers
@@ -85,7 +84,7 @@ class Resolver {
   ResolverOptions options_;
   std::vector<Server> servers_;
   std::size_t outstanding_{};
-  std::deque<boost::asio::steady_timer*> waiting_;
+  WaitQueue waiting_;
   SteadyTime checked_{};
   bool answered_{true};
   bool checking_{};

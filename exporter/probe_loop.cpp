@@ -1,0 +1,498 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/probe_loop.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <exception>
+#include <map>
+#include <random>
+#include <set>
+#include <thread>
+
+#include "exporter/log.h"
+#include "exporter/schedule.h"
+#include "probes/core/egress_window.h"
+
+namespace mtasts {
+namespace asio = boost::asio;
+namespace {
+
+// The same id is not fetched again this soon after a failed fetch (RFC 8461 section 3.3).
+constexpr std::chrono::minutes kSameIdWait{5};
+// How often gauges about the loop itself are refreshed.
+constexpr std::chrono::seconds kGaugeInterval{1};
+
+// Keys of the schedule: domains and MX hosts share it, and a name may be both.
+std::string domain_key(const std::string& name) { return "d " + name; }
+std::string mx_key(const std::string& host) { return "m " + host; }
+bool is_domain_key(const std::string& key) { return key.starts_with('d'); }
+std::string name_of_key(const std::string& key) { return key.substr(2); }
+
+struct WatchedDomain {
+  DomainConfig config{};
+  DomainMemory memory{};
+  std::optional<DomainObservation> seen{};  // by the last probe that was not spoiled
+  std::optional<DomainVerdict> verdict{};
+  std::string failed_id{};  // of the last failed policy fetch
+  SteadyTime failed_at{};
+};
+
+struct WatchedHost {
+  std::optional<MxVerdict> verdict{};
+  std::set<std::string> domains{};  // that have it among their MX hosts
+};
+
+/// What of a host's verdict a domain's verdict depends on; dates and durations are the host's own affair.
+bool same_for_domains(const MxVerdict& a, const MxVerdict& b) {
+  const auto verified = [](const std::optional<MxFamilyVerdict>& family) {
+    return family ? std::optional(std::pair(family->reachable, family->verified)) : std::nullopt;
+  };
+  return a.known == b.known && a.lookup_success == b.lookup_success && a.secure_delivery == b.secure_delivery &&
+         a.faults == b.faults && a.findings == b.findings && verified(a.ipv4) == verified(b.ipv4) &&
+         verified(a.ipv6) == verified(b.ipv6);
+}
+
+bool reached(const std::optional<NetFailure>& failure) {
+  if (!failure || failure->stage != NetStage::connect) return true;
+  return failure->error == NetError::refused || failure->error == NetError::reset;
+}
+
+bool says_nothing_about_egress(const std::optional<NetFailure>& failure) {
+  return failure && (failure->error == NetError::address_refused || failure->error == NetError::local);
+}
+
+std::string_view outcome_of(DomainState state) {
+  if (state == DomainState::unknown) return "unknown";
+  return state == DomainState::failing ? "failing" : "ok";
+}
+
+std::string fault_summary(const DomainVerdict& verdict) {
+  std::string text;
+  for (const Fault& fault : verdict.faults) {
+    text += (text.empty() ? "" : ", ") + std::string(to_string(fault.type)) + " at " + fault.host + " (" +
+            fault.reason + ")";
+  }
+  return text;
+}
+
+}  // namespace
+
+class ProbeLoop::Core {
+ public:
+  Core(SnapshotStore& snapshots, SelfMetrics& self, StateKeeper keeper)
+      : snapshots_(snapshots),
+        self_(self),
+        keeper_(std::move(keeper)),
+        work_(asio::make_work_guard(io_)),
+        wake_(io_),
+        gauges_(io_),
+        schedule_(std::random_device{}()) {}
+
+  void restore(std::vector<DomainKeepsake> domains, std::vector<MxVerdict> mx_hosts) {
+    for (DomainKeepsake& kept : domains) kept_domains_[kept.verdict.domain] = std::move(kept);
+    for (MxVerdict& kept : mx_hosts) kept_hosts_[kept.host] = std::move(kept);
+  }
+
+  void configure(const Config& config) {
+    auto engine = std::make_shared<ProbeEngine>(io_, config);  // may throw: nothing has changed yet
+    asio::post(io_, [this, engine = std::move(engine), config] { apply(engine, config); });
+  }
+
+  void start() {
+    refresh_gauges();
+    thread_ = std::jthread([this] { io_.run(); });
+  }
+
+  void stop() {
+    io_.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  void probe_now(DomainConfig domain, std::function<void(LiveProbe)> done) {
+    asio::post(io_, [this, domain = std::move(domain), done = std::move(done)] {
+      const auto known = domains_.find(domain.name);
+      DomainMemory memory = known != domains_.end() ? known->second.memory : DomainMemory{};
+      asio::co_spawn(io_, probe_live(engine_, domain, std::move(memory)),
+                     [done](std::exception_ptr error, LiveProbe probe) {
+                       if (!error) done(std::move(probe));
+                     });
+    });
+  }
+
+ private:
+  // --- configuration -------------------------------------------------------------------------------------------
+
+  void apply(const std::shared_ptr<ProbeEngine>& engine, const Config& config) {
+    engine_ = engine;
+    concurrency_ = config.probe.concurrency;
+    schedule_.set_intervals(config.probe.interval, config.probe.retry_interval);
+    std::map<std::string, const DomainConfig*> wanted;
+    for (const DomainConfig& domain : config.domains) wanted[domain.name] = &domain;
+    remove_unwanted(wanted);
+    std::vector<DomainSlot> slots;
+    for (const auto& [name, domain] : wanted) slots.push_back({.name = name, .labels = domain->labels});
+    snapshots_.set_domains(std::move(slots));
+    for (const auto& [name, domain] : wanted) add_domain(*domain);
+    publish_host_slots();
+    self_.set_probe_interval(config.probe.interval);
+    self_.clear_dns_servers();
+    start_due();
+  }
+
+  void remove_unwanted(const std::map<std::string, const DomainConfig*>& wanted) {
+    for (auto domain = domains_.begin(); domain != domains_.end();) {
+      if (wanted.contains(domain->first)) {
+        ++domain;
+        continue;
+      }
+      release_hosts(domain->first, used_[domain->first], {});
+      used_.erase(domain->first);
+      schedule_.remove(domain_key(domain->first));
+      if (keeper_.forget_domain) keeper_.forget_domain(domain->first);
+      domain = domains_.erase(domain);
+    }
+  }
+
+  void add_domain(const DomainConfig& config) {
+    const auto [entry, is_new] = domains_.try_emplace(config.name);
+    WatchedDomain& domain = entry->second;
+    domain.config = config;
+    if (!is_new) return;
+    std::optional<std::chrono::milliseconds> age;
+    const auto kept = kept_domains_.find(config.name);
+    if (kept != kept_domains_.end()) {
+      age = age_of(kept->second.verdict.probed);
+      take_back(domain, std::move(kept->second));
+      kept_domains_.erase(kept);
+    }
+    schedule_.add(domain_key(config.name), std::chrono::steady_clock::now(), age);
+  }
+
+  /// A restart shows the last verdict at once; what time alone has ended since is taken out of it.
+  void take_back(WatchedDomain& domain, DomainKeepsake kept) {
+    domain.memory = std::move(kept.memory);
+    domain.verdict = std::move(kept.verdict);
+    const bool expired = domain.verdict->in_force && engine_->net.now() >= domain.verdict->in_force->until;
+    if (expired) domain.verdict->in_force.reset();
+    domain.verdict->expected_mode = domain.config.expect_mode;
+    for (const MxMembership& member : domain.verdict->mx) {
+      used_[domain.config.name].insert(member.host);
+      use_host(member.host, domain.config.name);
+    }
+    snapshots_.publish(*domain.verdict);
+  }
+
+  [[nodiscard]] std::chrono::milliseconds age_of(UnixTime probed) const {
+    return std::max(engine_->net.now() - probed, std::chrono::seconds{0});
+  }
+
+  // --- MX hosts and who uses them ------------------------------------------------------------------------------
+
+  void use_host(const std::string& name, const std::string& domain) {
+    const auto [entry, is_new] = hosts_.try_emplace(name);
+    entry->second.domains.insert(domain);
+    if (!is_new) return;
+    std::optional<std::chrono::milliseconds> age;
+    const auto kept = kept_hosts_.find(name);
+    if (kept != kept_hosts_.end()) {
+      age = age_of(kept->second.probed);
+      entry->second.verdict = std::move(kept->second);
+      kept_hosts_.erase(kept);
+    }
+    new_hosts_.push_back(name);
+    schedule_.add(mx_key(name), std::chrono::steady_clock::now(), age);
+  }
+
+  void publish_host_slots() {
+    if (new_hosts_.empty() && !hosts_changed_) return;
+    std::vector<std::string> names;
+    for (const auto& [name, host] : hosts_) names.push_back(name);
+    snapshots_.set_mx_hosts(names);
+    for (const std::string& name : new_hosts_) {
+      const auto host = hosts_.find(name);
+      if (host != hosts_.end() && host->second.verdict) snapshots_.publish(*host->second.verdict);
+    }
+    new_hosts_.clear();
+    hosts_changed_ = false;
+  }
+
+  void take_mx_set(const std::string& domain, const DomainObservation& seen) {
+    std::set<std::string> names;
+    for (const MxRecord& record : mx_hosts_of(seen)) {
+      if (names.size() == engine_->max_hosts) break;
+      names.insert(record.host);
+    }
+    std::set<std::string>& before = used_[domain];
+    if (names != before) release_hosts(domain, before, names);
+    for (const std::string& name : names) use_host(name, domain);
+    before = std::move(names);
+    publish_host_slots();
+  }
+
+  void release_hosts(const std::string& domain, const std::set<std::string>& before, const std::set<std::string>& now) {
+    for (const std::string& name : before) {
+      if (now.contains(name)) continue;
+      const auto host = hosts_.find(name);
+      if (host == hosts_.end()) continue;
+      host->second.domains.erase(domain);
+      if (!host->second.domains.empty()) continue;
+      schedule_.remove(mx_key(name));
+      hosts_.erase(host);
+      hosts_changed_ = true;
+    }
+  }
+
+  // --- running -------------------------------------------------------------------------------------------------
+
+  void start_due() {
+    const auto now = std::chrono::steady_clock::now();
+    while (in_flight_ < concurrency_) {
+      const auto key = schedule_.next_due(now);
+      if (!key) break;
+      schedule_.started(*key, now);
+      ++in_flight_;
+      is_domain_key(*key) ? start_domain(name_of_key(*key)) : start_host(name_of_key(*key));
+    }
+    const auto wake_at = schedule_.wake_at();
+    wake_.expires_at(in_flight_ < concurrency_ && wake_at ? std::max(*wake_at, now) : SteadyTime::max());
+    wake_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) start_due();
+    });
+  }
+
+  void ended(const std::string& key, std::string_view outcome) {
+    --in_flight_;
+    self_.count_probe(outcome);
+    schedule_.finished(key, outcome != "ok", std::chrono::steady_clock::now());
+    start_due();
+  }
+
+  void start_domain(const std::string& name) {
+    const WatchedDomain& domain = domains_.at(name);
+    const bool wait = !domain.failed_id.empty() && std::chrono::steady_clock::now() - domain.failed_at < kSameIdWait;
+    std::optional<std::string> not_for_id;
+    if (wait) not_for_id = domain.failed_id;
+    asio::co_spawn(io_, observe_domain_with(engine_, name, not_for_id),
+                   [this, name](std::exception_ptr error, DomainObservation seen) {
+                     if (error) seen.spoiled = "internal error";
+                     domain_ended(name, std::move(seen));
+                   });
+  }
+
+  static asio::awaitable<DomainObservation> observe_domain_with(std::shared_ptr<ProbeEngine> engine, std::string name,
+                                                                std::optional<std::string> not_for_id) {
+    co_return co_await observe_domain(engine->net, engine->resolver, name, engine->options, not_for_id);
+  }
+
+  void start_host(const std::string& name) {
+    asio::co_spawn(io_, probe_mx_host(engine_, name), [this, name](std::exception_ptr error, MxHostObservation seen) {
+      if (error) seen.spoiled = "internal error";
+      host_ended(name, std::move(seen));
+    });
+  }
+
+  // --- what a probe brought ------------------------------------------------------------------------------------
+
+  void domain_ended(const std::string& name, DomainObservation seen) {
+    const auto entry = domains_.find(name);
+    if (entry == domains_.end()) return ended(domain_key(name), "unknown");  // removed meanwhile
+    WatchedDomain& domain = entry->second;
+    seen.domain = name;
+    note_https_egress(seen);
+    self_.observe_phase(ProbePhase::dns, seen.dns_duration);
+    if (seen.policy) self_.observe_phase(ProbePhase::policy, seen.policy_duration);
+    if (!seen.spoiled) {
+      domain.memory = remember(std::move(domain.memory), seen);
+      take_mx_set(name, seen);
+    }
+    const bool spoiled = seen.spoiled.has_value();
+    if (spoiled && !domain.verdict) {
+      publish_spoiled(domain, seen);
+    } else if (spoiled) {
+      publish(domain, judge(domain, seen));
+    } else {
+      domain.seen = std::move(seen);
+      join(domain);
+      note_failed_fetch(domain);
+    }
+    const DomainState state = domain.verdict ? domain.verdict->state : DomainState::ok;
+    ended(domain_key(name), spoiled ? "unknown" : outcome_of(state));
+  }
+
+  /// Our own trouble before anything was ever seen: the state says so, and nothing else exists.
+  void publish_spoiled(WatchedDomain& domain, const DomainObservation& seen) {
+    DomainVerdict verdict{.domain = seen.domain, .state = DomainState::unknown, .unknown_reason = *seen.spoiled};
+    log_change(domain, verdict);
+    snapshots_.publish(verdict);
+  }
+
+  void note_failed_fetch(WatchedDomain& domain) {
+    if (!domain.verdict || !domain.seen->policy) return;
+    const bool failed = domain.verdict->record == RecordStatus::valid && domain.verdict->fetch_success == false;
+    domain.failed_id = failed ? domain.verdict->record_id : "";
+    domain.failed_at = std::chrono::steady_clock::now();
+  }
+
+  void host_ended(const std::string& name, MxHostObservation seen) {
+    seen.host = name;
+    note_smtp_egress(seen);
+    const auto entry = hosts_.find(name);
+    if (entry == hosts_.end()) return ended(mx_key(name), "unknown");  // nobody uses it any more
+    WatchedHost& host = entry->second;
+    const MxVerdict* before = host.verdict ? &*host.verdict : nullptr;
+    MxVerdict verdict = classify_mx_host(seen, before, engine_->classify, engine_->net.now());
+    const bool changed = before == nullptr || !same_for_domains(*before, verdict);
+    host.verdict = std::move(verdict);
+    if (!seen.spoiled) self_.observe_phase(ProbePhase::mx, seen.duration);
+    snapshots_.publish(*host.verdict);
+    if (keeper_.save_mx_host && host.verdict->known) keeper_.save_mx_host(*host.verdict);
+    if (changed) {
+      for (const std::string& user : std::set(host.domains)) join(domains_.at(user));
+    }
+    const bool good = host.verdict->faults.empty() && host.verdict->secure_delivery.value_or(false);
+    ended(mx_key(name), seen.spoiled ? "unknown" : good ? "ok" : "failing");
+  }
+
+  // --- judging -------------------------------------------------------------------------------------------------
+
+  /// Judges a domain anew, once it and each of its MX hosts has been observed.
+  void join(WatchedDomain& domain) {
+    if (!domain.seen) return;
+    for (const std::string& host : used_[domain.config.name]) {
+      if (!hosts_.at(host).verdict) return;  // its probe is due, and joins when it ends
+    }
+    publish(domain, judge(domain, *domain.seen));
+  }
+
+  DomainVerdict judge(const WatchedDomain& domain, const DomainObservation& seen) const {
+    MxVerdicts by_host;
+    for (const std::string& host : hosts_used_by(domain.config.name)) {
+      const auto entry = hosts_.find(host);
+      if (entry != hosts_.end() && entry->second.verdict) by_host[host] = &*entry->second.verdict;
+    }
+    const DomainInputs inputs{.seen = seen,
+                              .memory = domain.memory,
+                              .mx = by_host,
+                              .previous = domain.verdict ? &*domain.verdict : nullptr,
+                              .expected_mode = domain.config.expect_mode,
+                              .max_hosts = engine_->max_hosts};
+    return classify_domain(inputs, engine_->classify, engine_->net.now());
+  }
+
+  [[nodiscard]] std::set<std::string> hosts_used_by(const std::string& domain) const {
+    const auto used = used_.find(domain);
+    return used == used_.end() ? std::set<std::string>{} : used->second;
+  }
+
+  void publish(WatchedDomain& domain, DomainVerdict verdict) {
+    log_change(domain, verdict);
+    domain.verdict = std::move(verdict);
+    snapshots_.publish(*domain.verdict);
+    if (keeper_.save_domain && domain.verdict->state != DomainState::unknown) {
+      keeper_.save_domain({.verdict = *domain.verdict, .memory = domain.memory});
+    }
+  }
+
+  /// One line per change of verdict; a healthy probe after a healthy probe says nothing.
+  static void log_change(const WatchedDomain& domain, const DomainVerdict& verdict) {
+    const bool first = !domain.verdict;
+    if (first && verdict.state == DomainState::ok) return;
+    const bool same = !first && domain.verdict->state == verdict.state && domain.verdict->faults == verdict.faults;
+    if (same) return;
+    log_info("verdict changed", {{"domain", verdict.domain},
+                                 {"state", std::string(to_string(verdict.state))},
+                                 {"faults", fault_summary(verdict)},
+                                 {"reason", verdict.unknown_reason}});
+  }
+
+  // --- our own ways out ----------------------------------------------------------------------------------------
+
+  void note_https_egress(DomainObservation& seen) {
+    if (!seen.policy) return;
+    for (const PolicyFetchAttempt& attempt : seen.policy->attempts) {
+      if (says_nothing_about_egress(attempt.failure)) continue;
+      https_egress(attempt.address.family).record(seen.domain, reached(attempt.failure));
+    }
+    const bool all_lost = !seen.policy->attempts.empty() &&
+                          std::all_of(seen.policy->attempts.begin(), seen.policy->attempts.end(),
+                                      [this](const PolicyFetchAttempt& attempt) {
+                                        return !reached(attempt.failure) && https_egress(attempt.address.family).lost();
+                                      });
+    if (all_lost && !seen.spoiled) seen.spoiled = "no policy host answers: HTTPS egress is lost";
+  }
+
+  void note_smtp_egress(MxHostObservation& seen) {
+    for (const SmtpObservation& session : seen.sessions) {
+      if (says_nothing_about_egress(session.failure)) continue;
+      smtp_egress(session.address.family).record(seen.host, reached(session.failure));
+    }
+    const bool all_lost =
+        !seen.sessions.empty() && std::all_of(seen.sessions.begin(), seen.sessions.end(), [this](const auto& session) {
+          return !reached(session.failure) && smtp_egress(session.address.family).lost();
+        });
+    if (all_lost && !seen.spoiled) seen.spoiled = "no MX host answers: SMTP egress is lost";
+  }
+
+  EgressWindow& https_egress(IpFamily family) { return https_egress_[family == IpFamily::ipv4 ? 0 : 1]; }
+  EgressWindow& smtp_egress(IpFamily family) { return smtp_egress_[family == IpFamily::ipv4 ? 0 : 1]; }
+
+  void refresh_gauges() {
+    self_.set_probes_in_flight(in_flight_);
+    self_.set_probe_delay(std::chrono::duration_cast<Milliseconds>(schedule_.delay(std::chrono::steady_clock::now())));
+    for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6}) {
+      if (https_egress(family).known()) self_.set_egress_ok(EgressKind::https, family, !https_egress(family).lost());
+      if (smtp_egress(family).known()) self_.set_egress_ok(EgressKind::smtp, family, !smtp_egress(family).lost());
+    }
+    if (engine_) {
+      for (const auto& [server, trusted] : engine_->resolver.authenticated()) {
+        self_.set_dns_authenticated(server, trusted);
+      }
+    }
+    gauges_.expires_after(kGaugeInterval);
+    gauges_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) refresh_gauges();
+    });
+  }
+
+  SnapshotStore& snapshots_;
+  SelfMetrics& self_;
+  StateKeeper keeper_;
+  asio::io_context io_{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  asio::steady_timer wake_;
+  asio::steady_timer gauges_;
+  Schedule schedule_;
+  std::shared_ptr<ProbeEngine> engine_;
+  std::size_t concurrency_{1};
+  std::size_t in_flight_{};
+  std::map<std::string, WatchedDomain> domains_;
+  std::map<std::string, WatchedHost> hosts_;
+  std::map<std::string, std::set<std::string>> used_;  // MX hosts by domain
+  std::vector<std::string> new_hosts_;
+  bool hosts_changed_{};
+  std::map<std::string, DomainKeepsake> kept_domains_;
+  std::map<std::string, MxVerdict> kept_hosts_;
+  std::array<EgressWindow, 2> https_egress_;
+  std::array<EgressWindow, 2> smtp_egress_;
+  std::jthread thread_;
+};
+
+ProbeLoop::ProbeLoop(SnapshotStore& snapshots, SelfMetrics& self, StateKeeper keeper)
+    : core_(std::make_unique<Core>(snapshots, self, std::move(keeper))) {}
+ProbeLoop::~ProbeLoop() { stop(); }
+void ProbeLoop::restore(std::vector<DomainKeepsake> domains, std::vector<MxVerdict> mx_hosts) {
+  core_->restore(std::move(domains), std::move(mx_hosts));
+}
+void ProbeLoop::configure(const Config& config) { core_->configure(config); }
+void ProbeLoop::start() { core_->start(); }
+void ProbeLoop::stop() { core_->stop(); }
+void ProbeLoop::probe_now(DomainConfig domain, std::function<void(LiveProbe)> done) {
+  core_->probe_now(std::move(domain), std::move(done));
+}
+
+}  // namespace mtasts

@@ -1,0 +1,61 @@
+// Keeps probing: what is due starts in a bounded number of slots, what ends is judged, published and stored.
+// Next: schedule.h for when, live_probe.h for a probe on demand, probes/core/classify.h for the judging.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "exporter/config.h"
+#include "exporter/live_probe.h"
+#include "exporter/metrics.h"
+#include "exporter/snapshot.h"
+
+namespace mtasts {
+
+/// What a domain leaves behind for the next run of the program.
+struct DomainKeepsake {
+  DomainVerdict verdict{};
+  DomainMemory memory{};
+};
+
+/// Where states go to be kept; called on the loop's thread, so these must not wait. Empty ones are skipped.
+struct StateKeeper {
+  std::function<void(const DomainKeepsake&)> save_domain{};
+  std::function<void(const MxVerdict&)> save_mx_host{};
+  std::function<void(const std::string& domain)> forget_domain{};
+};
+
+/// The probing half of the daemon, on a thread of its own. Every function may be called from any thread.
+class ProbeLoop {
+ public:
+  /// Input: snapshots and self outlive the loop.
+  ProbeLoop(SnapshotStore& snapshots, SelfMetrics& self, StateKeeper keeper);
+  ~ProbeLoop();  // stops
+  ProbeLoop(const ProbeLoop&) = delete;
+  ProbeLoop& operator=(const ProbeLoop&) = delete;
+
+  /// Takes back what an earlier run knew; before configure().
+  void restore(std::vector<DomainKeepsake> domains, std::vector<MxVerdict> mx_hosts);
+
+  /// Makes this the configuration; new domains get their turn, removed ones go at once.
+  /// Errors: std::runtime_error when the trust store cannot be read; the old configuration stays.
+  void configure(const Config& config);
+
+  void start();
+
+  /// Abandons the probes in flight and joins the thread; what was published stays.
+  void stop();
+
+  /// Probes a domain now, configured or not; `done` is called on the loop's thread, or never once stopped.
+  void probe_now(DomainConfig domain, std::function<void(LiveProbe)> done);
+
+ private:
+  class Core;
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace mtasts
