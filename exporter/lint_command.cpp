@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/lint_command.h"
+
+#include <boost/json.hpp>
+#include <vector>
+
+#include "probes/core/catalogue.h"
+#include "probes/core/octets.h"
+#include "probes/core/sts_policy.h"
+#include "probes/core/sts_record.h"
+#include "probes/core/tlsrpt_record.h"
+
+namespace mtasts {
+namespace {
+
+namespace json = boost::json;
+
+constexpr int kExitGood = 0;
+constexpr int kExitBad = 1;
+
+/// JSON text is UTF-8 (RFC 8259 section 8.1): octets that are not become U+FFFD.
+json::string utf8(std::string_view text) {
+  json::string out;
+  for (std::size_t bad = find_not_utf8(text); bad != text.npos; bad = find_not_utf8(text)) {
+    out.append(text.substr(0, bad));
+    out.append("\xef\xbf\xbd");
+    text.remove_prefix(bad + 1);
+  }
+  out.append(text);
+  return out;
+}
+
+/// A value as a terminal may see it: plain when it is printable ASCII, else quoted and escaped.
+std::string shown(std::string_view value) {
+  const bool plain = all_of(value, [](char c) { return is_ascii(c) && !is_control(c); });
+  return plain ? std::string(value) : quoted(value);
+}
+
+json::array json_list(const std::vector<std::string>& texts) {
+  json::array list;
+  for (const std::string& text : texts) list.emplace_back(utf8(text));
+  return list;
+}
+
+json::array json_list(const std::vector<ParseError>& errors) {
+  json::array list;
+  for (const ParseError& error : errors) {
+    list.push_back({{"code", error.code}, {"line", error.line}, {"offset", error.offset}, {"message", error.detail}});
+  }
+  return list;
+}
+
+json::value json_or_null(const std::optional<std::string>& text) {
+  if (!text) return nullptr;
+  return utf8(*text);
+}
+
+json::value json_or_null(const std::optional<std::uint64_t>& number) {
+  if (!number) return nullptr;
+  return *number;
+}
+
+std::string render(const json::value& value) { return json::serialize(value) + '\n'; }
+
+/// "error, line 3: why [code, RFC]" and the remedy on a line of its own.
+std::string render_problem(std::string_view label, const ParseError& error, CodeKind kind) {
+  std::string text(label);
+  if (error.line > 0) text += ", line " + std::to_string(error.line);
+  text += ": " + error.detail + " [" + std::string(error.code);
+  const CatalogueEntry* entry = find_code(kind, error.code);
+  if (entry == nullptr) return text + "]\n";
+  return text + ", " + std::string(entry->source) + "]\n    " + std::string(entry->remedy) + '\n';
+}
+
+std::string render_problems(const std::vector<ParseError>& errors, const std::vector<ParseError>& warnings,
+                            CodeKind kind) {
+  std::string text;
+  for (const ParseError& error : errors) text += render_problem("error", error, kind);
+  for (const ParseError& warning : warnings) text += render_problem("warning", warning, kind);
+  return text;
+}
+
+std::string render_line(std::string_view name, std::string_view value) {
+  std::string text = "  " + std::string(name);
+  text.resize(11, ' ');
+  return text + shown(value) + '\n';
+}
+
+std::string render_policy_text(const PolicyLint& lint) {
+  std::string text = lint.policy ? "policy: valid\n" : "policy: not valid\n";
+  if (lint.version) text += render_line("version", *lint.version);
+  if (lint.mode) text += render_line("mode", *lint.mode);
+  if (lint.max_age) text += render_line("max_age", std::to_string(*lint.max_age));
+  for (const std::string& pattern : lint.mx) text += render_line("mx", pattern);
+  return text + render_problems(lint.errors, lint.warnings, CodeKind::policy_error);
+}
+
+json::value json_policy(const PolicyLint& lint) {
+  return {{"valid", lint.policy.has_value()},
+          {"version", json_or_null(lint.version)},
+          {"mode", json_or_null(lint.mode)},
+          {"max_age", json_or_null(lint.max_age)},
+          {"mx", json_list(lint.mx)},
+          {"errors", json_list(lint.errors)},
+          {"warnings", json_list(lint.warnings)}};
+}
+
+/// What both kinds of record have in common.
+template <class RecordSet>
+std::string render_record_text(std::string_view owner, const RecordSet& record, const std::string& values) {
+  return std::string(owner) + " record: " + std::string(to_string(record.status)) + '\n' + values +
+         render_problems(record.errors, record.warnings, CodeKind::record_error);
+}
+
+int exit_status(RecordStatus status) { return status == RecordStatus::valid ? kExitGood : kExitBad; }
+
+std::string render_codes_text() {
+  std::string text;
+  std::optional<CodeKind> kind;
+  for (const CatalogueEntry& entry : catalogue()) {
+    if (kind != entry.kind) text += (kind ? "\n" : "") + std::string(to_string(entry.kind)) + '\n';
+    kind = entry.kind;
+    text += "  " + std::string(entry.code);
+    if (entry.severity != Severity::info) text += " (" + std::string(to_string(entry.severity)) + ')';
+    text += "\n      " + std::string(entry.meaning) + "\n      " + std::string(entry.remedy) + '\n';
+    if (!entry.source.empty()) text += "      " + std::string(entry.source) + '\n';
+  }
+  return text;
+}
+
+json::value json_codes() {
+  json::array codes;
+  for (const CatalogueEntry& entry : catalogue()) {
+    codes.push_back({{"kind", to_string(entry.kind)},
+                     {"code", entry.code},
+                     {"severity", to_string(entry.severity)},
+                     {"meaning", entry.meaning},
+                     {"remedy", entry.remedy},
+                     {"source", entry.source}});
+  }
+  return codes;
+}
+
+}  // namespace
+
+CommandResult run_lint_policy(std::string_view body, OutputFormat format) {
+  const PolicyLint lint = parse_sts_policy(body);
+  const int status = lint.policy ? kExitGood : kExitBad;
+  return {status, format == OutputFormat::json ? render(json_policy(lint)) : render_policy_text(lint)};
+}
+
+CommandResult run_lint_record(std::span<const std::string> records, OutputFormat format) {
+  const StsRecordSet record = parse_sts_records(records);
+  if (format == OutputFormat::text) {
+    const std::string id = record.id ? render_line("id", *record.id) : "";
+    return {exit_status(record.status), render_record_text("_mta-sts", record, id)};
+  }
+  return {exit_status(record.status), render({{"status", to_string(record.status)},
+                                              {"id", json_or_null(record.id)},
+                                              {"errors", json_list(record.errors)},
+                                              {"warnings", json_list(record.warnings)}})};
+}
+
+CommandResult run_lint_tlsrpt(std::span<const std::string> records, OutputFormat format) {
+  const TlsrptRecordSet record = parse_tlsrpt_records(records);
+  if (format == OutputFormat::text) {
+    std::string uris;
+    for (const std::string& uri : record.rua) uris += render_line("rua", uri);
+    return {exit_status(record.status), render_record_text("_smtp._tls", record, uris)};
+  }
+  return {exit_status(record.status), render({{"status", to_string(record.status)},
+                                              {"rua", json_list(record.rua)},
+                                              {"errors", json_list(record.errors)},
+                                              {"warnings", json_list(record.warnings)}})};
+}
+
+CommandResult run_match(std::string_view pattern, std::string_view host) {
+  if (mx_pattern_matches(pattern, host)) return {kExitGood, shown(pattern) + " matches " + shown(host) + '\n'};
+  return {kExitBad, shown(pattern) + " does not match " + shown(host) + '\n'};
+}
+
+CommandResult run_codes(OutputFormat format) {
+  return {kExitGood, format == OutputFormat::json ? render(json_codes()) : render_codes_text()};
+}
+
+}  // namespace mtasts
