@@ -62,7 +62,7 @@ std::string_view intended_key(std::string_view key) {
 
 std::string version_hint(std::string_view value) {
   const std::string bare = skeleton(value.substr(0, 32));
-  if (bare == "stsv1") return ": the value is case-sensitive, write STSv1";
+  if (bare == "stsv1") return ": write STSv1, exactly so";
   if (bare.starts_with("vstsv")) return ": `v=` belongs into the TXT record, write STSv1";
   if (bare.starts_with("stsv")) return ": there is no other version than STSv1";
   if (bare == "sts1" || bare == "1" || bare == "v1") return ": write STSv1";
@@ -71,7 +71,7 @@ std::string version_hint(std::string_view value) {
 
 std::string mode_hint(std::string_view value) {
   const std::string bare = skeleton(value.substr(0, 32));
-  if (mode_of(bare)) return ": the value is case-sensitive, write " + bare;
+  if (mode_of(bare)) return ": write " + bare + ", exactly so";
   if (bare == "enforced" || bare == "enforcing") return ": write enforce";
   if (bare == "test" || bare == "tests" || bare == "report") return ": write testing";
   if (bare == "off" || bare == "disabled") return ": write none";

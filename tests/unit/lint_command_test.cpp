@@ -50,7 +50,7 @@ TEST(LintPolicy, BrokenAsText) {
             "  mode     Enforce\n"
             "  max_age  1209600\n"
             "  mx       a.example\n"
-            "error, line 2: the mode is \"Enforce\": the value is case-sensitive, write enforce "
+            "error, line 2: the mode is \"Enforce\": write enforce, exactly so "
             "[mode-invalid, RFC 8461 section 3.2]\n"
             "    Write one of the three words in lower case.\n");
 }
