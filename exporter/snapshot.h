@@ -65,6 +65,8 @@ class SnapshotStore {
   template <class Entry>
   using Table = std::map<std::string, std::shared_ptr<const Entry>, std::less<>>;
 
+  std::shared_ptr<const DomainEntry> domain_slot(std::string_view name) const;
+
   mutable std::mutex mutex_{};
   Table<DomainEntry> domains_{};
   Table<MxEntry> mx_hosts_{};

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/metrics.h"
+
+#include <dirent.h>
+#include <prometheus/collectable.h>
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "probes/core/catalogue.h"
+
+namespace mtasts {
+namespace {
+
+std::string_view to_string(EgressKind kind) {
+  constexpr std::array names{"dns", "https", "smtp"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
+std::string_view to_string(ProbePhase phase) {
+  constexpr std::array names{"dns", "policy", "mx", "domain"};
+  return names[static_cast<std::size_t>(phase)];
+}
+
+std::string_view to_string(MetricKind kind) {
+  constexpr std::array names{"gauge", "counter", "histogram"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
+double seconds(std::chrono::milliseconds duration) { return std::chrono::duration<double>(duration).count(); }
+
+void append_header(std::string& out, const MetricDefinition& family) {
+  out.append("# HELP ").append(family.name).append(" ").append(family.help).append("\n# TYPE ");
+  out.append(family.name).append(" ").append(to_string(family.kind)).append("\n");
+}
+
+/// Days to four digits: 9 seconds, finer than any probe interval.
+void append_days(std::string& out, const ExpirySeries& series, UnixTime now) {
+  constexpr double kSecondsPerDay = 86400;
+  std::array<char, 48> digits{};
+  const auto days = static_cast<double>((series.not_after - now).count()) / kSecondsPerDay;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), days, std::chars_format::fixed, 4).ptr;
+  out.append(series.prefix).append(digits.data(), end).append("\n");
+}
+
+/// Appends one family of all entries, with its header when it has a series.
+template <class Entries>
+void append_family(std::string& out, const Entries& entries, const MetricDefinition& family, std::size_t index) {
+  bool empty = true;
+  for (const auto& entry : entries) {
+    const std::string_view lines = entry->rendered.family(index);
+    if (!lines.empty() && std::exchange(empty, false)) append_header(out, family);
+    out.append(lines);
+  }
+}
+
+/// The same for the family whose values depend on `now`.
+template <class Entries>
+void append_expiry(std::string& out, const Entries& entries, const MetricDefinition& family, UnixTime now) {
+  bool empty = true;
+  for (const auto& entry : entries) {
+    for (const ExpirySeries& series : entry->rendered.expiry) {
+      if (std::exchange(empty, false)) append_header(out, family);
+      append_days(out, series, now);
+    }
+  }
+}
+
+template <class Entries>
+void append_group(std::string& out, const Entries& entries, MetricGroup group, Metric expiry, UnixTime now) {
+  const auto families = metrics_of(group);
+  for (std::size_t i = 0; i < families.size(); ++i) {
+    if (&families[i] == &definition(expiry)) {
+      append_expiry(out, entries, families[i], now);
+    } else {
+      append_family(out, entries, families[i], i);
+    }
+  }
+}
+
+template <class Entries>
+std::size_t text_size(const Entries& entries) {
+  std::size_t size = 0;
+  for (const auto& entry : entries) size += entry->rendered.text.size() + 2 * 128;
+  return size;
+}
+
+/// process_* as other client libraries export them, read from /proc at scrape time.
+class ProcessMetrics : public prometheus::Collectable {
+ public:
+  std::vector<prometheus::MetricFamily> Collect() const override {
+    std::vector<prometheus::MetricFamily> families;
+    const auto add = [&](Metric metric, std::optional<double> value) {
+      if (value) families.push_back(family(definition(metric), *value));
+    };
+    const std::vector<std::string> stat = stat_fields();
+    add(Metric::process_cpu, cpu_seconds());
+    add(Metric::process_resident_memory, scaled(stat, kResidentPages, static_cast<double>(sysconf(_SC_PAGESIZE))));
+    add(Metric::process_virtual_memory, scaled(stat, kVirtualBytes, 1));
+    add(Metric::process_open_fds, open_descriptors());
+    add(Metric::process_max_fds, descriptor_limit());
+    add(Metric::process_start_time, start_time(stat));
+    return families;
+  }
+
+ private:
+  // Positions behind the command name in /proc/self/stat, proc(5) fields 22, 23 and 24.
+  static constexpr std::size_t kStartTicks = 19;
+  static constexpr std::size_t kVirtualBytes = 20;
+  static constexpr std::size_t kResidentPages = 21;
+
+  static prometheus::MetricFamily family(const MetricDefinition& metric, double value) {
+    prometheus::MetricFamily out;
+    out.name = metric.name;
+    out.help = metric.help;
+    out.type = metric.kind == MetricKind::counter ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge;
+    out.metric.emplace_back();
+    out.metric.back().counter.value = value;
+    out.metric.back().gauge.value = value;
+    return out;
+  }
+
+  /// The fields after the command name, which may hold anything and ends with the last parenthesis.
+  static std::vector<std::string> stat_fields() {
+    std::ifstream file{"/proc/self/stat"};
+    std::string text{std::istreambuf_iterator<char>{file}, {}};
+    std::istringstream rest{text.substr(text.rfind(')') == std::string::npos ? text.size() : text.rfind(')') + 1)};
+    return {std::istream_iterator<std::string>{rest}, {}};
+  }
+
+  static std::optional<double> scaled(const std::vector<std::string>& stat, std::size_t field, double unit) {
+    if (stat.size() <= field) return std::nullopt;
+    return std::strtod(stat[field].c_str(), nullptr) * unit;
+  }
+
+  static std::optional<double> cpu_seconds() {
+    rusage used{};
+    if (getrusage(RUSAGE_SELF, &used) != 0) return std::nullopt;
+    const auto of = [](const timeval& t) {
+      return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+    };
+    return of(used.ru_utime) + of(used.ru_stime);
+  }
+
+  static std::optional<double> open_descriptors() {
+    const std::unique_ptr<DIR, int (*)(DIR*)> folder{opendir("/proc/self/fd"), closedir};
+    if (!folder) return std::nullopt;
+    int entries = 0;
+    while (readdir(folder.get())) ++entries;
+    return entries - 3;  // ".", ".." and the descriptor of the listing itself
+  }
+
+  static std::optional<double> descriptor_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return std::nullopt;
+    return static_cast<double>(limit.rlim_cur);
+  }
+
+  static std::optional<double> start_time(const std::vector<std::string>& stat) {
+    std::ifstream file{"/proc/stat"};
+    const auto ticks = scaled(stat, kStartTicks, 1 / static_cast<double>(sysconf(_SC_CLK_TCK)));
+    for (std::string word; file >> word;) {
+      double boot = 0;
+      if (word == "btime" && file >> boot && ticks) return boot + *ticks;
+    }
+    return std::nullopt;
+  }
+};
+
+using Gauges = prometheus::Family<prometheus::Gauge>;
+using PromLabels = std::map<std::string, std::string>;
+
+}  // namespace
+
+struct SelfMetrics::Families {
+  template <class Kind, class Builder>
+  prometheus::Family<Kind>& build(Metric metric, Builder builder) {
+    return builder.Name(std::string{definition(metric).name})
+        .Help(std::string{definition(metric).help})
+        .Register(registry);
+  }
+  Gauges& gauges(Metric metric) { return build<prometheus::Gauge>(metric, prometheus::BuildGauge()); }
+
+  prometheus::Registry registry{};
+  Gauges& build_info = gauges(Metric::build_info);
+  Gauges& reload_successful = gauges(Metric::config_reload_successful);
+  Gauges& reload_timestamp = gauges(Metric::config_reload_timestamp);
+  Gauges& domains = gauges(Metric::domains);
+  Gauges& domains_pending = gauges(Metric::domains_pending);
+  Gauges& probe_interval = gauges(Metric::probe_interval);
+  prometheus::Family<prometheus::Counter>& probes =
+      build<prometheus::Counter>(Metric::probes_total, prometheus::BuildCounter());
+  Gauges& in_flight = gauges(Metric::probes_in_flight);
+  Gauges& delay = gauges(Metric::probe_delay);
+  Gauges& egress = gauges(Metric::egress_ok);
+  Gauges& family_usable = gauges(Metric::ip_family_usable);
+  Gauges& authenticated = gauges(Metric::dns_authenticated);
+  Gauges& skew = gauges(Metric::clock_skew);
+  prometheus::Family<prometheus::Histogram>& phases =
+      build<prometheus::Histogram>(Metric::phase_duration, prometheus::BuildHistogram());
+  ProcessMetrics process{};
+  std::mutex servers_mutex{};
+  std::map<std::string, prometheus::Gauge*, std::less<>> servers{};
+};
+
+SelfMetrics::SelfMetrics(const BuildInfo& build) : families_{std::make_unique<Families>()} {
+  families_->build_info.Add({{"version", build.version}, {"revision", build.revision}}).Set(1);
+  for (const CatalogueEntry& entry : catalogue()) {
+    if (entry.kind == CodeKind::outcome) families_->probes.Add({{"outcome", std::string{entry.code}}});
+  }
+}
+
+SelfMetrics::~SelfMetrics() = default;
+
+void SelfMetrics::config_reloaded(bool ok, UnixTime when) {
+  families_->reload_successful.Add({}).Set(ok ? 1 : 0);
+  if (ok) families_->reload_timestamp.Add({}).Set(static_cast<double>(when.time_since_epoch().count()));
+}
+
+void SelfMetrics::set_probe_interval(std::chrono::seconds interval) {
+  families_->probe_interval.Add({}).Set(static_cast<double>(interval.count()));
+}
+
+void SelfMetrics::count_probe(std::string_view outcome) {
+  families_->probes.Add({{"outcome", std::string{outcome}}}).Increment();
+}
+
+void SelfMetrics::set_probes_in_flight(std::size_t probes) {
+  families_->in_flight.Add({}).Set(static_cast<double>(probes));
+}
+
+void SelfMetrics::set_probe_delay(std::chrono::milliseconds delay) { families_->delay.Add({}).Set(seconds(delay)); }
+
+void SelfMetrics::set_egress_ok(EgressKind kind, IpFamily family, bool ok) {
+  const PromLabels labels{{"kind", std::string{to_string(kind)}}, {"family", std::string{mtasts::to_string(family)}}};
+  families_->egress.Add(labels).Set(ok ? 1 : 0);
+}
+
+void SelfMetrics::set_ip_family_usable(IpFamily family, bool usable) {
+  families_->family_usable.Add({{"family", std::string{mtasts::to_string(family)}}}).Set(usable ? 1 : 0);
+}
+
+void SelfMetrics::set_dns_authenticated(std::string_view server, bool authenticated) {
+  const std::scoped_lock lock{families_->servers_mutex};
+  auto& gauge = families_->authenticated.Add({{"server", std::string{server}}});
+  gauge.Set(authenticated ? 1 : 0);
+  families_->servers.insert_or_assign(std::string{server}, &gauge);
+}
+
+void SelfMetrics::clear_dns_servers() {
+  const std::scoped_lock lock{families_->servers_mutex};
+  for (const auto& [server, gauge] : families_->servers) families_->authenticated.Remove(gauge);
+  families_->servers.clear();
+}
+
+void SelfMetrics::set_clock_skew(std::chrono::milliseconds skew) { families_->skew.Add({}).Set(seconds(skew)); }
+
+void SelfMetrics::observe_phase(ProbePhase phase, std::chrono::milliseconds duration) {
+  static const prometheus::Histogram::BucketBoundaries kBuckets{0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
+  families_->phases.Add({{"phase", std::string{to_string(phase)}}}, kBuckets).Observe(seconds(duration));
+}
+
+void SelfMetrics::set_domains(std::size_t all, std::size_t pending) {
+  families_->domains.Add({}).Set(static_cast<double>(all));
+  families_->domains_pending.Add({}).Set(static_cast<double>(pending));
+}
+
+std::string SelfMetrics::render() const {
+  auto families = families_->registry.Collect();
+  std::erase_if(families, [](const prometheus::MetricFamily& family) { return family.metric.empty(); });
+  for (prometheus::MetricFamily& family : families_->process.Collect()) families.push_back(std::move(family));
+  return prometheus::TextSerializer{}.Serialize(families);
+}
+
+std::string render_snapshot(const Snapshot& snapshot, UnixTime now) {
+  constexpr std::size_t kHeaderBytes = 16384;
+  std::string out;
+  out.reserve(kHeaderBytes + text_size(snapshot.domains) + text_size(snapshot.mx_hosts));
+  append_group(out, snapshot.domains, MetricGroup::domain, Metric::policy_expiry_days, now);
+  append_group(out, snapshot.mx_hosts, MetricGroup::mx, Metric::mx_expiry_days, now);
+  return out;
+}
+
+std::string render_metrics(const Snapshot& snapshot, UnixTime now, SelfMetrics& self) {
+  const auto pending = [](const auto& entry) {
+    return !entry->verdict || entry->verdict->state == DomainState::pending;
+  };
+  self.set_domains(snapshot.domains.size(), static_cast<std::size_t>(std::ranges::count_if(snapshot.domains, pending)));
+  return render_snapshot(snapshot, now) + self.render();
+}
+
+std::string render_probe_metrics(const Snapshot& snapshot, UnixTime now, bool success,
+                                 std::chrono::milliseconds duration) {
+  std::ostringstream out;
+  std::string success_header;
+  std::string duration_header;
+  append_header(success_header, definition(Metric::probe_result));
+  append_header(duration_header, definition(Metric::probe_result_duration));
+  out << render_snapshot(snapshot, now) << success_header << definition(Metric::probe_result).name << ' ' << success
+      << '\n'
+      << duration_header << definition(Metric::probe_result_duration).name << ' ' << seconds(duration) << '\n';
+  return out.str();
+}
+
+std::string render_metrics_doc() {
+  constexpr std::array<std::pair<MetricGroup, std::string_view>, 5> kSections{{
+      {MetricGroup::domain, "Per domain"},
+      {MetricGroup::mx, "Per MX host"},
+      {MetricGroup::self, "The exporter itself"},
+      {MetricGroup::process, "The process"},
+      {MetricGroup::probe, "Only in answers of /probe"},
+  }};
+  std::string out =
+      "# Metrics\n\nGenerated from the table in exporter/series.cpp; a test keeps the two equal.\n\n"
+      "- A value that was never observed is absent, not 0.\n"
+      "- The values of an enumerated label are always exported together.\n"
+      "- Domain and host names are lower-case A-labels without a final dot.\n"
+      "- `mtasts_failure` says that a fault exists; whether mail is refused is said by `mtasts_policy_in_force` and\n"
+      "  `mtasts_domain_deliverable`. Alerts join them.\n";
+  for (const auto& [group, title] : kSections) {
+    out.append("\n## ").append(title).append("\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n");
+    for (const MetricDefinition& metric : metrics_of(group)) {
+      out.append("| `").append(metric.name).append("` | ").append(to_string(metric.kind)).append(" | ");
+      out.append(metric.labels).append(" | ").append(metric.help).append(" |\n");
+    }
+  }
+  return out;
+}
+
+}  // namespace mtasts

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/snapshot.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace mtasts {
+namespace {
+
+using DomainPointer = std::shared_ptr<const DomainEntry>;
+using MxPointer = std::shared_ptr<const MxEntry>;
+
+DomainPointer make_entry(std::string name, Labels labels, std::shared_ptr<const DomainVerdict> verdict) {
+  RenderedSeries rendered = render_domain_series(name, labels, verdict.get());
+  return std::make_shared<const DomainEntry>(
+      DomainEntry{std::move(name), std::move(labels), std::move(verdict), std::move(rendered)});
+}
+
+MxPointer make_entry(std::string host, std::shared_ptr<const MxVerdict> verdict) {
+  RenderedSeries rendered = render_mx_series(host, verdict.get());
+  return std::make_shared<const MxEntry>(MxEntry{std::move(host), std::move(verdict), std::move(rendered)});
+}
+
+template <class Table>
+typename Table::mapped_type find_in(const Table& table, std::string_view name) {
+  const auto slot = table.find(name);
+  return slot == table.end() ? nullptr : slot->second;
+}
+
+/// Puts `next` into its slot if that still holds `expected`.
+template <class Table>
+bool swap_slot(Table& table, std::string_view name, const typename Table::mapped_type& expected,
+               typename Table::mapped_type next) {
+  const auto slot = table.find(name);
+  if (slot == table.end() || slot->second != expected) return false;
+  slot->second = std::move(next);
+  return true;
+}
+
+template <class Entry, class Name>
+const Entry* find_sorted(const std::vector<std::shared_ptr<const Entry>>& entries, std::string_view wanted, Name name) {
+  const auto less = [&](const auto& entry, std::string_view value) { return (*entry).*name < value; };
+  const auto found = std::lower_bound(entries.begin(), entries.end(), wanted, less);
+  return found != entries.end() && (**found).*name == wanted ? found->get() : nullptr;
+}
+
+template <class Table, class Entries>
+void copy_slots(const Table& table, Entries& entries) {
+  entries.reserve(table.size());
+  for (const auto& [name, entry] : table) entries.push_back(entry);
+}
+
+}  // namespace
+
+const DomainEntry* Snapshot::find_domain(std::string_view name) const {
+  return find_sorted(domains, name, &DomainEntry::name);
+}
+
+const MxEntry* Snapshot::find_mx(std::string_view host) const { return find_sorted(mx_hosts, host, &MxEntry::host); }
+
+void SnapshotStore::set_domains(std::vector<DomainSlot> domains) {
+  const std::scoped_lock lock{mutex_};
+  Table<DomainEntry> next;
+  for (DomainSlot& slot : domains) {
+    DomainPointer entry = find_in(domains_, slot.name);
+    if (!entry || entry->labels != slot.labels) {
+      entry = make_entry(slot.name, std::move(slot.labels), entry ? entry->verdict : nullptr);
+    }
+    next.insert_or_assign(entry->name, entry);
+  }
+  domains_.swap(next);
+}
+
+void SnapshotStore::set_mx_hosts(const std::vector<std::string>& hosts) {
+  const std::scoped_lock lock{mutex_};
+  Table<MxEntry> next;
+  for (const std::string& host : hosts) {
+    const auto old = mx_hosts_.find(host);
+    next.try_emplace(host, old != mx_hosts_.end() ? old->second : make_entry(host, nullptr));
+  }
+  mx_hosts_.swap(next);
+}
+
+std::shared_ptr<const DomainEntry> SnapshotStore::domain_slot(std::string_view name) const {
+  const std::scoped_lock lock{mutex_};
+  return find_in(domains_, name);
+}
+
+bool SnapshotStore::publish(DomainVerdict verdict) {
+  const auto shared = std::make_shared<const DomainVerdict>(std::move(verdict));
+  for (;;) {  // again only when the labels changed while we rendered
+    const DomainPointer old = domain_slot(shared->domain);
+    if (!old) return false;
+    DomainPointer next = make_entry(old->name, old->labels, shared);
+    const std::scoped_lock lock{mutex_};
+    if (swap_slot(domains_, shared->domain, old, std::move(next))) return true;
+  }
+}
+
+bool SnapshotStore::publish(MxVerdict verdict) {
+  const auto shared = std::make_shared<const MxVerdict>(std::move(verdict));
+  MxPointer next = make_entry(shared->host, shared);
+  const std::scoped_lock lock{mutex_};
+  const auto slot = mx_hosts_.find(shared->host);
+  if (slot == mx_hosts_.end()) return false;
+  slot->second.swap(next);
+  return true;
+}
+
+Snapshot SnapshotStore::snapshot() const {
+  Snapshot copy;
+  const std::scoped_lock lock{mutex_};
+  copy_slots(domains_, copy.domains);
+  copy_slots(mx_hosts_, copy.mx_hosts);
+  return copy;
+}
+
+Snapshot snapshot_of_domain(const Snapshot& all, std::string_view domain) {
+  Snapshot one;
+  const auto found = std::ranges::find(
+      all.domains, domain, [](const auto& entry) -> const auto& { return entry->name; });
+  if (found == all.domains.end()) return one;
+  one.domains.push_back(*found);
+  if (!(*found)->verdict) return one;
+  const auto used = [&](const MxPointer& entry) {
+    const auto& hosts = (*found)->verdict->mx;
+    return std::ranges::find(hosts, entry->host, &MxMembership::host) != hosts.end();
+  };
+  std::ranges::copy_if(all.mx_hosts, std::back_inserter(one.mx_hosts), used);
+  return one;
+}
+
+Snapshot snapshot_of_verdicts(const DomainSlot& slot, DomainVerdict verdict, std::vector<MxVerdict> mx_hosts) {
+  SnapshotStore store;
+  std::vector<std::string> hosts;
+  for (const MxVerdict& mx_host : mx_hosts) hosts.push_back(mx_host.host);
+  store.set_domains({slot});
+  store.set_mx_hosts(hosts);
+  verdict.domain = slot.name;
+  store.publish(std::move(verdict));
+  for (MxVerdict& mx_host : mx_hosts) store.publish(std::move(mx_host));
+  return store.snapshot();
+}
+
+}  // namespace mtasts
