@@ -9,13 +9,12 @@
 #include <vector>
 
 #include "exporter/log.h"
+#include "exporter/output_format.h"
 
 namespace mtasts {
 
 constexpr std::string_view kDefaultConfigFile = "/etc/mtasts_exporter/config.yaml";
 constexpr std::string_view kDefaultListenAddress = ":9974";
-
-enum class OutputFormat { text, json };
 
 /// `mtasts_exporter [serve]`
 struct ServeOptions {

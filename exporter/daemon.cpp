@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/daemon.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <iostream>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+
+#include "exporter/config.h"
+#include "exporter/http_server.h"
+#include "exporter/log.h"
+#include "exporter/metrics.h"
+#include "exporter/probe_loop.h"
+#include "exporter/routes.h"
+#include "exporter/snapshot.h"
+#include "exporter/store.h"
+#include "exporter/web_config.h"
+#include "probes/core/domain_name.h"
+
+namespace mtasts {
+namespace {
+
+// How often the files of `domain_files` are looked at for a change.
+constexpr timespec kWatchInterval{.tv_sec = 5, .tv_nsec = 0};
+
+UnixTime system_now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
+
+std::string joined(const std::vector<ConfigProblem>& problems) {
+  std::string text;
+  for (const ConfigProblem& problem : problems) text += (text.empty() ? "" : "\n") + to_string(problem);
+  return text;
+}
+
+/// FNV-1a: the same on every machine and in every version, because shards of one fleet must agree.
+std::uint64_t shard_hash(std::string_view name) {
+  std::uint64_t hash = 0xCBF29CE484222325U;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
+  return hash;
+}
+
+/// Adds the domains of the files, then keeps those of this shard.
+void take_domains_of_files(Config& config, const DomainFiles& files) {
+  std::set<std::string> known;
+  for (const DomainConfig& domain : config.domains) known.insert(domain.name);
+  for (const std::string& name : files.domains) {
+    if (known.insert(name).second) config.domains.push_back({.name = name});
+  }
+  const ShardingConfig sharding = config.sharding;
+  std::erase_if(config.domains, [&sharding](const DomainConfig& domain) {
+    return shard_hash(domain.name) % sharding.count != sharding.index;
+  });
+}
+
+/// Signals are waited for by one thread; every other one is born with them blocked.
+sigset_t blocked_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+class Daemon {
+ public:
+  explicit Daemon(const ServeOptions& options)
+      : options_(options),
+        self_({.version = MTASTS_VERSION, .revision = ""}),
+        store_(open_store(first_config())),
+        writer_(*store_, report_store_trouble),
+        loop_(snapshots_, self_, keeper()) {
+    loop_.restore(store_->load_domains(), store_->load_mx_hosts());
+    loop_.configure(config());
+    self_.config_reloaded(true, system_now());
+    serve_http();
+    loop_.start();
+    log_info("started", {{"version", MTASTS_VERSION}, {"domains", config().domains.size()}});
+  }
+
+  int wait(const sigset_t& signals) {
+    while (true) {
+      const int number = sigtimedwait(&signals, nullptr, &kWatchInterval);
+      if (number == SIGTERM || number == SIGINT) break;
+      if (number == SIGHUP) reload();
+      if (number < 0 && domain_files_changed()) reload();
+    }
+    log_info("stopping");
+    server_.stop();
+    loop_.stop();
+    writer_.stop();
+    return 0;
+  }
+
+ private:
+  const Config& first_config() {
+    ConfigResult loaded = load_config(options_.config_file);
+    for (const ConfigProblem& warning : loaded.warnings) log_warn("configuration", {{"problem", to_string(warning)}});
+    if (!loaded.config) throw std::runtime_error(joined(loaded.problems));
+    take(std::move(*loaded.config));
+    return config_;
+  }
+
+  void take(Config config) {
+    DomainFiles files = load_domain_files(config.domain_files, files_);
+    for (const ConfigProblem& problem : files.problems) log_error("domain file", {{"problem", to_string(problem)}});
+    for (const ConfigProblem& warning : files.warnings) log_warn("domain file", {{"problem", to_string(warning)}});
+    take_domains_of_files(config, files);
+    const std::lock_guard lock(config_mutex_);
+    files_ = std::move(files);
+    config_ = std::move(config);
+  }
+
+  Config config() const {
+    const std::lock_guard lock(config_mutex_);
+    return config_;
+  }
+
+  static std::unique_ptr<Store> open_store(const Config& config) {
+    std::string warning;
+    auto store = std::make_unique<Store>(Store::open(config.storage.path, warning));
+    if (!warning.empty()) log_warn("store", {{"problem", warning}});
+    return store;
+  }
+
+  static void report_store_trouble(const std::string& error) {
+    if (error.empty()) {
+      log_info("store works again");
+    } else {
+      log_error("store cannot be written; probing goes on", {{"error", error}});
+    }
+  }
+
+  StateKeeper keeper() {
+    return {.save_domain = [this](const DomainKeepsake& kept) { writer_.save_domain(kept); },
+            .save_mx_host = [this](const MxVerdict& verdict) { writer_.save_mx_host(verdict); },
+            .forget_domain = [this](const std::string& domain) { writer_.forget_domain(domain); }};
+  }
+
+  [[nodiscard]] bool domain_files_changed() const {
+    const std::lock_guard lock(config_mutex_);
+    return domain_files_fingerprint(config_.domain_files) != files_.fingerprint;
+  }
+
+  /// Takes the files anew. Returns what is wrong with them; then the old configuration keeps running.
+  std::optional<std::string> reload() {
+    const std::lock_guard one_at_a_time(reload_mutex_);
+    std::optional<std::string> error = try_reload();
+    self_.config_reloaded(!error, system_now());
+    if (error) {
+      log_error("reload failed, the old configuration keeps running", {{"problem", *error}});
+    } else {
+      log_info("reloaded", {{"domains", config().domains.size()}});
+    }
+    return error;
+  }
+
+  std::optional<std::string> try_reload() {
+    ConfigResult loaded = load_config(options_.config_file);
+    if (!loaded.config) return joined(loaded.problems);
+    try {
+      if (auto problem = take_web_options()) return problem;
+      take(std::move(*loaded.config));
+      loop_.configure(config());
+    } catch (const std::exception& error) {
+      return error.what();
+    }
+    return std::nullopt;
+  }
+
+  std::optional<std::string> take_web_options() {
+    if (options_.web_config_file.empty()) return std::nullopt;
+    const WebConfigResult web = load_web_config(options_.web_config_file);
+    if (!web.config) return joined(web.problems);
+    return server_.set_options(web_options(*web.config));
+  }
+
+  static WebOptions web_options(const WebConfig& web);
+
+  void probe_on_demand(const std::string& name, std::function<void(ProbeAnswer)> done) {
+    const Config current = config();
+    const auto known = std::find_if(current.domains.begin(), current.domains.end(),
+                                    [&name](const DomainConfig& domain) { return domain.name == name; });
+    if (known == current.domains.end() && !current.probe.allow_unconfigured) {
+      return done({.refused = name + " is not among the configured domains (probe.allow_unconfigured is false)"});
+    }
+    const DomainConfig domain = known != current.domains.end() ? *known : DomainConfig{.name = name};
+    loop_.probe_now(domain, [domain, done = std::move(done)](LiveProbe probe) {
+      ProbeAnswer answer;
+      if (probe.verdict.state == DomainState::unknown) answer.error = probe.verdict.unknown_reason;
+      answer.snapshot = snapshot_of_verdicts({.name = domain.name, .labels = domain.labels}, std::move(probe.verdict),
+                                             std::move(probe.mx));
+      done(std::move(answer));
+    });
+  }
+
+  RouteCallbacks callbacks() {
+    RouteCallbacks callbacks{
+        .snapshot = [this] { return snapshots_.snapshot(); },
+        .now = system_now,
+        .ready = [] { return true; },  // the server starts last: who gets an answer finds everything up
+        .probe = [this](std::string domain, std::chrono::milliseconds, std::stop_token,
+                        std::function<void(ProbeAnswer)> done) { probe_on_demand(domain, std::move(done)); },
+        .self = &self_,
+        .version = MTASTS_VERSION,
+        .external_url = options_.external_url,
+        .probe_timeout = config().probe.timeout};
+    if (options_.enable_lifecycle) callbacks.reload = [this] { return reload(); };
+    return callbacks;
+  }
+
+  void serve_http() {
+    add_routes(server_, callbacks());
+    if (const auto problem = take_web_options()) throw std::runtime_error(*problem);
+    for (const std::string& text : options_.listen_addresses) {
+      const auto address = parse_listen_address(text);
+      if (!address) throw std::runtime_error("--web.listen-address=" + text + " is not HOST:PORT or :PORT");
+      const std::uint16_t port = server_.listen(*address);
+      log_info("listening", {{"address", text}, {"port", port}});
+    }
+    server_.start();
+  }
+
+  const ServeOptions& options_;
+  mutable std::mutex config_mutex_;
+  std::mutex reload_mutex_;
+  Config config_;
+  DomainFiles files_;
+  SnapshotStore snapshots_;
+  SelfMetrics self_;
+  std::unique_ptr<Store> store_;
+  StoreWriter writer_;
+  ProbeLoop loop_;
+  HttpServer server_;
+};
+
+}  // namespace
+
+int run_serve(const ServeOptions& options) {
+  configure_log(options.log_level, options.log_format);
+  const sigset_t signals = blocked_signals();
+  try {
+    Daemon daemon(options);
+    return daemon.wait(signals);
+  } catch (const std::exception& error) {
+    log_error("cannot start", {{"error", error.what()}});
+    return 1;
+  }
+}
+
+int run_config_check(const ConfigCheckOptions& options) {
+  const ConfigResult loaded = load_config(options.config_file);
+  for (const ConfigProblem& warning : loaded.warnings) std::cerr << "warning: " << to_string(warning) << '\n';
+  for (const ConfigProblem& problem : loaded.problems) std::cerr << to_string(problem) << '\n';
+  std::vector<ConfigProblem> web_problems;
+  if (!options.web_config_file.empty()) web_problems = load_web_config(options.web_config_file).problems;
+  for (const ConfigProblem& problem : web_problems) std::cerr << to_string(problem) << '\n';
+  if (!loaded.config || !web_problems.empty()) return 1;
+  std::cout << options.config_file << ": valid, " << loaded.config->domains.size() << " domains\n";
+  return 0;
+}
+
+}  // namespace mtasts
