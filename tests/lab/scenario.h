@@ -1,0 +1,65 @@
+// The table of domains: what each one shows on the wire, and what a prober must say about it.
+// Next: tests/data/lab/scenarios.yaml, which is the table; lab.h, which brings it to life.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/lab/dns_server.h"
+#include "tests/lab/mx_server.h"
+#include "tests/lab/policy_server.h"
+
+namespace mtasts::lab {
+
+/// One name in the MX set. Without servers it has no address here (another scenario may own it).
+struct MxHostSpec {
+  std::string host{};
+  std::uint16_t preference{10};
+  bool listed{true};  // false: it has an address but no MX record
+  std::vector<MxServerSpec> servers{};
+};
+
+/// A fault as the exporter must report it; `host` is a full name.
+struct ExpectedFault {
+  std::string result_type{};
+  std::string host{};
+  std::string reason{};
+
+  auto operator<=>(const ExpectedFault&) const = default;
+};
+
+/// What a prober that starts afresh must find. `mode` is "" without a valid policy.
+struct Expectation {
+  std::string state{"ok"};
+  std::string record{"valid"};
+  std::string tlsrpt{"valid"};
+  std::string mode{"enforce"};
+  bool success{true};
+  std::optional<bool> deliverable{true};
+  std::vector<ExpectedFault> faults{};
+  std::vector<std::pair<std::string, std::string>> unreachable{};  // MX host and reason
+};
+
+/// One domain of the lab.
+struct Scenario {
+  std::string name{};    // first label
+  std::string domain{};  // full name
+  std::string about{};   // one sentence
+  std::vector<PolicyServerSpec> policy{};
+  std::vector<MxHostSpec> mx{};
+  std::vector<std::pair<std::string, DnsSet>> dns{};  // what differs from the records that follow from the servers
+  Expectation expect{};
+};
+
+/// Reads the table. Input: path of the YAML file. Errors: std::runtime_error that names file, line and key.
+std::vector<Scenario> load_scenarios(const std::string& path);
+
+/// The scenario with the same behaviour under another scenario's domain.
+/// Errors: std::runtime_error when the table has no such scenario.
+Scenario load_scenario_as(const std::string& path, const std::string& name, const std::string& domain);
+
+}  // namespace mtasts::lab

@@ -1,0 +1,48 @@
+// The server side of a handshake: right, or wrong in one of the ways a client must survive.
+// Next: policy_server.h and mx_server.h, which talk inside it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <memory>
+#include <string>
+
+#include "tests/lab/certificate_mint.h"
+
+namespace mtasts::lab {
+
+using TlsStream = boost::asio::ssl::stream<boost::asio::ip::tcp::socket>;
+
+/// How TLS goes wrong. alert: handshake_failure; old_version: TLS 1.1 at most; not_tls: clear text; silent: nothing;
+/// hang_up: closes after the ClientHello.
+enum class TlsFault { none, alert, old_version, not_tls, silent, hang_up };
+
+/// What a server shows. An empty name means a certificate for whatever SNI asks for.
+struct TlsSpec {
+  TlsFault fault{TlsFault::none};
+  std::string certificate{"good"};
+  std::string name{};
+};
+
+/// One OpenSSL context for all servers; certificates are put on each connection.
+class TlsServer {
+ public:
+  TlsServer();
+
+  /// Shakes hands. Errors: nullptr when there is no session, because the spec or the client wants it so.
+  boost::asio::awaitable<std::unique_ptr<TlsStream>> accept(boost::asio::ip::tcp::socket client, TlsSpec spec);
+
+  std::string root_pem() const { return mint_.root_pem(); }
+
+ private:
+  static int choose_by_name(SSL* ssl, void* self);
+  bool dress(SSL* ssl, const std::string& kind, const std::string& name);
+
+  CertificateMint mint_;
+  boost::asio::ssl::context context_;
+};
+
+}  // namespace mtasts::lab
