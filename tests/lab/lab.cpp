@@ -54,6 +54,7 @@ using DnsSets = std::map<std::string, DnsSet>;
 void override_names(const Scenario& scenario, DnsSets& sets) {
   for (const auto& [name, wanted] : scenario.dns) {
     DnsSet& set = sets[name];
+    if (wanted.cname.ends_with("." + scenario.domain)) sets[wanted.cname] = set;
     if (holds_records(wanted)) set = wanted;
     set.fault = wanted.fault;
   }

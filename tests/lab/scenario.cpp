@@ -93,6 +93,7 @@ class EntryReader {
   MxHostSpec mx_host(const YAML::Node& node) const;
   std::vector<MxHostSpec> mx() const;
   DnsSet dns_set(const YAML::Node& node) const;
+  std::vector<ExpectedFault> faults(const YAML::Node& node) const;
   Expectation expectation(const YAML::Node& node) const;
 
   YAML::Node entry_;
@@ -192,8 +193,7 @@ MxHostSpec EntryReader::mx_host(const YAML::Node& node) const {
 
 std::vector<MxHostSpec> EntryReader::mx() const {
   std::vector<MxHostSpec> all;
-  YAML::Node nodes = entry_["mx"];
-  if (!nodes) nodes = YAML::Load("[{host: mx1}]");
+  const YAML::Node nodes = entry_["mx"] ? entry_["mx"] : YAML::Load("[{host: mx1}]");
   for (const auto& node : nodes) all.push_back(mx_host(node));
   return all;
 }
@@ -213,26 +213,40 @@ DnsSet EntryReader::dns_set(const YAML::Node& node) const {
   return set;
 }
 
-Expectation EntryReader::expectation(const YAML::Node& node) const {
-  Expectation expect;
-  if (!node) return expect;
-  check_keys(node, {"state", "record", "tlsrpt", "mode", "success", "deliverable", "faults", "unreachable"});
-  for (const auto& fault : node["faults"]) {
+/// Replaces a default by what is written; null stands for "not asserted".
+template <class Value>
+void read_optional(const YAML::Node& node, std::optional<Value>& value) {
+  if (!node) return;
+  value = node.IsNull() ? std::nullopt : std::optional<Value>{node.as<Value>()};
+}
+
+std::vector<ExpectedFault> EntryReader::faults(const YAML::Node& node) const {
+  std::vector<ExpectedFault> all;
+  for (const auto& fault : node) {
     if (!fault.IsSequence() || fault.size() != 3) refuse(fault, "a fault is [result type, host, reason]");
-    expect.faults.push_back({fault[0].as<std::string>(), name(fault[1].as<std::string>()), fault[2].as<std::string>()});
+    all.push_back({fault[0].as<std::string>(), name(fault[1].as<std::string>()), fault[2].as<std::string>()});
   }
+  return all;
+}
+
+Expectation EntryReader::expectation(const YAML::Node& node) const {
+  check_keys(node,
+             {"state", "record", "tlsrpt", "mode", "success", "deliverable", "faults", "unreachable", "findings"});
+  Expectation expect;
+  expect.faults = faults(node["faults"]);
+  expect.findings = texts(node["findings"]);
   for (const auto& host : node["unreachable"]) {
     expect.unreachable.emplace_back(name(host[0].as<std::string>()), host[1].as<std::string>());
   }
-  expect.record = node["record"].as<std::string>(expect.record);
-  expect.tlsrpt = node["tlsrpt"].as<std::string>(expect.tlsrpt);
-  expect.mode = node["mode"].as<std::string>(expect.mode);
-  expect.success = node["success"].as<bool>(expect.faults.empty());
-  expect.state = node["state"].as<std::string>(expect.faults.empty() ? "ok" : "failing");
-  if (node["deliverable"]) {
-    const bool unknown = node["deliverable"].IsNull();
-    expect.deliverable = unknown ? std::nullopt : std::optional{node["deliverable"].as<bool>()};
-  }
+  expect.success = expect.faults->empty();
+  expect.state = expect.faults->empty() ? "ok" : "failing";
+  if (node["faults"] && node["faults"].IsNull()) expect.faults.reset();
+  read_optional(node["record"], expect.record);
+  read_optional(node["tlsrpt"], expect.tlsrpt);
+  read_optional(node["mode"], expect.mode);
+  read_optional(node["state"], expect.state);
+  read_optional(node["success"], expect.success);
+  read_optional(node["deliverable"], expect.deliverable);
   return expect;
 }
 
@@ -247,7 +261,7 @@ Scenario EntryReader::read() const {
   for (const auto& owner : entry_["dns"]) {
     scenario.dns.emplace_back(name(owner.first.as<std::string>()), dns_set(owner.second));
   }
-  scenario.expect = expectation(entry_["expect"]);
+  scenario.expect = expectation(entry_["expect"] ? entry_["expect"] : YAML::Node(YAML::NodeType::Map));
   return scenario;
 }
 

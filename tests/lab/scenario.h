@@ -32,16 +32,17 @@ struct ExpectedFault {
   auto operator<=>(const ExpectedFault&) const = default;
 };
 
-/// What a prober that starts afresh must find. `mode` is "" without a valid policy.
+/// What a prober that starts afresh must find; nullopt is not asserted. `mode` is "" without a valid policy.
 struct Expectation {
-  std::string state{"ok"};
-  std::string record{"valid"};
-  std::string tlsrpt{"valid"};
-  std::string mode{"enforce"};
-  bool success{true};
+  std::optional<std::string> state{};
+  std::optional<std::string> record{"valid"};
+  std::optional<std::string> tlsrpt{"valid"};
+  std::optional<std::string> mode{"enforce"};
+  std::optional<bool> success{};
   std::optional<bool> deliverable{true};
-  std::vector<ExpectedFault> faults{};
-  std::vector<std::pair<std::string, std::string>> unreachable{};  // MX host and reason
+  std::optional<std::vector<ExpectedFault>> faults{};              // all of them, in any order
+  std::vector<std::pair<std::string, std::string>> unreachable{};  // MX host and reason, "" for any reason
+  std::vector<std::string> findings{};                             // some that must be there
 };
 
 /// One domain of the lab.
