@@ -126,9 +126,9 @@ class PolicyReader {
   explicit PolicyReader(std::string_view body) : body_(body) {}
 
   PolicyLint read() {
-    last_text_ = body_.find_last_not_of(" \t\r\n");
-    if (last_text_ == body_.npos) return refuse_empty();
     skip_byte_order_mark();
+    last_text_ = body_.find_last_not_of(" \t\r\n");
+    if (last_text_ == body_.npos || last_text_ < at_) return refuse_empty();
     if (read_lines()) check_missing();
     if (lint_.errors.empty()) lint_.policy = policy();
     warn_short_max_age();
@@ -137,7 +137,7 @@ class PolicyReader {
 
  private:
   PolicyLint refuse_empty() {
-    error("policy-empty", 0, "the policy is empty");
+    error("policy-empty", at_, "the policy is empty");
     return std::move(lint_);
   }
 
