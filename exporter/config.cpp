@@ -1,0 +1,555 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/config.h"
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <unordered_map>
+
+#include "exporter/config_value.h"
+#include "exporter/file_text.h"
+#include "probes/core/domain_name.h"
+
+namespace mtasts {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::days;
+
+constexpr std::uint64_t kMostPort = 65535;
+constexpr std::size_t kMaxLabels = 32;        // per domain; a label is a column of every join
+constexpr std::size_t kMaxLabelOctets = 256;  // of a value
+
+bool is_label_name(std::string_view name) {
+  const auto is_word = [](unsigned char c) { return c < 0x80 && (std::isalnum(c) != 0 || c == '_'); };
+  return !name.empty() && std::isdigit(static_cast<unsigned char>(name.front())) == 0 &&
+         std::all_of(name.begin(), name.end(), is_word);
+}
+
+/// Why a label cannot have this name, "" when it can. Source: the Prometheus data model.
+std::string label_name_fault(std::string_view name) {
+  if (name.starts_with("__")) return "label names that start with '__' belong to Prometheus; rename it";
+  if (name == "domain" || name == "job" || name == "instance") return "this label is set already; rename it";
+  if (!is_label_name(name)) return "not a label name; use letters, digits and '_', not a digit first";
+  return "";
+}
+
+void read_label(DomainConfig& domain, const ConfigValue& value) {
+  const std::string fault = label_name_fault(value.node().key);
+  if (!fault.empty()) return value.problem_at(value.node().key_line, value.key(), fault);
+  std::string text;
+  value.get(text);
+  if (text.size() > kMaxLabelOctets) {
+    return value.problem("longer than " + std::to_string(kMaxLabelOctets) + " octets; shorten it");
+  }
+  domain.labels[value.node().key] = std::move(text);
+}
+
+void read_labels(DomainConfig& domain, const ConfigValue& value) {
+  if (!value.is_map()) return;
+  if (value.node().children.size() > kMaxLabels) {
+    return value.problem("more than " + std::to_string(kMaxLabels) + " labels; remove some");
+  }
+  for (const YamlNode& node : value.node().children) read_label(domain, value.child(node, node.key));
+}
+
+void read_domain_name(std::string& target, const ConfigValue& value) {
+  const std::string* text = value.scalar("a domain name");
+  if (text == nullptr) return;
+  Parsed<std::string> name = parse_domain_name(*text);
+  if (name.has_value()) {
+    target = std::move(*name);
+  } else {
+    value.problem(name.error().detail + "; write a domain name such as example.org");
+  }
+}
+
+constexpr ConfigField<DomainConfig> kDomainFields[] = {
+    {"name", [](DomainConfig& to, const ConfigValue& value) { read_domain_name(to.name, value); }},
+    {"labels", [](DomainConfig& to, const ConfigValue& value) { read_labels(to, value); }},
+    {"expect_mode",
+     [](DomainConfig& to, const ConfigValue& value) {
+       value.get_choice(to.expect_mode,
+                        {{"enforce", StsMode::enforce}, {"testing", StsMode::testing}, {"none", StsMode::none}});
+     }},
+    {"require_dane", [](DomainConfig& to, const ConfigValue& value) { value.get(to.require_dane); }},
+};
+
+bool has_key(const YamlNode& map, std::string_view key) {
+  return std::any_of(map.children.begin(), map.children.end(), [&](const YamlNode& node) { return node.key == key; });
+}
+
+DomainConfig read_domain(const ConfigValue& value) {
+  DomainConfig domain;
+  if (value.node().kind != YamlNode::Kind::map) {
+    read_domain_name(domain.name, value);
+    return domain;
+  }
+  read_fields(domain, value, kDomainFields);
+  if (!has_key(value.node(), "name")) value.problem("has no name; add 'name: DOMAIN'");
+  return domain;
+}
+
+void read_domains(Config& config, const ConfigValue& value) {
+  std::unordered_map<std::string, std::size_t> lines;
+  value.each([&](const ConfigValue& element) {
+    DomainConfig domain = read_domain(element);
+    if (domain.name.empty()) return;
+    const auto [first, is_new] = lines.emplace(domain.name, element.node().line);
+    if (!is_new) {
+      return element.problem("'" + domain.name + "' is listed already in line " + std::to_string(first->second) +
+                             "; remove one");
+    }
+    config.domains.push_back(std::move(domain));
+  });
+}
+
+void read_paths(std::vector<std::string>& target, const ConfigValue& value) {
+  value.each([&](const ConfigValue& element) {
+    std::string path;
+    element.get_path(path);
+    if (!path.empty()) target.push_back(std::move(path));
+  });
+}
+
+/// A path to something that load_config makes sure of.
+void read_existing(std::string& target, const ConfigValue& value, bool directory) {
+  std::string path;
+  value.get_path(path);
+  if (path.empty()) return;
+  value.reading().named_files.push_back({path, value.node().line, value.key(), directory});
+  target = std::move(path);
+}
+
+constexpr ConfigField<ProbeConfig> kProbeFields[] = {
+    {"interval", [](ProbeConfig& to, const ConfigValue& value) { value.get_duration(to.interval, 1s, days{30}); }},
+    {"retry_interval",
+     [](ProbeConfig& to, const ConfigValue& value) { value.get_duration(to.retry_interval, 1s, days{30}); }},
+    {"timeout", [](ProbeConfig& to, const ConfigValue& value) { value.get_duration(to.timeout, 100ms, 1h); }},
+    {"concurrency", [](ProbeConfig& to, const ConfigValue& value) { value.get_number(to.concurrency, 1, 65536); }},
+    {"allow_private", [](ProbeConfig& to, const ConfigValue& value) { value.get(to.allow_private); }},
+    {"allow_unconfigured", [](ProbeConfig& to, const ConfigValue& value) { value.get(to.allow_unconfigured); }},
+};
+
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  if (text.empty() || text.size() > 5 || text.find_first_not_of("0123456789") != std::string_view::npos) return {};
+  const unsigned long port = std::stoul(std::string(text));
+  if (port < 1 || port > kMostPort) return {};
+  return static_cast<std::uint16_t>(port);
+}
+
+/// "192.0.2.1", "192.0.2.1:53", "2001:db8::1", "[2001:db8::1]:53". Errors: nullopt.
+std::optional<DnsServer> parse_dns_server(std::string_view text) {
+  if (const auto bare = parse_ip_address(text)) return DnsServer{*bare};
+  std::string_view port;
+  const bool bracketed = text.starts_with('[');
+  const std::size_t end = bracketed ? text.find(']') : text.rfind(':');
+  if (end == std::string_view::npos) return std::nullopt;
+  const auto address = parse_ip_address(text.substr(bracketed ? 1 : 0, bracketed ? end - 1 : end));
+  port = text.substr(bracketed ? end + 1 : end);
+  if (!address || bracketed != (address->family == IpFamily::ipv6)) return std::nullopt;
+  if (port.empty()) return DnsServer{*address};
+  if (port.front() != ':') return std::nullopt;
+  const auto number = parse_port(port.substr(1));
+  if (!number) return std::nullopt;
+  return DnsServer{*address, *number};
+}
+
+void read_dns_servers(DnsConfig& to, const ConfigValue& value) {
+  value.each([&](const ConfigValue& element) {
+    const std::string* text = element.scalar("an IP address");
+    if (text == nullptr) return;
+    const auto server = parse_dns_server(*text);
+    if (!server) {
+      return element.problem("'" + *text +
+                             "' is not an IP address with an optional port; write \"127.0.0.1:53\" or \"[::1]:53\"");
+    }
+    if (std::find(to.servers.begin(), to.servers.end(), *server) != to.servers.end()) {
+      return element.problem("'" + *text + "' is listed already; remove one");
+    }
+    to.servers.push_back(*server);
+  });
+}
+
+constexpr ConfigField<DnsConfig> kDnsFields[] = {
+    {"servers", [](DnsConfig& to, const ConfigValue& value) { read_dns_servers(to, value); }},
+    {"timeout", [](DnsConfig& to, const ConfigValue& value) { value.get_duration(to.timeout, 10ms, 5min); }},
+    {"attempts", [](DnsConfig& to, const ConfigValue& value) { value.get_number(to.attempts, 1, 10); }},
+    {"trust_ad",
+     [](DnsConfig& to, const ConfigValue& value) {
+       value.get_choice(to.trust_ad,
+                        {{"auto", TrustAd::automatic}, {"true", TrustAd::always}, {"false", TrustAd::never}});
+     }},
+};
+
+constexpr ConfigField<PolicyConfig> kPolicyFields[] = {
+    {"port", [](PolicyConfig& to, const ConfigValue& value) { value.get_number(to.port, 1, kMostPort); }},
+    {"timeout", [](PolicyConfig& to, const ConfigValue& value) { value.get_duration(to.timeout, 100ms, 10min); }},
+    {"max_size",
+     [](PolicyConfig& to, const ConfigValue& value) { value.get_size(to.max_size, 1024, 16 * 1024 * 1024); }},
+};
+
+bool is_address_literal(std::string_view text) {
+  if (text.size() < 2 || text.front() != '[' || text.back() != ']') return false;
+  std::string_view inner = text.substr(1, text.size() - 2);
+  if (inner.starts_with("IPv6:")) inner.remove_prefix(5);
+  return parse_ip_address(inner).has_value();
+}
+
+/// What EHLO may say: a domain or an address literal (RFC 5321 section 4.1.1.1).
+void read_helo(SmtpConfig& to, const ConfigValue& value) {
+  std::string text;
+  value.get(text);
+  const Parsed<std::string> name = parse_domain_name(text);
+  if (text.empty() || is_address_literal(text)) {
+    to.helo = text;
+  } else if (name.has_value()) {
+    to.helo = *name;
+  } else {
+    value.problem(name.error().detail + "; write this machine's full host name, or \"\" to look it up");
+  }
+}
+
+void read_ip_families(SmtpConfig& to, const ConfigValue& value) {
+  if (value.node().kind == YamlNode::Kind::sequence) to.ip_families.clear();
+  value.each([&](const ConfigValue& element) {
+    std::optional<IpFamily> family;
+    element.get_choice(family, {{"ipv4", IpFamily::ipv4}, {"ipv6", IpFamily::ipv6}});
+    if (!family) return;
+    if (std::find(to.ip_families.begin(), to.ip_families.end(), *family) != to.ip_families.end()) {
+      return element.problem("'" + element.node().text + "' is listed already; remove one");
+    }
+    to.ip_families.push_back(*family);
+  });
+  if (value.node().kind == YamlNode::Kind::sequence && value.node().children.empty()) {
+    value.problem("is empty; write [ipv4], [ipv6] or [ipv4, ipv6]");
+  }
+}
+
+void read_source_address(SmtpConfig& to, const ConfigValue& value) {
+  std::string text;
+  value.get(text);
+  to.source_address = parse_ip_address(text);
+  if (!text.empty() && !to.source_address) {
+    value.problem("'" + text + "' is not an IP address; write one of this machine's, or \"\" to let the system choose");
+  }
+}
+
+constexpr ConfigField<SmtpConfig> kSmtpFields[] = {
+    {"port", [](SmtpConfig& to, const ConfigValue& value) { value.get_number(to.port, 1, kMostPort); }},
+    {"helo", [](SmtpConfig& to, const ConfigValue& value) { read_helo(to, value); }},
+    {"timeout", [](SmtpConfig& to, const ConfigValue& value) { value.get_duration(to.timeout, 100ms, 10min); }},
+    {"ip_families", [](SmtpConfig& to, const ConfigValue& value) { read_ip_families(to, value); }},
+    {"addresses",
+     [](SmtpConfig& to, const ConfigValue& value) {
+       value.get_choice(to.addresses, {{"all", AddressChoice::all}, {"first", AddressChoice::first}});
+     }},
+    {"max_addresses", [](SmtpConfig& to, const ConfigValue& value) { value.get_number(to.max_addresses, 1, 64); }},
+    {"max_hosts", [](SmtpConfig& to, const ConfigValue& value) { value.get_number(to.max_hosts, 1, 1000); }},
+    {"source_address", [](SmtpConfig& to, const ConfigValue& value) { read_source_address(to, value); }},
+};
+
+/// A file, or "" for the default that has none.
+void read_optional_file(std::string& target, const ConfigValue& value) {
+  if (value.node().kind == YamlNode::Kind::scalar && value.node().text.empty()) return;
+  read_existing(target, value, false);
+}
+
+constexpr ConfigField<TlsConfig> kTlsFields[] = {
+    {"ca_file", [](TlsConfig& to, const ConfigValue& value) { read_optional_file(to.ca_file, value); }},
+    {"min_version",
+     [](TlsConfig& to, const ConfigValue& value) {
+       value.get_choice(to.min_version, {{"1.2", TlsVersion::tls1_2}, {"1.3", TlsVersion::tls1_3}});
+     }},
+};
+
+constexpr ConfigField<ClassifyConfig> kClassifyFields[] = {
+    {"incomplete_chain",
+     [](ClassifyConfig& to, const ConfigValue& value) {
+       value.get_choice(to.incomplete_chain, {{"validation-failure", ResultType::validation_failure},
+                                              {"certificate-not-trusted", ResultType::certificate_not_trusted}});
+     }},
+};
+
+template <std::chrono::seconds FindingsConfig::*Member>
+void read_threshold(FindingsConfig& to, const ConfigValue& value) {
+  value.get_duration(to.*Member, 0s, days{3650});
+}
+
+constexpr ConfigField<FindingsConfig> kFindingsFields[] = {
+    {"testing_longer_than", read_threshold<&FindingsConfig::testing_longer_than>},
+    {"ready_after", read_threshold<&FindingsConfig::ready_after>},
+    {"expiry_warning", read_threshold<&FindingsConfig::expiry_warning>},
+    {"expiry_high", read_threshold<&FindingsConfig::expiry_high>},
+    {"min_max_age_enforce", read_threshold<&FindingsConfig::min_max_age_enforce>},
+    {"min_max_age_testing", read_threshold<&FindingsConfig::min_max_age_testing>},
+};
+
+void read_http_path(TlsrptHttpConfig& to, const ConfigValue& value) {
+  value.get(to.path);
+  const bool is_path = to.path.size() > 1 && to.path.front() == '/' && to.path.back() != '/';
+  if (!is_path || to.path.find_first_of(" ?#%\t\n") != std::string::npos || to.path.starts_with("/-/") ||
+      to.path == "/metrics" || to.path == "/probe") {
+    value.problem("'" + to.path + "' cannot receive reports; write a path of its own such as /tlsrpt");
+  }
+}
+
+void read_tokens(TlsrptHttpConfig& to, const ConfigValue& value) {
+  constexpr std::size_t kLeastToken = 16;  // a token is all that guards the path
+  value.each([&](const ConfigValue& element) {
+    std::string token;
+    element.get(token);
+    const auto is_safe = [](unsigned char c) { return c < 0x80 && (std::isalnum(c) != 0 || c == '-' || c == '_'); };
+    if (token.size() < kLeastToken || !std::all_of(token.begin(), token.end(), is_safe)) {
+      return element.problem(
+          "a token is at least 16 letters, digits, '-' or '_'; make one with 'openssl rand -hex 16'");
+    }
+    to.tokens.push_back(std::move(token));
+  });
+}
+
+constexpr ConfigField<TlsrptHttpConfig> kTlsrptHttpFields[] = {
+    {"enabled", [](TlsrptHttpConfig& to, const ConfigValue& value) { value.get(to.enabled); }},
+    {"path", [](TlsrptHttpConfig& to, const ConfigValue& value) { read_http_path(to, value); }},
+    {"tokens", [](TlsrptHttpConfig& to, const ConfigValue& value) { read_tokens(to, value); }},
+};
+
+void read_imap_server(TlsrptImapConfig& to, const ConfigValue& value) {
+  std::string text;
+  value.get(text);
+  const std::size_t colon = text.rfind(':');
+  const std::string host = text.substr(0, colon);
+  const bool port_fits = colon == std::string::npos || parse_port(std::string_view(text).substr(colon + 1));
+  const bool host_fits = host == "localhost" || parse_ip_address(host) || parse_domain_name(host).has_value();
+  if (!port_fits || !host_fits) return value.problem("'" + text + "' is not HOST or HOST:PORT");
+  to.server = text;
+}
+
+constexpr ConfigField<TlsrptImapConfig> kTlsrptImapFields[] = {
+    {"server", [](TlsrptImapConfig& to, const ConfigValue& value) { read_imap_server(to, value); }},
+    {"user", [](TlsrptImapConfig& to, const ConfigValue& value) { value.get(to.user); }},
+    {"password_file",
+     [](TlsrptImapConfig& to, const ConfigValue& value) { read_existing(to.password_file, value, false); }},
+    {"folder", [](TlsrptImapConfig& to, const ConfigValue& value) { value.get(to.folder); }},
+    {"done_folder", [](TlsrptImapConfig& to, const ConfigValue& value) { value.get(to.done_folder); }},
+    {"refused_folder", [](TlsrptImapConfig& to, const ConfigValue& value) { value.get(to.refused_folder); }},
+};
+
+void read_imap(TlsrptConfig& to, const ConfigValue& value) {
+  value.each([&](const ConfigValue& element) {
+    TlsrptImapConfig account;
+    read_fields(account, element, kTlsrptImapFields);
+    for (const std::string_view key : {"server", "user", "password_file"}) {
+      if (!has_key(element.node(), key)) element.problem("has no " + std::string(key) + "; add it");
+    }
+    to.imap.push_back(std::move(account));
+  });
+}
+
+void read_maildirs(TlsrptConfig& to, const ConfigValue& value) {
+  value.each([&](const ConfigValue& element) {
+    std::string path;
+    read_existing(path, element, true);
+    if (!path.empty()) to.maildirs.push_back(std::move(path));
+  });
+}
+
+constexpr ConfigField<TlsrptConfig> kTlsrptFields[] = {
+    {"accept_unauthenticated",
+     [](TlsrptConfig& to, const ConfigValue& value) { value.get(to.accept_unauthenticated); }},
+    {"http", [](TlsrptConfig& to, const ConfigValue& value) { read_fields(to.http, value, kTlsrptHttpFields); }},
+    {"maildirs", [](TlsrptConfig& to, const ConfigValue& value) { read_maildirs(to, value); }},
+    {"imap", [](TlsrptConfig& to, const ConfigValue& value) { read_imap(to, value); }},
+    {"authserv_id", [](TlsrptConfig& to, const ConfigValue& value) { value.get(to.authserv_id); }},
+};
+
+void read_storage_url(StorageConfig& to, const ConfigValue& value) {
+  value.get(to.url);
+  if (!to.url.starts_with("postgresql://") && !to.url.starts_with("postgres://")) {
+    value.problem("must start with postgresql://; for a file use storage.path");
+  }
+}
+
+constexpr ConfigField<StorageConfig> kStorageFields[] = {
+    {"path", [](StorageConfig& to, const ConfigValue& value) { value.get_path(to.path); }},
+    {"url", [](StorageConfig& to, const ConfigValue& value) { read_storage_url(to, value); }},
+};
+
+constexpr ConfigField<ShardingConfig> kShardingFields[] = {
+    {"index", [](ShardingConfig& to, const ConfigValue& value) { value.get_number(to.index, 0, 1023); }},
+    {"count", [](ShardingConfig& to, const ConfigValue& value) { value.get_number(to.count, 1, 1024); }},
+};
+
+constexpr ConfigField<Config> kFields[] = {
+    {"domains", [](Config& to, const ConfigValue& value) { read_domains(to, value); }},
+    {"domain_files", [](Config& to, const ConfigValue& value) { read_paths(to.domain_files, value); }},
+    {"probe", [](Config& to, const ConfigValue& value) { read_fields(to.probe, value, kProbeFields); }},
+    {"dns", [](Config& to, const ConfigValue& value) { read_fields(to.dns, value, kDnsFields); }},
+    {"policy", [](Config& to, const ConfigValue& value) { read_fields(to.policy, value, kPolicyFields); }},
+    {"smtp", [](Config& to, const ConfigValue& value) { read_fields(to.smtp, value, kSmtpFields); }},
+    {"tls", [](Config& to, const ConfigValue& value) { read_fields(to.tls, value, kTlsFields); }},
+    {"classify", [](Config& to, const ConfigValue& value) { read_fields(to.classify, value, kClassifyFields); }},
+    {"findings", [](Config& to, const ConfigValue& value) { read_fields(to.findings, value, kFindingsFields); }},
+    {"tlsrpt", [](Config& to, const ConfigValue& value) { read_fields(to.tlsrpt, value, kTlsrptFields); }},
+    {"storage", [](Config& to, const ConfigValue& value) { read_fields(to.storage, value, kStorageFields); }},
+    {"sharding", [](Config& to, const ConfigValue& value) { read_fields(to.sharding, value, kShardingFields); }},
+};
+
+/// The node under a dotted key of two parts, nullptr when it is not written.
+const YamlNode* find_node(const YamlNode& root, std::string_view section, std::string_view key) {
+  for (const YamlNode& node : root.children) {
+    if (node.key != section) continue;
+    for (const YamlNode& child : node.children) {
+      if (child.key == key) return &child;
+    }
+  }
+  return nullptr;
+}
+
+/// Notes two values that cannot both be meant, where the later of the two is written, if any is.
+struct Contradictions {
+  const YamlNode& root;
+  const ConfigValue& whole;
+
+  void forbid(bool contradicts, std::string_view section, std::string_view key, std::string_view other,
+              const std::string& message) const {
+    const YamlNode* node = find_node(root, section, key);
+    if (node == nullptr) node = find_node(root, section, other);
+    if (!contradicts || node == nullptr) return;
+    whole.problem_at(node->line, std::string(section) + "." + node->key, message);
+  }
+};
+
+void check_contradictions(const Config& config, const YamlNode& root, const ConfigValue& whole) {
+  const Contradictions check{root, whole};
+  const FindingsConfig& findings = config.findings;
+  check.forbid(config.probe.retry_interval > config.probe.interval, "probe", "retry_interval", "interval",
+               "the retry interval (" + render_duration(config.probe.retry_interval) +
+                   ") is longer than probe.interval (" + render_duration(config.probe.interval) + "); shorten it");
+  check.forbid(findings.expiry_high >= findings.expiry_warning, "findings", "expiry_high", "expiry_warning",
+               "expiry_high (" + render_duration(findings.expiry_high) + ") must be less than expiry_warning (" +
+                   render_duration(findings.expiry_warning) + "); change one");
+  check.forbid(findings.ready_after > findings.testing_longer_than, "findings", "ready_after", "testing_longer_than",
+               "ready_after (" + render_duration(findings.ready_after) + ") must not exceed testing_longer_than (" +
+                   render_duration(findings.testing_longer_than) + "); change one");
+  check.forbid(config.sharding.index >= config.sharding.count, "sharding", "index", "count",
+               "index (" + std::to_string(config.sharding.index) + ") must be less than count (" +
+                   std::to_string(config.sharding.count) + "); indexes start at 0");
+  check.forbid(find_node(root, "storage", "path") != nullptr && find_node(root, "storage", "url") != nullptr, "storage",
+               "url", "path", "storage.path is set too; remove one");
+  const bool family_is_probed =
+      !config.smtp.source_address || std::count(config.smtp.ip_families.begin(), config.smtp.ip_families.end(),
+                                                config.smtp.source_address->family) > 0;
+  check.forbid(!family_is_probed, "smtp", "source_address", "ip_families",
+               "its address family is not among smtp.ip_families; change one");
+}
+
+/// A shorter interval than the default retry interval shortens that too, unless it is written.
+void fit_defaults(Config& config, const YamlNode& root) {
+  if (find_node(root, "probe", "retry_interval") != nullptr) return;
+  config.probe.retry_interval = std::min(config.probe.retry_interval, config.probe.interval);
+}
+
+void sort_by_line(std::vector<ConfigProblem>& problems) {
+  std::stable_sort(problems.begin(), problems.end(),
+                   [](const ConfigProblem& a, const ConfigProblem& b) { return a.line < b.line; });
+}
+
+void read_tree(Config& config, const YamlNode& root, ConfigReading& reading) {
+  const ConfigValue whole(root, "", reading);
+  const std::vector<std::string> everywhere = known_config_keys();
+  if (root.kind == YamlNode::Kind::null) {
+    return whole.problem_at(0, "", "the file is empty; list domains under 'domains:' (see config.example.yaml)");
+  }
+  read_fields(config, whole, kFields, everywhere);
+  fit_defaults(config, root);
+  check_contradictions(config, root, whole);
+  if (config.domains.empty() && config.domain_files.empty()) {
+    reading.warnings.push_back({reading.file, 0, "domains", "no domains to watch; list them here or in domain_files"});
+  }
+}
+
+Config read_config(std::string_view text, ConfigReading& reading) {
+  Config config;
+  YamlResult yaml = parse_yaml(text);
+  for (const YamlProblem& duplicate : yaml.duplicates) {
+    reading.problems.push_back({reading.file, duplicate.line, "", duplicate.message});
+  }
+  if (yaml.error) {
+    reading.problems.push_back({reading.file, yaml.error->line, "", yaml.error->message});
+  } else {
+    read_tree(config, yaml.root.value_or(YamlNode{}), reading);
+  }
+  return config;
+}
+
+ConfigResult finish(Config config, ConfigReading reading) {
+  sort_by_line(reading.problems);
+  sort_by_line(reading.warnings);
+  ConfigResult result;
+  if (reading.problems.empty()) result.config = std::move(config);
+  result.problems = std::move(reading.problems);
+  result.warnings = std::move(reading.warnings);
+  return result;
+}
+
+void check_named_files(ConfigReading& reading) {
+  for (const NamedFile& named : reading.named_files) {
+    const std::string fault = named.directory ? directory_fault(named.path) : file_fault(named.path);
+    if (!fault.empty()) {
+      reading.problems.push_back({reading.file, named.line, named.key, "'" + named.path + "' " + fault});
+    }
+  }
+}
+
+template <class Fields>
+void add_keys(std::vector<std::string>& keys, const std::string& prefix, const Fields& fields) {
+  for (const auto& field : fields) keys.push_back(prefix + std::string(field.key));
+}
+
+}  // namespace
+
+std::string to_string(const ConfigProblem& problem) {
+  std::string text = problem.file;
+  if (problem.line > 0) text += ":" + std::to_string(problem.line);
+  text += ": ";
+  if (!problem.key.empty()) text += problem.key + ": ";
+  return text + problem.message;
+}
+
+ConfigResult parse_config(std::string_view text, const std::string& file, const std::string& base_directory) {
+  ConfigReading reading{.file = file, .base_directory = base_directory};
+  Config config = read_config(text, reading);
+  return finish(std::move(config), std::move(reading));
+}
+
+ConfigResult load_config(const std::string& path) {
+  ConfigReading reading{.file = path};
+  const FileText read = read_file_text(path, kMaxConfigBytes);
+  if (!read.fault.empty()) return {.problems = {{path, 0, "", read.fault}}};
+  reading.base_directory = std::filesystem::absolute(path).parent_path().string();
+  Config config = read_config(read.text, reading);
+  check_named_files(reading);
+  return finish(std::move(config), std::move(reading));
+}
+
+std::vector<std::string> known_config_keys() {
+  std::vector<std::string> keys;
+  add_keys(keys, "", kFields);
+  add_keys(keys, "domains[].", kDomainFields);
+  add_keys(keys, "probe.", kProbeFields);
+  add_keys(keys, "dns.", kDnsFields);
+  add_keys(keys, "policy.", kPolicyFields);
+  add_keys(keys, "smtp.", kSmtpFields);
+  add_keys(keys, "tls.", kTlsFields);
+  add_keys(keys, "classify.", kClassifyFields);
+  add_keys(keys, "findings.", kFindingsFields);
+  add_keys(keys, "tlsrpt.", kTlsrptFields);
+  add_keys(keys, "tlsrpt.http.", kTlsrptHttpFields);
+  add_keys(keys, "tlsrpt.imap[].", kTlsrptImapFields);
+  add_keys(keys, "storage.", kStorageFields);
+  add_keys(keys, "sharding.", kShardingFields);
+  return keys;
+}
+
+}  // namespace mtasts

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <glob.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "exporter/config.h"
+#include "exporter/config_value.h"
+#include "exporter/file_text.h"
+#include "probes/core/domain_name.h"
+
+namespace mtasts {
+namespace {
+
+/// The files that match, sorted, each once; a pattern without a match adds none.
+std::vector<std::string> matching_files(const std::vector<std::string>& globs) {
+  std::vector<std::string> files;
+  for (const std::string& pattern : globs) {
+    glob_t found{};
+    if (glob(pattern.c_str(), 0, nullptr, &found) == 0) {
+      files.insert(files.end(), found.gl_pathv, found.gl_pathv + found.gl_pathc);
+    }
+    globfree(&found);
+  }
+  std::sort(files.begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
+  return files;
+}
+
+std::string_view trim(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\f\v";
+  const std::size_t first = text.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+}
+
+/// Where a domain was first listed.
+struct Place {
+  std::size_t file{};
+  std::size_t line{};
+};
+
+struct Collector {
+  const std::vector<std::string>& files;
+  DomainFiles& result;
+  std::unordered_map<std::string, Place> seen{};
+
+  void note(std::vector<ConfigProblem>& where, Place place, std::string message) {
+    if (where.size() < kMaxConfigProblems) where.push_back({files[place.file], place.line, "", std::move(message)});
+  }
+
+  void add_line(std::string_view line, Place place) {
+    const std::string_view name = trim(line.substr(0, line.find('#')));
+    if (name.empty()) return;
+    const Parsed<std::string> domain = parse_domain_name(name);
+    if (!domain.has_value()) {
+      return note(result.problems, place, domain.error().detail + "; write one domain name a line");
+    }
+    const auto [first, is_new] = seen.emplace(*domain, place);
+    if (is_new) return result.domains.push_back(*domain);
+    note(result.warnings, place,
+         "'" + *domain + "' is listed already in " + files[first->second.file] + ":" +
+             std::to_string(first->second.line) + "; remove one");
+  }
+
+  void add_text(std::string_view text, std::size_t file) {
+    constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+    if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+    for (std::size_t line = 1; !text.empty(); ++line) {
+      const std::size_t end = std::min(text.find('\n'), text.size());
+      add_line(text.substr(0, end), {file, line});
+      text.remove_prefix(std::min(end + 1, text.size()));
+    }
+  }
+};
+
+/// The domains that run already stay when the new set cannot be trusted.
+DomainFiles keep_previous(DomainFiles result, const DomainFiles& previous) {
+  result.domains = previous.domains;
+  result.kept_previous = true;
+  return result;
+}
+
+}  // namespace
+
+DomainFiles load_domain_files(const std::vector<std::string>& globs, const DomainFiles& previous) {
+  DomainFiles result;
+  result.fingerprint = domain_files_fingerprint(globs);
+  const std::vector<std::string> files = matching_files(globs);
+  Collector collector{files, result};
+  bool unreadable = false;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const FileText read = read_file_text(files[i], kMaxConfigBytes);
+    unreadable = unreadable || !read.fault.empty();
+    if (!read.fault.empty()) collector.note(result.problems, {i, 0}, read.fault);
+    collector.add_text(read.text, i);
+  }
+  std::sort(result.domains.begin(), result.domains.end());
+  if (unreadable && !previous.domains.empty()) return keep_previous(std::move(result), previous);
+  if (!result.domains.empty() || globs.empty()) return result;
+  const std::string pattern = globs.front();
+  if (previous.domains.empty()) {
+    result.warnings.push_back({pattern, 0, "domain_files", "no domain in any file that matches; add one"});
+    return result;
+  }
+  result.problems.push_back({pattern, 0, "domain_files", "no domain is left in the files; the old ones stay watched"});
+  return keep_previous(std::move(result), previous);
+}
+
+std::string domain_files_fingerprint(const std::vector<std::string>& globs) {
+  std::string fingerprint;
+  for (const std::string& file : matching_files(globs)) {
+    struct stat status {};
+    const bool exists = stat(file.c_str(), &status) == 0;
+    fingerprint += file + '\0';
+    if (!exists) continue;
+    for (const auto number : {std::uint64_t(status.st_dev), std::uint64_t(status.st_ino), std::uint64_t(status.st_size),
+                              std::uint64_t(status.st_mtim.tv_sec), std::uint64_t(status.st_mtim.tv_nsec),
+                              std::uint64_t(status.st_ctim.tv_sec), std::uint64_t(status.st_ctim.tv_nsec)}) {
+      fingerprint += std::to_string(number) + ' ';
+    }
+  }
+  return fingerprint;
+}
+
+}  // namespace mtasts

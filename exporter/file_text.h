@@ -1,0 +1,26 @@
+// A whole file as text, within a limit, and in plain words why it cannot be had.
+// Next: config.cpp, domain_files.cpp and web_config.cpp, which read files.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace mtasts {
+
+/// `fault` says what is wrong and how to repair it; empty when `text` is the file.
+struct FileText {
+  std::string text{};
+  std::string fault{};
+};
+
+/// Reads at most `max_bytes`. Errors: in the result; a longer file is one, and so is anything but a plain file.
+FileText read_file_text(const std::string& path, std::size_t max_bytes);
+
+/// Why the file cannot be read, "" when it can.
+std::string file_fault(const std::string& path);
+
+/// Why the directory cannot be read, "" when it can.
+std::string directory_fault(const std::string& path);
+
+}  // namespace mtasts

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/yaml_tree.h"
+
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <map>
+#include <sstream>
+#include <unordered_map>
+#include <utility>
+
+#include "exporter/utf8.h"
+
+namespace mtasts {
+namespace {
+
+/// Ends the parse from inside an event.
+struct Stop {
+  YamlProblem problem;
+};
+
+std::size_t line_of(const YAML::Mark& mark) { return mark.is_null() ? 0 : static_cast<std::size_t>(mark.line) + 1; }
+
+/// Builds the tree from yaml-cpp's events, which, unlike its own tree, keep duplicate keys and cost no graph.
+class TreeBuilder : public YAML::EventHandler {
+ public:
+  explicit TreeBuilder(std::vector<YamlProblem>& duplicates) : duplicates_(duplicates) {}
+
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    add({.kind = YamlNode::Kind::null, .line = line_of(mark)}, anchor, 1);
+  }
+
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
+    const bool plain = tag == "?" || tag.empty();
+    const bool null = plain && (value.empty() || value == "~" || value == "null");
+    add({.kind = null ? YamlNode::Kind::null : YamlNode::Kind::scalar,
+         .line = line_of(mark),
+         .plain = plain,
+         .text = value},
+        anchor, 1);
+  }
+
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    const auto found = anchors_.find(anchor);
+    if (found == anchors_.end())
+      throw Stop{{line_of(mark), "an alias cannot stand inside its own anchor; write it out"}};
+    count(found->second.values, line_of(mark));
+    YamlNode copy = found->second.node;
+    add(std::move(copy), 0, found->second.values);
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    open(YamlNode::Kind::sequence, mark, anchor);
+  }
+  void OnSequenceEnd() override { close(); }
+
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    open(YamlNode::Kind::map, mark, anchor);
+  }
+  void OnMapEnd() override { close(); }
+
+  std::optional<YamlNode> take_root() { return std::move(root_); }
+
+ private:
+  struct Open {
+    YamlNode node{};
+    YAML::anchor_t anchor{};
+    std::size_t values{1};
+    bool awaits_value{};
+    std::string key{};
+    std::size_t key_line{};
+    std::unordered_map<std::string, std::size_t> lines{};  // where a key was first written
+  };
+  struct Anchored {
+    YamlNode node{};
+    std::size_t values{};
+  };
+
+  void count(std::size_t values, std::size_t line) {
+    total_ += values;
+    if (total_ > kMaxYamlValues) {
+      throw Stop{{line, "more than " + std::to_string(kMaxYamlValues) +
+                            " values, aliases written out; list domains in domain_files instead"}};
+    }
+  }
+
+  void open(YamlNode::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
+    if (open_.size() >= kMaxYamlDepth) {
+      throw Stop{{line_of(mark), "nested deeper than " + std::to_string(kMaxYamlDepth) + " levels; flatten it"}};
+    }
+    count(1, line_of(mark));
+    Open level;
+    level.node.kind = kind;
+    level.node.line = line_of(mark);
+    level.anchor = anchor;
+    open_.push_back(std::move(level));
+  }
+
+  void close() {
+    Open level = std::move(open_.back());
+    open_.pop_back();
+    add(std::move(level.node), level.anchor, level.values);
+  }
+
+  void add(YamlNode node, YAML::anchor_t anchor, std::size_t values) {
+    if (node.kind == YamlNode::Kind::null || node.kind == YamlNode::Kind::scalar) count(1, node.line);
+    if (anchor != 0) {
+      count(values, node.line);  // the copy below
+      anchors_[anchor] = {node, values};
+    }
+    if (open_.empty()) {
+      root_ = std::move(node);
+      return;
+    }
+    Open& parent = open_.back();
+    parent.values += values;
+    if (parent.node.kind == YamlNode::Kind::map && !parent.awaits_value) {
+      add_key(parent, node);
+    } else {
+      add_child(parent, std::move(node));
+    }
+  }
+
+  void add_key(Open& parent, const YamlNode& node) {
+    if (node.kind == YamlNode::Kind::sequence || node.kind == YamlNode::Kind::map) {
+      throw Stop{{node.line, "a key must be a word, not a list or a map"}};
+    }
+    const auto [first, is_new] = parent.lines.emplace(node.text, node.line);
+    if (!is_new) {
+      duplicates_.push_back({node.line, "the key '" + node.text + "' is here twice, first in line " +
+                                            std::to_string(first->second) + "; remove one"});
+    }
+    parent.key = node.text;
+    parent.key_line = node.line;
+    parent.awaits_value = true;
+  }
+
+  static void add_child(Open& parent, YamlNode node) {
+    node.key = std::move(parent.key);
+    node.key_line = parent.key_line;
+    parent.awaits_value = false;
+    parent.node.children.push_back(std::move(node));
+  }
+
+  std::vector<YamlProblem>& duplicates_;
+  std::optional<YamlNode> root_{};
+  std::vector<Open> open_{};
+  std::unordered_map<YAML::anchor_t, Anchored> anchors_{};
+  std::size_t total_{};
+};
+
+std::size_t line_at(std::string_view text, std::size_t offset) {
+  return 1 +
+         static_cast<std::size_t>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n'));
+}
+
+/// The first octet that no YAML text can hold: not UTF-8, or NUL. yaml-cpp would replace it in silence.
+std::optional<YamlProblem> find_odd_octet(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = text[at] == '\0' ? 0 : utf8_length(text.substr(at));
+    if (length == 0) return YamlProblem{line_at(text, at), "not UTF-8 text; save the file as UTF-8"};
+    at += length;
+  }
+  return std::nullopt;
+}
+
+/// The first line up to `last` that is indented with a tab, the usual cause of a syntax error; 0 when there is none.
+std::size_t find_tab_indent(std::string_view text, std::size_t last) {
+  std::size_t line = 1;
+  for (std::size_t at = 0; at < text.size() && line <= last; ++line) {
+    const std::size_t content = text.find_first_not_of(' ', at);
+    if (content != std::string_view::npos && text[content] == '\t') return line;
+    const std::size_t end = text.find('\n', at);
+    at = end == std::string_view::npos ? text.size() : end + 1;
+  }
+  return 0;
+}
+
+YamlProblem syntax_problem(std::string_view text, const YAML::Exception& error) {
+  const std::size_t line = line_of(error.mark);
+  if (const std::size_t tab = find_tab_indent(text, line); tab != 0) {
+    return {tab, "not YAML: indented with a tab; use spaces"};
+  }
+  return {line, "not YAML: " + error.msg + " (column " + std::to_string(error.mark.column + 1) + ")"};
+}
+
+void parse_document(std::string_view text, YamlResult& result) {
+  std::istringstream stream{std::string(text)};
+  YAML::Parser parser(stream);
+  TreeBuilder builder(result.duplicates);
+  if (!parser.HandleNextDocument(builder)) return;
+  result.root = builder.take_root();
+  std::vector<YamlProblem> ignored;
+  TreeBuilder second(ignored);
+  if (parser.HandleNextDocument(second)) {
+    throw Stop{{0, "there is more than one YAML document; remove all but the first, and its '---'"}};
+  }
+}
+
+}  // namespace
+
+YamlResult parse_yaml(std::string_view text) {
+  YamlResult result;
+  result.error = find_odd_octet(text);
+  if (result.error) return result;
+  try {
+    parse_document(text, result);
+  } catch (const Stop& stop) {
+    result.error = stop.problem;
+  } catch (const YAML::Exception& error) {
+    result.error = syntax_problem(text, error);
+  }
+  if (result.error) result.root.reset();
+  return result;
+}
+
+}  // namespace mtasts
