@@ -450,11 +450,6 @@ void fit_defaults(Config& config, const YamlNode& root) {
   config.probe.retry_interval = std::min(config.probe.retry_interval, config.probe.interval);
 }
 
-void sort_by_line(std::vector<ConfigProblem>& problems) {
-  std::stable_sort(problems.begin(), problems.end(),
-                   [](const ConfigProblem& a, const ConfigProblem& b) { return a.line < b.line; });
-}
-
 void read_tree(Config& config, const YamlNode& root, ConfigReading& reading) {
   const ConfigValue whole(root, "", reading);
   const std::vector<std::string> everywhere = known_config_keys();
@@ -464,7 +459,7 @@ void read_tree(Config& config, const YamlNode& root, ConfigReading& reading) {
   read_fields(config, whole, kFields, everywhere);
   fit_defaults(config, root);
   check_contradictions(config, root, whole);
-  if (config.domains.empty() && config.domain_files.empty()) {
+  if (reading.problems.empty() && config.domains.empty() && config.domain_files.empty()) {
     reading.warnings.push_back({reading.file, 0, "domains", "no domains to watch; list them here or in domain_files"});
   }
 }
@@ -472,34 +467,18 @@ void read_tree(Config& config, const YamlNode& root, ConfigReading& reading) {
 Config read_config(std::string_view text, ConfigReading& reading) {
   Config config;
   YamlResult yaml = parse_yaml(text);
-  for (const YamlProblem& duplicate : yaml.duplicates) {
-    reading.problems.push_back({reading.file, duplicate.line, "", duplicate.message});
-  }
-  if (yaml.error) {
-    reading.problems.push_back({reading.file, yaml.error->line, "", yaml.error->message});
-  } else {
-    read_tree(config, yaml.root.value_or(YamlNode{}), reading);
-  }
+  note_yaml_problems(yaml, reading);
+  if (!yaml.error) read_tree(config, yaml.root.value_or(YamlNode{}), reading);
   return config;
 }
 
 ConfigResult finish(Config config, ConfigReading reading) {
-  sort_by_line(reading.problems);
-  sort_by_line(reading.warnings);
+  sort_by_line(reading);
   ConfigResult result;
   if (reading.problems.empty()) result.config = std::move(config);
   result.problems = std::move(reading.problems);
   result.warnings = std::move(reading.warnings);
   return result;
-}
-
-void check_named_files(ConfigReading& reading) {
-  for (const NamedFile& named : reading.named_files) {
-    const std::string fault = named.directory ? directory_fault(named.path) : file_fault(named.path);
-    if (!fault.empty()) {
-      reading.problems.push_back({reading.file, named.line, named.key, "'" + named.path + "' " + fault});
-    }
-  }
 }
 
 template <class Fields>

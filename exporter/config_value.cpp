@@ -7,6 +7,8 @@
 #include <limits>
 #include <numeric>
 
+#include "exporter/file_text.h"
+
 namespace mtasts {
 namespace {
 
@@ -119,7 +121,7 @@ std::string render_duration(milliseconds duration) {
 std::optional<std::string> nearest_word(std::string_view word, std::span<const std::string> known) {
   constexpr std::size_t kLongestWord = 64;  // keeps the comparison cheap
   if (word.size() > kLongestWord) return std::nullopt;
-  std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
+  std::size_t best_distance = (word.size() + 2) / 3 + 1;
   std::optional<std::string> best;
   for (const std::string& candidate : known) {
     const std::size_t distance = edit_distance(word, candidate);
@@ -263,6 +265,29 @@ void note_unknown_key(const ConfigValue& section, const YamlNode& child, std::sp
   }
   if (hint.empty()) hint = "; remove it, or use one of " + joined({known.begin(), known.end()});
   section.problem_at(child.key_line, section.child(child, child.key).key(), "unknown key" + hint);
+}
+
+void note_yaml_problems(const YamlResult& yaml, ConfigReading& reading) {
+  for (const YamlProblem& duplicate : yaml.duplicates) {
+    if (reading.problems.size() >= kMaxConfigProblems) break;
+    reading.problems.push_back({reading.file, duplicate.line, duplicate.key, duplicate.message});
+  }
+  if (yaml.error) reading.problems.push_back({reading.file, yaml.error->line, yaml.error->key, yaml.error->message});
+}
+
+void check_named_files(ConfigReading& reading) {
+  for (const NamedFile& named : reading.named_files) {
+    const std::string fault = named.directory ? directory_fault(named.path) : file_fault(named.path);
+    if (!fault.empty()) {
+      reading.problems.push_back({reading.file, named.line, named.key, "'" + named.path + "' " + fault});
+    }
+  }
+}
+
+void sort_by_line(ConfigReading& reading) {
+  const auto is_earlier = [](const ConfigProblem& a, const ConfigProblem& b) { return a.line < b.line; };
+  std::stable_sort(reading.problems.begin(), reading.problems.end(), is_earlier);
+  std::stable_sort(reading.warnings.begin(), reading.warnings.end(), is_earlier);
 }
 
 }  // namespace mtasts

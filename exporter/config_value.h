@@ -111,6 +111,15 @@ class ConfigValue {
   ConfigReading& reading_;
 };
 
+/// Takes over what parse_yaml had to say.
+void note_yaml_problems(const YamlResult& yaml, ConfigReading& reading);
+
+/// Looks for every named file. Errors: noted.
+void check_named_files(ConfigReading& reading);
+
+/// Brings problems and warnings into the order of the file.
+void sort_by_line(ConfigReading& reading);
+
 /// How one key of a section is read.
 template <class Section>
 struct ConfigField {

@@ -48,7 +48,7 @@ class TreeBuilder : public YAML::EventHandler {
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
     if (found == anchors_.end())
-      throw Stop{{line_of(mark), "an alias cannot stand inside its own anchor; write it out"}};
+      throw Stop{{line_of(mark), "an alias cannot stand inside its own anchor; write it out", ""}};
     count(found->second.values, line_of(mark));
     YamlNode copy = found->second.node;
     add(std::move(copy), 0, found->second.values);
@@ -134,12 +134,25 @@ class TreeBuilder : public YAML::EventHandler {
     }
     const auto [first, is_new] = parent.lines.emplace(node.text, node.line);
     if (!is_new) {
-      duplicates_.push_back({node.line, "the key '" + node.text + "' is here twice, first in line " +
-                                            std::to_string(first->second) + "; remove one"});
+      duplicates_.push_back(
+          {node.line,
+           "the key '" + node.text + "' is here twice, first in line " + std::to_string(first->second) + "; remove one",
+           path_to(node.text)});
     }
     parent.key = node.text;
     parent.key_line = node.line;
     parent.awaits_value = true;
+  }
+
+  /// The dotted key of an entry of the map that is open.
+  std::string path_to(const std::string& key) const {
+    std::string path;
+    for (std::size_t i = 0; i + 1 < open_.size(); ++i) {
+      const Open& level = open_[i];
+      const bool is_map = level.node.kind == YamlNode::Kind::map;
+      path += is_map ? (path.empty() ? "" : ".") + level.key : "[" + std::to_string(level.node.children.size()) + "]";
+    }
+    return path.empty() ? key : path + "." + key;
   }
 
   static void add_child(Open& parent, YamlNode node) {

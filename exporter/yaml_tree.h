@@ -24,9 +24,11 @@ struct YamlNode {
   std::vector<YamlNode> children{};
 };
 
+/// `key` is dotted, empty where none applies.
 struct YamlProblem {
   std::size_t line{};
   std::string message{};
+  std::string key{};
 };
 
 /// The one document of the text, or the first reason why there is none; `duplicates` are keys written twice, which

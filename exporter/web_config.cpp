@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/web_config.h"
+
+#include <crypt.h>
+#include <openssl/crypto.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <stdexcept>
+#include <utility>
+
+#include "exporter/config_value.h"
+#include "exporter/file_text.h"
+#include "probes/core/domain_name.h"
+
+namespace mtasts {
+namespace {
+
+constexpr std::size_t kMaxWebConfigBytes = 1024 * 1024;
+constexpr std::size_t kMaxRemembered = 128;
+constexpr int kSlowCost = 14;  // about a second for each new password
+
+void read_file(std::string& target, const ConfigValue& value) {
+  value.get_path(target);
+  if (!target.empty()) value.reading().named_files.push_back({target, value.node().line, value.key(), false});
+}
+
+constexpr ConfigField<WebTlsConfig> kTlsFields[] = {
+    {"cert_file", [](WebTlsConfig& to, const ConfigValue& value) { read_file(to.cert_file, value); }},
+    {"key_file", [](WebTlsConfig& to, const ConfigValue& value) { read_file(to.key_file, value); }},
+    {"client_auth_type",
+     [](WebTlsConfig& to, const ConfigValue& value) {
+       value.get_choice(to.client_auth, {{"NoClientCert", ClientAuth::none},
+                                         {"RequestClientCert", ClientAuth::request},
+                                         {"RequireAnyClientCert", ClientAuth::require_any},
+                                         {"VerifyClientCertIfGiven", ClientAuth::verify_if_given},
+                                         {"RequireAndVerifyClientCert", ClientAuth::require_and_verify}});
+     }},
+    {"client_ca_file", [](WebTlsConfig& to, const ConfigValue& value) { read_file(to.client_ca_file, value); }},
+    {"min_version",
+     [](WebTlsConfig& to, const ConfigValue& value) {
+       value.get_choice(to.min_version, {{"TLS12", TlsVersion::tls1_2}, {"TLS13", TlsVersion::tls1_3}});
+     }},
+};
+
+void read_tls(WebConfig& config, const ConfigValue& value) {
+  if (value.node().kind == YamlNode::Kind::null) return;
+  WebTlsConfig& tls = config.tls.emplace();
+  const std::size_t before = value.reading().problems.size();
+  read_fields(tls, value, kTlsFields);
+  if (value.reading().problems.size() > before) return;
+  if (tls.cert_file.empty()) value.problem("has no cert_file; add it");
+  if (tls.key_file.empty()) value.problem("has no key_file; add it");
+  const bool verifies = tls.client_auth >= ClientAuth::verify_if_given;
+  if (verifies && tls.client_ca_file.empty()) value.problem("clients are to be verified; add client_ca_file");
+  if (!verifies && !tls.client_ca_file.empty()) {
+    value.problem("client_ca_file has no effect; set client_auth_type to RequireAndVerifyClientCert");
+  }
+}
+
+/// The headers that the toolkit lets an operator set.
+constexpr std::string_view kHeaders[] = {"Strict-Transport-Security", "X-Content-Type-Options", "X-Frame-Options",
+                                         "X-XSS-Protection", "Content-Security-Policy"};
+
+void read_header(WebConfig& config, const ConfigValue& headers, const YamlNode& node) {
+  const std::string& name = node.key;
+  if (std::find(std::begin(kHeaders), std::end(kHeaders), name) == std::end(kHeaders)) {
+    const std::vector<std::string> known(std::begin(kHeaders), std::end(kHeaders));
+    note_unknown_key(headers, node, known, {});
+    return;
+  }
+  const ConfigValue value = headers.child(node, name);
+  std::string text;
+  value.get(text);
+  const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7F; };
+  if (std::any_of(text.begin(), text.end(), is_control)) return value.problem("has a control character; remove it");
+  config.headers[name] = std::move(text);
+}
+
+constexpr ConfigField<WebConfig> kHttpFields[] = {
+    {"headers",
+     [](WebConfig& to, const ConfigValue& value) {
+       if (!value.is_map()) return;
+       for (const YamlNode& node : value.node().children) read_header(to, value, node);
+     }},
+    {"http2",
+     [](WebConfig&, const ConfigValue& value) {
+       bool wanted = false;
+       value.get(wanted);
+       if (wanted) value.warning("HTTP/2 is not spoken here; HTTP/1.1 serves");
+     }},
+};
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+bool is_bcrypt_hash(std::string_view text) {
+  constexpr std::size_t kLength = 60;
+  constexpr std::string_view kAlphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  if (text.size() != kLength || !text.starts_with("$2") || std::string_view("aby").find(text[2]) == text.npos) {
+    return false;
+  }
+  return text[3] == '$' && is_digit(text[4]) && is_digit(text[5]) && text[6] == '$' &&
+         text.substr(7).find_first_not_of(kAlphabet) == text.npos;
+}
+
+int cost_of(std::string_view hash) { return (hash[4] - '0') * 10 + (hash[5] - '0'); }
+
+void read_user(WebConfig& config, const ConfigValue& value) {
+  std::string hash;
+  value.get(hash);
+  if (!is_bcrypt_hash(hash) || cost_of(hash) < 4 || cost_of(hash) > 31) {
+    return value.problem("not a bcrypt hash; make one with 'htpasswd -nBC 10 USER'");
+  }
+  if (value.node().key.empty() || value.node().key.find(':') != std::string::npos) {
+    return value.problem("a user name is not empty and holds no ':'; rename it");
+  }
+  if (cost_of(hash) > kSlowCost) value.warning("the hash is so costly that logging in takes seconds; use cost 10");
+  config.users[value.node().key] = std::move(hash);
+}
+
+constexpr ConfigField<WebConfig> kFields[] = {
+    {"tls_server_config", [](WebConfig& to, const ConfigValue& value) { read_tls(to, value); }},
+    {"http_server_config", [](WebConfig& to, const ConfigValue& value) { read_fields(to, value, kHttpFields); }},
+    {"basic_auth_users",
+     [](WebConfig& to, const ConfigValue& value) {
+       if (!value.is_map()) return;
+       for (const YamlNode& node : value.node().children) read_user(to, value.child(node, node.key));
+     }},
+};
+
+WebConfig read_web_config(std::string_view text, ConfigReading& reading) {
+  WebConfig config;
+  YamlResult yaml = parse_yaml(text);
+  note_yaml_problems(yaml, reading);
+  const YamlNode root = yaml.root.value_or(YamlNode{});
+  if (!yaml.error) read_fields(config, ConfigValue(root, "", reading), kFields, known_web_config_keys());
+  return config;
+}
+
+WebConfigResult finish(WebConfig config, ConfigReading reading) {
+  sort_by_line(reading);
+  WebConfigResult result;
+  if (reading.problems.empty()) result.config = std::move(config);
+  result.problems = std::move(reading.problems);
+  result.warnings = std::move(reading.warnings);
+  return result;
+}
+
+/// RFC 4648 section 4, with its padding. Errors: nullopt.
+std::optional<std::string> decode_base64(std::string_view text) {
+  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  if (text.size() % 4 != 0) return std::nullopt;
+  for (int padding = 0; padding < 2 && text.ends_with('='); ++padding) text.remove_suffix(1);
+  std::string octets;
+  std::uint32_t bits = 0;
+  int held = 0;
+  for (const char c : text) {
+    const std::size_t digit = kAlphabet.find(c);
+    if (digit == std::string_view::npos) return std::nullopt;
+    bits = (bits << 6 | static_cast<std::uint32_t>(digit)) & 0xFFFF;
+    held += 6;
+    if (held < 8) continue;
+    held -= 8;
+    octets += static_cast<char>(bits >> held & 0xFF);
+  }
+  return octets;
+}
+
+/// USER:PASSWORD of an Authorization header. Errors: nullopt for another scheme or a NUL, at which crypt would stop.
+std::optional<std::string> credentials_of(std::string_view authorization) {
+  constexpr std::string_view kScheme = "basic ";
+  constexpr std::size_t kMaxHeader = 4096;
+  if (authorization.size() > kMaxHeader || to_lower(authorization.substr(0, kScheme.size())) != kScheme) return {};
+  const auto credentials = decode_base64(authorization.substr(kScheme.size()));
+  if (!credentials || credentials->find(':') == std::string::npos || credentials->find('\0') != std::string::npos) {
+    return std::nullopt;
+  }
+  return credentials;
+}
+
+bool password_matches(const std::string& password, const std::string& hash) {
+  const auto work = std::make_unique<crypt_data>();  // 32 KiB
+  const char* computed = crypt_r(password.c_str(), hash.c_str(), work.get());
+  return computed != nullptr && std::string_view(computed).size() == hash.size() &&
+         CRYPTO_memcmp(computed, hash.data(), hash.size()) == 0;
+}
+
+}  // namespace
+
+WebConfigResult parse_web_config(std::string_view text, const std::string& file, const std::string& base_directory) {
+  ConfigReading reading{.file = file, .base_directory = base_directory};
+  WebConfig config = read_web_config(text, reading);
+  return finish(std::move(config), std::move(reading));
+}
+
+WebConfigResult load_web_config(const std::string& path) {
+  ConfigReading reading{.file = path};
+  const FileText read = read_file_text(path, kMaxWebConfigBytes);
+  if (!read.fault.empty()) return {.problems = {{path, 0, "", read.fault}}};
+  reading.base_directory = std::filesystem::absolute(path).parent_path().string();
+  WebConfig config = read_web_config(read.text, reading);
+  check_named_files(reading);
+  return finish(std::move(config), std::move(reading));
+}
+
+std::vector<std::string> known_web_config_keys() {
+  std::vector<std::string> keys;
+  for (const auto& field : kFields) keys.emplace_back(field.key);
+  for (const auto& field : kTlsFields) keys.push_back("tls_server_config." + std::string(field.key));
+  for (const auto& field : kHttpFields) keys.push_back("http_server_config." + std::string(field.key));
+  return keys;
+}
+
+BasicAuth::BasicAuth(std::map<std::string, std::string> users) : users_(std::move(users)) {
+  if (RAND_bytes(key_.data(), static_cast<int>(key_.size())) != 1) throw std::runtime_error("no random numbers");
+  unknown_user_hash_ = users_.empty() ? "" : users_.begin()->second;
+}
+
+bool BasicAuth::admits(std::string_view authorization) {
+  const auto credentials = credentials_of(authorization);
+  if (!credentials) return false;
+  const Digest digest = digest_of(*credentials);
+  if (is_remembered(digest)) return true;
+  const std::size_t colon = credentials->find(':');
+  const auto user = users_.find(credentials->substr(0, colon));
+  const bool is_known = user != users_.end();
+  const bool matches = password_matches(credentials->substr(colon + 1), is_known ? user->second : unknown_user_hash_);
+  if (!is_known || !matches) return false;
+  remember(digest);
+  return true;
+}
+
+BasicAuth::Digest BasicAuth::digest_of(std::string_view credentials) const {
+  Digest digest{};
+  HMAC(EVP_sha256(), key_.data(), static_cast<int>(key_.size()),
+       reinterpret_cast<const unsigned char*>(credentials.data()), credentials.size(), digest.data(), nullptr);
+  return digest;
+}
+
+bool BasicAuth::is_remembered(const Digest& digest) {
+  const std::lock_guard lock(mutex_);
+  return verified_.contains(digest);  // the key is secret: how long the search takes tells nothing of a password
+}
+
+void BasicAuth::remember(const Digest& digest) {
+  const std::lock_guard lock(mutex_);
+  if (verified_.size() >= kMaxRemembered) verified_.clear();
+  verified_.insert(digest);
+}
+
+}  // namespace mtasts

@@ -1,0 +1,76 @@
+// The web configuration file of the Prometheus exporter toolkit: TLS, headers and basic authentication.
+// Next: http_server.h, which serves with it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "exporter/config.h"
+
+namespace mtasts {
+
+/// The toolkit's client_auth_type, in its order.
+enum class ClientAuth { none, request, require_any, verify_if_given, require_and_verify };
+
+struct WebTlsConfig {
+  std::string cert_file{};
+  std::string key_file{};
+  ClientAuth client_auth{ClientAuth::none};
+  std::string client_ca_file{};
+  TlsVersion min_version{TlsVersion::tls1_2};
+};
+
+struct WebConfig {
+  std::optional<WebTlsConfig> tls{};             // nullopt: clear text
+  std::map<std::string, std::string> headers{};  // sent with every response
+  std::map<std::string, std::string> users{};    // name to bcrypt hash; empty: nobody is asked
+};
+
+/// `config` is there exactly when `problems` is empty.
+struct WebConfigResult {
+  std::optional<WebConfig> config{};
+  std::vector<ConfigProblem> problems{};
+  std::vector<ConfigProblem> warnings{};
+};
+
+/// Reads and checks the file, and that the files it names are there. Errors: all at once, in the result.
+WebConfigResult load_web_config(const std::string& path);
+
+/// The same from text, without touching the file system.
+WebConfigResult parse_web_config(std::string_view text, const std::string& file, const std::string& base_directory);
+
+/// Every key that parse_web_config knows, dotted.
+std::vector<std::string> known_web_config_keys();
+
+/// Decides who may come in. Thread safe. What verified once is remembered as a keyed digest, since bcrypt is slow by
+/// design; an unknown user costs as much time as a wrong password.
+class BasicAuth {
+ public:
+  explicit BasicAuth(std::map<std::string, std::string> users);
+
+  /// Input: the value of the Authorization header, any octets. Source: RFC 7617.
+  bool admits(std::string_view authorization);
+
+ private:
+  using Digest = std::array<unsigned char, 32>;
+
+  Digest digest_of(std::string_view credentials) const;
+  bool is_remembered(const Digest& digest);
+  void remember(const Digest& digest);
+
+  std::map<std::string, std::string> users_;
+  std::string unknown_user_hash_;  // as costly as the users' own
+  Digest key_{};
+  std::mutex mutex_{};
+  std::set<Digest> verified_{};
+};
+
+}  // namespace mtasts
