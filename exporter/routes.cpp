@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/routes.h"
+
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <charconv>
+#include <memory>
+#include <utility>
+
+#include "exporter/verdict_json.h"
+#include "exporter/web_pages.h"
+#include "probes/core/domain_name.h"
+
+namespace mtasts {
+namespace {
+
+namespace json = boost::json;
+using Milli = std::chrono::milliseconds;
+using Shared = std::shared_ptr<const RouteCallbacks>;
+
+constexpr const char* kExposition = "text/plain; version=0.0.4; charset=utf-8";
+
+HttpResponse text_response(int status, std::string text) {
+  HttpResponse response;
+  response.status = status;
+  response.body = std::move(text) + "\n";
+  return response;
+}
+
+HttpResponse typed_response(std::string content_type, std::string body) {
+  HttpResponse response;
+  response.content_type = std::move(content_type);
+  response.body = std::move(body);
+  return response;
+}
+
+HttpResponse json_response(const json::value& value) {
+  return typed_response("application/json", json::serialize(value) + "\n");
+}
+
+HttpResponse page_response(std::string html) {
+  HttpResponse response = typed_response("text/html; charset=utf-8", std::move(html));
+  response.headers = {{"Content-Security-Policy", std::string{kPageSecurity}},
+                      {"X-Content-Type-Options", "nosniff"},
+                      {"Referrer-Policy", "no-referrer"}};
+  return response;
+}
+
+HttpResponse no_such_domain() { return text_response(404, "This domain is not configured here."); }
+
+/// The path of a URL without a final slash: "https://host/monitoring/" gives "/monitoring".
+std::string path_of(std::string_view url) {
+  const auto scheme = url.find("://");
+  if (scheme != std::string_view::npos) url.remove_prefix(std::min(url.find('/', scheme + 3), url.size()));
+  while (url.ends_with('/')) url.remove_suffix(1);
+  return std::string{url};
+}
+
+PageContext page_context(const RouteCallbacks& callbacks) {
+  return {callbacks.now(), callbacks.version, path_of(callbacks.external_url)};
+}
+
+HttpResponse serve_metrics(const RouteCallbacks& callbacks) {
+  return typed_response(kExposition, render_metrics(callbacks.snapshot(), callbacks.now(), *callbacks.self));
+}
+
+HttpResponse serve_ready(const RouteCallbacks& callbacks) {
+  return callbacks.ready() ? text_response(200, "Ready.") : text_response(503, "Not ready.");
+}
+
+HttpResponse serve_reload(const RouteCallbacks& callbacks) {
+  if (!callbacks.reload) return text_response(403, "Lifecycle API is not enabled: see --web.enable-lifecycle.");
+  const std::optional<std::string> problem = callbacks.reload();
+  return problem ? text_response(500, "The running configuration stays: " + *problem) : text_response(200, "Reloaded.");
+}
+
+/// The configured domain that a path ends with, nullptr when it is none.
+const DomainEntry* entry_at(const Snapshot& snapshot, std::string_view path, std::string_view prefix) {
+  return snapshot.find_domain(normalize_host(path.substr(prefix.size())));
+}
+
+HttpResponse serve_domain_json(const Snapshot& snapshot, const DomainEntry& entry) {
+  json::object out = domain_json(entry);
+  json::array hosts;
+  const Snapshot one = snapshot_of_domain(snapshot, entry.name);
+  for (const auto& host : one.mx_hosts) {
+    if (host->verdict) hosts.push_back(mx_json(*host->verdict));
+  }
+  out["mx_hosts"] = std::move(hosts);
+  return json_response(out);
+}
+
+HttpResponse probe_response(const RouteCallbacks& callbacks, const ProbeAnswer& answer, Milli duration) {
+  if (!answer.refused.empty()) return text_response(404, answer.refused);
+  const auto& domains = answer.snapshot.domains;
+  const bool success =
+      answer.error.empty() && !domains.empty() && domains.front()->verdict && domains.front()->verdict->success;
+  std::string body = render_probe_metrics(answer.snapshot, callbacks.now(), success, duration);
+  return typed_response(kExposition, std::move(body));
+}
+
+void serve_probe(const Shared& callbacks, const HttpRequest& request, const Respond& respond) {
+  const auto target = request.parameter("target");
+  if (!target || target->empty()) return respond(text_response(400, "The parameter 'target' is missing."));
+  const auto domain = parse_domain_name(*target);
+  if (!domain) return respond(text_response(400, "target is not a domain name: " + domain.error().detail));
+  const Milli limit = probe_time_limit(request.header("x-prometheus-scrape-timeout-seconds"), callbacks->probe_timeout);
+  const auto begin = std::chrono::steady_clock::now();
+  callbacks->probe(*domain, limit, request.disconnected, [callbacks, respond, begin](const ProbeAnswer& answer) {
+    const auto taken = std::chrono::duration_cast<Milli>(std::chrono::steady_clock::now() - begin);
+    respond(probe_response(*callbacks, answer, taken));
+  });
+}
+
+/// A handler that answers at once from the callbacks alone.
+template <class Answer>
+Handler at_once(const Shared& callbacks, Answer answer) {
+  return [callbacks, answer](const HttpRequest&, const Respond& respond) { respond(answer(*callbacks)); };
+}
+
+/// A handler for `prefix` + NAME that answers 404 for a domain without a slot.
+template <class Answer>
+Handler for_domain(const Shared& callbacks, std::string prefix, Answer answer) {
+  return [callbacks, prefix = std::move(prefix), answer](const HttpRequest& request, const Respond& respond) {
+    const Snapshot snapshot = callbacks->snapshot();
+    const DomainEntry* entry = entry_at(snapshot, request.path, prefix);
+    respond(entry ? answer(*callbacks, snapshot, *entry) : no_such_domain());
+  };
+}
+
+void add_operations(HttpServer& server, const Shared& shared) {
+  server.route({"GET"}, "/metrics", at_once(shared, serve_metrics));
+  server.route({"GET"}, "/-/healthy",
+               at_once(shared, [](const RouteCallbacks&) { return text_response(200, "Healthy."); }));
+  server.route({"GET"}, "/-/ready", at_once(shared, serve_ready));
+  server.route({"POST", "PUT"}, "/-/reload", at_once(shared, serve_reload));
+  server.route({"GET"}, "/probe",
+               [shared](const HttpRequest& request, const Respond& respond) { serve_probe(shared, request, respond); });
+}
+
+void add_views(HttpServer& server, const Shared& shared) {
+  using Callbacks = RouteCallbacks;
+  server.route({"GET"}, "/sd", at_once(shared, [](const Callbacks& callbacks) {
+                 return typed_response("application/json", render_service_discovery(callbacks.snapshot()));
+               }));
+  server.route({"GET"}, "/api/v1/domains", at_once(shared, [](const Callbacks& callbacks) {
+                 return json_response(fleet_json(callbacks.snapshot()));
+               }));
+  server.route(
+      {"GET"}, "/api/v1/domains/*",
+      for_domain(shared, "/api/v1/domains/", [](const Callbacks&, const Snapshot& all, const DomainEntry& entry) {
+        return serve_domain_json(all, entry);
+      }));
+  server.route({"GET"}, "/", at_once(shared, [](const Callbacks& callbacks) {
+                 return page_response(render_landing_page(callbacks.snapshot(), page_context(callbacks)));
+               }));
+  server.route(
+      {"GET"}, "/domains/*",
+      for_domain(shared, "/domains/", [](const Callbacks& callbacks, const Snapshot& all, const DomainEntry& entry) {
+        return page_response(render_domain_page(all, entry, page_context(callbacks)));
+      }));
+}
+
+}  // namespace
+
+void add_routes(HttpServer& server, RouteCallbacks callbacks) {
+  const Shared shared = std::make_shared<const RouteCallbacks>(std::move(callbacks));
+  add_operations(server, shared);
+  add_views(server, shared);
+}
+
+std::chrono::milliseconds probe_time_limit(const std::optional<std::string>& header,
+                                           std::chrono::milliseconds configured) {
+  constexpr Milli kWayBack{500};
+  constexpr Milli kLeast{100};
+  double seconds = 0;
+  if (!header) return configured;
+  const auto [end, error] = std::from_chars(header->data(), header->data() + header->size(), seconds);
+  if (error != std::errc{} || end != header->data() + header->size() || !(seconds > 0)) return configured;
+  const auto asked = std::chrono::duration<double>{std::min(seconds, 86400.0)};
+  return std::clamp(std::chrono::duration_cast<Milli>(asked) - kWayBack, std::min(kLeast, configured), configured);
+}
+
+std::string render_service_discovery(const Snapshot& snapshot) {
+  json::array groups;
+  for (const auto& entry : snapshot.domains) {
+    json::object labels;
+    for (const auto& [name, value] : entry->labels) labels[name] = value;
+    groups.push_back(json::object{{"targets", json::array{json::string{entry->name}}}, {"labels", std::move(labels)}});
+  }
+  return json::serialize(groups) + "\n";
+}
+
+}  // namespace mtasts
