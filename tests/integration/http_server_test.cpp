@@ -1,0 +1,436 @@
+// The server against real sockets, with cpp-httplib as the client and raw sockets as the ill-behaved ones.
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/http_server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <httplib.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/json/parse.hpp>
+#include <future>
+#include <thread>
+
+#include "exporter/routes.h"
+
+namespace mtasts {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Clock = std::chrono::steady_clock;
+
+/// A TCP connection that does only what it is told.
+class RawClient {
+ public:
+  explicit RawClient(std::uint16_t port) : socket_{::socket(AF_INET, SOCK_STREAM, 0)} {
+    sockaddr_in server{};
+    server.sin_family = AF_INET;
+    server.sin_port = htons(port);
+    server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    connected_ = ::connect(socket_, reinterpret_cast<sockaddr*>(&server), sizeof server) == 0;
+    const timeval limit{5, 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  }
+  ~RawClient() { close(); }
+  RawClient(const RawClient&) = delete;
+  RawClient& operator=(const RawClient&) = delete;
+
+  bool connected() const { return connected_; }
+  void send(std::string_view text) const { ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL); }
+  void close() {
+    if (socket_ >= 0) ::close(socket_);
+    socket_ = -1;
+  }
+  /// Everything until the server closes the connection.
+  std::string read_all() const {
+    std::string out;
+    std::array<char, 4096> part{};
+    for (ssize_t n = 0; (n = ::recv(socket_, part.data(), part.size(), 0)) > 0;) {
+      out.append(part.data(), static_cast<std::size_t>(n));
+    }
+    return out;
+  }
+
+ private:
+  int socket_;
+  bool connected_{};
+};
+
+/// A self-signed certificate and its key as PEM files in the test's temporary folder.
+struct TestCertificate {
+  std::string cert_file = ::testing::TempDir() + "http_server_test.crt";
+  std::string key_file = ::testing::TempDir() + "http_server_test.key";
+
+  TestCertificate() {
+    EVP_PKEY* key = EVP_EC_gen("P-256");
+    X509* cert = X509_new();
+    X509_set_version(cert, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
+    X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
+    X509_set_pubkey(cert, key);
+    X509_NAME* name = X509_get_subject_name(cert);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("localhost"), -1, -1,
+                               0);
+    X509_set_issuer_name(cert, name);
+    X509_sign(cert, key, EVP_sha256());
+    write(cert_file, [&](FILE* file) { PEM_write_X509(file, cert); });
+    write(key_file, [&](FILE* file) { PEM_write_PrivateKey(file, key, nullptr, nullptr, 0, nullptr, nullptr); });
+    X509_free(cert);
+    EVP_PKEY_free(key);
+  }
+
+ private:
+  template <class Write>
+  static void write(const std::string& path, Write use) {
+    FILE* file = std::fopen(path.c_str(), "w");
+    use(file);
+    std::fclose(file);
+  }
+};
+
+class HttpServerTest : public ::testing::Test {
+ protected:
+  void serve(HttpLimits limits = {}, WebOptions options = {}) {
+    server_ = std::make_unique<HttpServer>(limits);
+    server_->route({"GET"}, "/hello", [](const HttpRequest& request, const Respond& respond) {
+      HttpResponse response;
+      response.body = "hello " + request.parameter("name").value_or("you");
+      respond(response);
+    });
+    server_->route({"GET"}, "/big", [](const HttpRequest&, const Respond& respond) {
+      HttpResponse response;
+      response.body = std::string(8'000'000, 'x');
+      respond(response);
+    });
+    server_->route({"POST", "PUT"}, "/act", [](const HttpRequest&, const Respond& respond) { respond({}); });
+    server_->route({"GET"}, "/throw", [](const HttpRequest&, const Respond&) { throw std::runtime_error{"oh"}; });
+    server_->route({"GET"}, "/later", [this](const HttpRequest& request, const Respond& respond) {
+      later_.push_back(respond);
+      watch_.emplace(request.disconnected, [this] { disconnected_.set_value(); });
+      arrived_.set_value();
+    });
+    server_->route({"GET"}, "/tree/*", [](const HttpRequest& request, const Respond& respond) {
+      HttpResponse response;
+      response.body = request.path;
+      respond(response);
+    });
+    EXPECT_EQ(server_->set_options(std::move(options)), std::nullopt);
+    port_ = server_->listen({"127.0.0.1", 0});
+    server_->start();
+  }
+  void TearDown() override {
+    watch_.reset();
+    server_.reset();
+  }
+
+  httplib::Client client() const {
+    httplib::Client client{"127.0.0.1", port_};
+    client.set_read_timeout(5);
+    return client;
+  }
+
+  std::unique_ptr<HttpServer> server_{};
+  std::uint16_t port_{};
+  std::vector<Respond> later_{};
+  std::promise<void> arrived_{};
+  std::promise<void> disconnected_{};
+  std::optional<std::stop_callback<std::function<void()>>> watch_{};
+};
+
+TEST_F(HttpServerTest, AnswersWithDecodedParameters) {
+  serve();
+  const auto result = client().Get("/hello?name=a%20b");
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->status, 200);
+  EXPECT_EQ(result->body, "hello a b");
+}
+
+TEST_F(HttpServerTest, HeadHasLengthAndNoBody) {
+  serve();
+  const auto result = client().Head("/hello");
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->get_header_value("Content-Length"), "9");
+  EXPECT_EQ(result->body, "");
+}
+
+TEST_F(HttpServerTest, UnknownPathsMethodsAndTargets) {
+  serve();
+  EXPECT_EQ(client().Get("/nothing")->status, 404);
+  const auto wrong = client().Post("/hello");
+  EXPECT_EQ(wrong->status, 405);
+  EXPECT_EQ(wrong->get_header_value("Allow"), "GET, HEAD");
+  EXPECT_EQ(client().Put("/act")->status, 200);
+  EXPECT_EQ(client().Get("/throw")->status, 500);
+  EXPECT_EQ(client().Get("/tree/a/b")->body, "/tree/a/b");
+  RawClient raw{port_};
+  raw.send("GET /%zz HTTP/1.0\r\n\r\n");
+  EXPECT_THAT(raw.read_all(), ::testing::StartsWith("HTTP/1.0 400"));
+}
+
+TEST_F(HttpServerTest, LimitsOfHeadersAndBody) {
+  serve();
+  EXPECT_EQ(client().Post("/act", "x", "text/plain")->status, 413);
+  RawClient raw{port_};
+  raw.send("GET /hello HTTP/1.1\r\nHost: x\r\nX-Long: " + std::string(20000, 'a') + "\r\n\r\n");
+  EXPECT_THAT(raw.read_all(), ::testing::StartsWith("HTTP/1.1 431"));
+  RawClient garbage{port_};
+  garbage.send("\x16\x03\x01 this is not HTTP\r\n\r\n");
+  EXPECT_THAT(garbage.read_all(), ::testing::StartsWith("HTTP/1.1 400"));
+}
+
+TEST_F(HttpServerTest, KeepsConnectionsAndServesPipelinedRequests) {
+  serve();
+  RawClient raw{port_};
+  raw.send("GET /hello HTTP/1.1\r\nHost: x\r\n\r\nGET /hello?name=2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const std::string text = raw.read_all();
+  EXPECT_THAT(text, ::testing::HasSubstr("hello you"));
+  EXPECT_THAT(text, ::testing::HasSubstr("hello 2"));
+}
+
+TEST_F(HttpServerTest, CompressesWhenAsked) {
+  serve();
+  auto asking = client();
+  asking.set_decompress(true);
+  const auto packed = asking.Get("/big", {{"Accept-Encoding", "gzip"}});
+  ASSERT_TRUE(packed);
+  EXPECT_EQ(packed->get_header_value("Content-Encoding"), "gzip");
+  EXPECT_EQ(packed->body.size(), 8'000'000U);
+  const auto plain = client().Get("/big", {{"Accept-Encoding", "identity"}});
+  ASSERT_TRUE(plain);
+  EXPECT_FALSE(plain->has_header("Content-Encoding"));
+  EXPECT_EQ(plain->body.size(), 8'000'000U);
+}
+
+TEST_F(HttpServerTest, SlowAndIdleClientsDelayNobody) {
+  serve();
+  std::vector<std::unique_ptr<RawClient>> slow;
+  for (int i = 0; i < 50; ++i) {
+    slow.push_back(std::make_unique<RawClient>(port_));
+    slow.back()->send(i % 2 == 0 ? "" : "G");
+  }
+  for (int i = 0; i < 10; ++i) {  // and these ask for much and never read it
+    slow.push_back(std::make_unique<RawClient>(port_));
+    slow.back()->send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+  }
+  const auto begin = Clock::now();
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(client().Get("/hello")->status, 200);
+  EXPECT_LT(Clock::now() - begin, seconds{1});
+  const auto stop = Clock::now();
+  server_->stop();
+  EXPECT_LT(Clock::now() - stop, seconds{1});
+}
+
+TEST_F(HttpServerTest, ARequestHasOneDeadlineHoweverItDrips) {
+  HttpLimits limits;
+  limits.request = milliseconds{300};
+  serve(limits);
+  RawClient raw{port_};
+  const auto begin = Clock::now();
+  for (int i = 0; i < 8; ++i) {
+    raw.send("G");
+    std::this_thread::sleep_for(milliseconds{100});
+  }
+  EXPECT_EQ(raw.read_all(), "");
+  EXPECT_LT(Clock::now() - begin, seconds{3});
+  EXPECT_EQ(server_->connections(), 0U);
+}
+
+TEST_F(HttpServerTest, TheLongestIdleConnectionMakesRoom) {
+  HttpLimits limits;
+  limits.connections = 3;
+  serve(limits);
+  std::vector<std::unique_ptr<RawClient>> idle;
+  for (int i = 0; i < 6; ++i) {
+    idle.push_back(std::make_unique<RawClient>(port_));
+    std::this_thread::sleep_for(milliseconds{20});
+  }
+  EXPECT_EQ(client().Get("/hello")->status, 200);
+  EXPECT_LE(server_->connections(), 3U);
+  EXPECT_EQ(idle.front()->read_all(), "");
+}
+
+TEST_F(HttpServerTest, AnswersFromAnotherThreadLater) {
+  serve();
+  auto answer = std::async(std::launch::async, [&] { return client().Get("/later"); });
+  arrived_.get_future().wait();
+  HttpResponse response;
+  response.body = "at last";
+  later_.front()(response);
+  later_.front()(response);  // only the first counts
+  const auto result = answer.get();
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->body, "at last");
+}
+
+TEST_F(HttpServerTest, TellsTheHandlerThatTheClientLeft) {
+  serve();
+  RawClient raw{port_};
+  raw.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+  arrived_.get_future().wait();
+  raw.close();
+  EXPECT_EQ(disconnected_.get_future().wait_for(seconds{2}), std::future_status::ready);
+}
+
+TEST_F(HttpServerTest, AnAnswerAfterTheServerIsGoneIsHarmless) {
+  serve();
+  RawClient raw{port_};
+  raw.send("GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+  arrived_.get_future().wait();
+  watch_.reset();
+  server_.reset();
+  later_.front()({});
+}
+
+TEST_F(HttpServerTest, BasicAuthenticationAndExtraHeaders) {
+  WebOptions options;
+  options.authenticate = [](const std::string& user, const std::string& password) {
+    return user == "alice" && password == "s:cret";
+  };
+  options.headers = {{"X-Frame-Options", "deny"}};
+  serve({}, options);
+  const auto refused = client().Get("/hello");
+  EXPECT_EQ(refused->status, 401);
+  EXPECT_EQ(refused->get_header_value("WWW-Authenticate"), "Basic");
+  auto alice = client();
+  alice.set_basic_auth("alice", "s:cret");
+  const auto welcome = alice.Get("/hello");
+  EXPECT_EQ(welcome->status, 200);
+  EXPECT_EQ(welcome->get_header_value("X-Frame-Options"), "deny");
+  alice.set_basic_auth("alice", "wrong");
+  EXPECT_EQ(alice.Get("/hello")->status, 401);
+}
+
+TEST_F(HttpServerTest, Tls) {
+  const TestCertificate certificate;
+  WebOptions options;
+  options.tls = WebOptions::Tls{};
+  options.tls->cert_file = certificate.cert_file;
+  options.tls->key_file = certificate.key_file;
+  serve({}, options);
+  RawClient silent{port_};  // never begins its handshake
+  httplib::SSLClient client{"127.0.0.1", port_};
+  client.enable_server_certificate_verification(false);
+  const auto result = client.Get("/hello");
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->body, "hello you");
+  EXPECT_EQ(client.Get("/big")->body.size(), 8'000'000U);
+}
+
+TEST_F(HttpServerTest, BadTlsFilesKeepTheOldOptions) {
+  serve();
+  WebOptions options;
+  options.tls = WebOptions::Tls{};
+  options.tls->cert_file = "/nonexistent.crt";
+  EXPECT_NE(server_->set_options(options), std::nullopt);
+  EXPECT_EQ(client().Get("/hello")->status, 200);
+}
+
+TEST_F(HttpServerTest, SaysWhichAddressItCannotTake) {
+  serve();
+  HttpServer second;
+  EXPECT_THROW(second.listen({"192.0.2.1", 0}), std::runtime_error);
+  EXPECT_GT(second.listen({"", 0}), 0);
+}
+
+class RoutesTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    store_.set_domains({{"bad.example", {{"team", "mail"}}}, {"good.example", {}}});
+    DomainVerdict verdict;
+    verdict.domain = "good.example";
+    verdict.state = DomainState::ok;
+    verdict.success = true;
+    verdict.probed = kNow;
+    store_.publish(verdict);
+    RouteCallbacks callbacks;
+    callbacks.snapshot = [this] { return store_.snapshot(); };
+    callbacks.now = [] { return kNow; };
+    callbacks.ready = [this] { return ready_.load(); };
+    callbacks.reload = [this]() -> std::optional<std::string> {
+      return reload_ok_ ? std::nullopt : std::optional<std::string>{"line 3: no"};
+    };
+    callbacks.probe = [this](std::string domain, milliseconds limit, std::stop_token, const auto& done) {
+      limit_ = limit;
+      ProbeAnswer answer;
+      answer.snapshot = snapshot_of_domain(store_.snapshot(), domain);
+      if (answer.snapshot.domains.empty()) answer.refused = "not configured: " + domain;
+      done(answer);
+    };
+    callbacks.self = &self_;
+    add_routes(server_, callbacks);
+    port_ = server_.listen({"127.0.0.1", 0});
+    server_.start();
+  }
+
+  httplib::Result get(const std::string& path, const httplib::Headers& headers = {}) const {
+    return httplib::Client{"127.0.0.1", port_}.Get(path, headers);
+  }
+
+  static constexpr UnixTime kNow{seconds{1'800'000'000}};
+  SnapshotStore store_{};
+  SelfMetrics self_{{"1.2.3", ""}};
+  std::atomic<bool> ready_{true};
+  std::atomic<bool> reload_ok_{true};
+  milliseconds limit_{};
+  HttpServer server_{};
+  std::uint16_t port_{};
+};
+
+TEST_F(RoutesTest, MetricsAndHealth) {
+  const auto metrics = get("/metrics");
+  EXPECT_EQ(metrics->get_header_value("Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
+  EXPECT_THAT(metrics->body, ::testing::HasSubstr("mtasts_domain_state{domain=\"bad.example\",state=\"pending\"} 1\n"));
+  EXPECT_THAT(metrics->body, ::testing::HasSubstr("mtasts_exporter_domains_pending 1\n"));
+  EXPECT_EQ(get("/-/healthy")->status, 200);
+  EXPECT_EQ(get("/-/ready")->status, 200);
+  ready_ = false;
+  EXPECT_EQ(get("/-/ready")->status, 503);
+}
+
+TEST_F(RoutesTest, ReloadByPostOnly) {
+  httplib::Client client{"127.0.0.1", port_};
+  EXPECT_EQ(client.Get("/-/reload")->status, 405);
+  EXPECT_EQ(client.Post("/-/reload")->status, 200);
+  reload_ok_ = false;
+  const auto failed = client.Put("/-/reload");
+  EXPECT_EQ(failed->status, 500);
+  EXPECT_THAT(failed->body, ::testing::HasSubstr("line 3: no"));
+}
+
+TEST_F(RoutesTest, ServiceDiscoveryAndJson) {
+  EXPECT_EQ(get("/sd")->body,
+            R"([{"targets":["bad.example"],"labels":{"team":"mail"}},{"targets":["good.example"],"labels":{}}])"
+            "\n");
+  EXPECT_EQ(boost::json::parse(get("/api/v1/domains")->body).as_array().size(), 2U);
+  const auto one = boost::json::parse(get("/api/v1/domains/Good.Example.")->body);
+  EXPECT_EQ(one.at("state").as_string(), "ok");
+  EXPECT_EQ(get("/api/v1/domains/other.example")->status, 404);
+}
+
+TEST_F(RoutesTest, Pages) {
+  const auto landing = get("/");
+  EXPECT_THAT(landing->body, ::testing::HasSubstr("<a href=\"/domains/good.example\">"));
+  EXPECT_THAT(landing->get_header_value("Content-Security-Policy"), ::testing::StartsWith("default-src 'none'"));
+  EXPECT_EQ(get("/domains/good.example")->status, 200);
+  EXPECT_EQ(get("/domains/other.example")->status, 404);
+}
+
+TEST_F(RoutesTest, Probe) {
+  const auto result = get("/probe?target=good.example", {{"X-Prometheus-Scrape-Timeout-Seconds", "10"}});
+  EXPECT_EQ(limit_, milliseconds{9500});
+  EXPECT_THAT(result->body, ::testing::HasSubstr("\nprobe_success 1\n"));
+  EXPECT_THAT(result->body, ::testing::Not(::testing::HasSubstr("bad.example")));
+  EXPECT_EQ(get("/probe")->status, 400);
+  EXPECT_EQ(get("/probe?target=-bad-")->status, 400);
+  EXPECT_EQ(get("/probe?target=other.example")->status, 404);
+}
+
+}  // namespace
+}  // namespace mtasts
