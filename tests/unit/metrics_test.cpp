@@ -1,0 +1,271 @@
+// The exposition: golden files for hand-built verdicts, the rules of absence, escaping, and the generated page.
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <set>
+
+#include "probes/core/catalogue.h"
+
+namespace mtasts {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr UnixTime kNow{std::chrono::seconds{1'800'000'000}};
+
+std::string read_file(const std::string& path) {
+  std::ifstream file{path};
+  return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+/// Compares with a file of tests/data/metrics; `MTASTS_UPDATE_GOLDEN=1` writes it instead.
+void expect_golden(const std::string& path, const std::string& text) {
+  if (std::getenv("MTASTS_UPDATE_GOLDEN")) std::ofstream{path} << text;
+  EXPECT_EQ(text, read_file(path)) << path;
+}
+
+StsPolicy enforce_policy() { return {StsMode::enforce, std::chrono::days{14}, {"mx1.example.org", "*.example.net"}}; }
+
+DomainVerdict good_verdict() {
+  DomainVerdict verdict;
+  verdict.domain = "good.example";
+  verdict.state = DomainState::ok;
+  verdict.success = true;
+  verdict.probed = kNow - std::chrono::minutes{5};
+  verdict.dns_duration = Milliseconds{12};
+  verdict.policy_duration = Milliseconds{250};
+  verdict.mx_duration = Milliseconds{1500};
+  verdict.total_duration = Milliseconds{1762};
+  verdict.dns_success = {true, true, true, true, true, std::nullopt};
+  verdict.record = RecordStatus::valid;
+  verdict.record_id = "20260101T000000";
+  verdict.tlsrpt = RecordStatus::none;
+  verdict.fetch_success = true;
+  verdict.http_status = 200;
+  verdict.policy_valid = true;
+  verdict.policy = enforce_policy();
+  verdict.in_force = PolicyInForce{enforce_policy(), verdict.record_id, kNow + std::chrono::days{14}, true};
+  verdict.expected_mode = StsMode::enforce;
+  verdict.policy_not_after = kNow + std::chrono::days{30};
+  verdict.policy_last_change = kNow - std::chrono::days{100};
+  verdict.enforced_until = kNow + std::chrono::days{14};
+  verdict.mx_set_last_change = kNow - std::chrono::days{50};
+  verdict.mx_hosts = 2;
+  verdict.mx = {{"mx1.example.org", 10, true, true}, {"mx2.example.net", 20, true, std::nullopt}};
+  verdict.coverage = 1.0;
+  verdict.deliverable = true;
+  return verdict;
+}
+
+DomainVerdict bad_verdict() {
+  DomainVerdict verdict = good_verdict();
+  verdict.domain = "bad.example";
+  verdict.state = DomainState::failing;
+  verdict.success = false;
+  verdict.record = RecordStatus::invalid;
+  verdict.policy_valid = false;
+  verdict.policy = std::nullopt;
+  verdict.in_force = std::nullopt;
+  verdict.expected_mode = std::nullopt;
+  verdict.enforced_until = std::nullopt;
+  verdict.policy_not_after = kNow - std::chrono::hours{12};
+  verdict.coverage = std::nullopt;
+  verdict.deliverable = false;
+  verdict.mx = {{"mx1.example.org", 10, std::nullopt, false}};
+  verdict.mx_hosts = 1;
+  verdict.faults = {{ResultType::sts_policy_invalid, "mta-sts.bad.example", "policy-mode", "one"},
+                    {ResultType::certificate_expired, "mx1.example.org", "expired", "IPv4"},
+                    {ResultType::certificate_expired, "mx1.example.org", "expired", "IPv6"}};
+  for (const CatalogueEntry& entry : catalogue()) {
+    if (entry.kind != CodeKind::finding) continue;
+    verdict.findings = {{std::string{entry.code}, "a", ""}, {std::string{entry.code}, "b", ""}};
+    break;
+  }
+  return verdict;
+}
+
+MxVerdict mx_verdict() {
+  MxVerdict verdict;
+  verdict.host = "mx1.example.org";
+  verdict.known = true;
+  verdict.probed = kNow - std::chrono::minutes{1};
+  verdict.ipv4 = MxFamilyVerdict{true,
+                                 "",
+                                 true,
+                                 true,
+                                 "TLSv1.3",
+                                 "TLS_AES_256_GCM_SHA384",
+                                 kNow - std::chrono::minutes{1},
+                                 kNow + std::chrono::days{60}};
+  verdict.ipv6 = MxFamilyVerdict{};
+  verdict.ipv6->unreachable_reason = "timeout";
+  return verdict;
+}
+
+Snapshot fleet() {
+  SnapshotStore store;
+  store.set_domains({{"bad.example", {}}, {"good.example", {{"team", "ma\"il"}}}, {"new.example", {{"team", "x"}}}});
+  store.set_mx_hosts({"mx1.example.org", "mx2.example.net"});
+  store.publish(good_verdict());
+  store.publish(bad_verdict());
+  store.publish(mx_verdict());
+  return store.snapshot();
+}
+
+std::size_t series_in(const std::string& text) { return static_cast<std::size_t>(std::ranges::count(text, '\n')); }
+
+std::string domain_text(const DomainVerdict& verdict) {
+  return render_domain_series(verdict.domain, {}, &verdict).text;
+}
+
+TEST(Metrics, FleetAsInTheGoldenFile) {
+  expect_golden(MTASTS_TEST_DATA "/metrics/fleet.golden", render_snapshot(fleet(), kNow));
+}
+
+TEST(Metrics, TheDocumentationIsTheTable) { expect_golden(MTASTS_SOURCE_DIR "/docs/metrics.md", render_metrics_doc()); }
+
+TEST(Metrics, TheTableIsOrderlyAndUnique) {
+  std::set<std::string_view> names;
+  for (const MetricDefinition& metric : metric_table()) {
+    EXPECT_TRUE(names.insert(metric.name).second) << metric.name;
+    EXPECT_FALSE(metric.help.empty()) << metric.name;
+    EXPECT_EQ(metric.kind == MetricKind::counter, metric.name.ends_with("_total")) << metric.name;
+  }
+  std::size_t grouped = 0;
+  using enum MetricGroup;
+  for (const MetricGroup group : {domain, mx, self, process, probe}) grouped += metrics_of(group).size();
+  EXPECT_EQ(grouped, kMetricCount);
+}
+
+TEST(Metrics, ADomainWithoutVerdictHasStateAndInfoOnly) {
+  const RenderedSeries series = render_domain_series("new.example", {{"team", "x"}}, nullptr);
+  EXPECT_EQ(series.text,
+            "mtasts_domain_state{domain=\"new.example\",state=\"pending\"} 1\n"
+            "mtasts_domain_state{domain=\"new.example\",state=\"ok\"} 0\n"
+            "mtasts_domain_state{domain=\"new.example\",state=\"failing\"} 0\n"
+            "mtasts_domain_state{domain=\"new.example\",state=\"unknown\"} 0\n"
+            "mtasts_domain_info{domain=\"new.example\",team=\"x\"} 1\n");
+}
+
+TEST(Metrics, UnknownBeforeAnyVerdictClaimsNothing) {
+  DomainVerdict verdict;
+  verdict.domain = "x.example";
+  verdict.state = DomainState::unknown;
+  EXPECT_EQ(series_in(domain_text(verdict)), 5U);
+}
+
+TEST(Metrics, UnknownAfterAVerdictKeepsItsValues) {
+  DomainVerdict verdict = bad_verdict();
+  verdict.state = DomainState::unknown;
+  EXPECT_THAT(domain_text(verdict),
+              HasSubstr("mtasts_failure{domain=\"bad.example\",result_type=\"certificate-expired\"} 1"));
+}
+
+TEST(Metrics, FailureTypesComeTogetherAndInfoOncePerHost) {
+  const std::string text = domain_text(bad_verdict());
+  std::size_t types = 0;
+  for (auto at = text.find("mtasts_failure{"); at != std::string::npos; at = text.find("mtasts_failure{", at + 1))
+    ++types;
+  EXPECT_EQ(types, kResultTypeCount);
+  EXPECT_EQ(text.find("reason=\"expired\""), text.rfind("reason=\"expired\""));
+  EXPECT_THAT(domain_text(good_verdict()), Not(HasSubstr("mtasts_failure_info")));
+}
+
+TEST(Metrics, WithoutAPolicyNoModeIsInForce) {
+  const std::string text = domain_text(bad_verdict());
+  for (const std::string mode : {"enforce", "testing", "none"}) {
+    EXPECT_THAT(text, HasSubstr("mtasts_policy_in_force{domain=\"bad.example\",mode=\"" + mode + "\"} 0\n"));
+  }
+  EXPECT_THAT(text, Not(HasSubstr("mtasts_policy_max_age_seconds")));
+  EXPECT_THAT(text, Not(HasSubstr("mtasts_mx_covered")));
+}
+
+TEST(Metrics, DaysAreCountedAtScrapeTime) {
+  const Snapshot snapshot = fleet();
+  EXPECT_THAT(render_snapshot(snapshot, kNow),
+              HasSubstr("mtasts_policy_cert_expiry_days{domain=\"bad.example\"} -0.5000\n"));
+  EXPECT_THAT(render_snapshot(snapshot, kNow + std::chrono::days{1}),
+              HasSubstr("mtasts_policy_cert_expiry_days{domain=\"bad.example\"} -1.5000\n"));
+}
+
+TEST(Metrics, SeriesPerDomainAndHost) {
+  constexpr std::size_t kFixed = 52;  // a valid policy with expect_mode, its days left and domain_info among them
+  constexpr std::size_t kPerMx = 2;   // mtasts_mx_covered, mtasts_mx_deliverable
+  constexpr std::size_t kDualStack = 15;
+  DomainVerdict verdict = good_verdict();
+  verdict.mx[1].deliverable = true;
+  const RenderedSeries domain = render_domain_series("good.example", {}, &verdict);
+  EXPECT_LE(series_in(domain.text) + domain.expiry.size(), kFixed + kPerMx * verdict.mx.size());
+  MxVerdict host = mx_verdict();
+  host.ipv6 = host.ipv4;
+  const RenderedSeries mx = render_mx_series(host.host, &host);
+  EXPECT_LE(series_in(mx.text) + mx.expiry.size(), kDualStack);
+}
+
+TEST(Metrics, LabelValuesAreEscapedAndUtf8) {
+  EXPECT_EQ(escape_label_value("plain"), "plain");
+  EXPECT_EQ(escape_label_value("a\\b\"c\nd"), "a\\\\b\\\"c\\nd");
+  EXPECT_EQ(escape_label_value("grün €"), "grün €");
+  EXPECT_EQ(escape_label_value("\xff\xc0\x80x"), "\uFFFD\uFFFD\uFFFDx");
+  EXPECT_EQ(escape_label_value("\xed\xa0\x80"), "\uFFFD\uFFFD\uFFFD");  // a surrogate
+  EXPECT_EQ(escape_label_value("\xe2\x82"), "\uFFFD\uFFFD");            // cut short
+}
+
+TEST(Metrics, FreeLabelsCannotBreakTheExposition) {
+  const Labels labels{{"domain", "evil"}, {"no-name", "x"}, {"ok", "1"}};
+  const std::string text = render_domain_series("a.example", labels, nullptr).text;
+  EXPECT_THAT(text, HasSubstr("mtasts_domain_info{domain=\"a.example\",ok=\"1\"} 1\n"));
+}
+
+TEST(SelfMetrics, WhatWasNeverSetIsAbsent) {
+  SelfMetrics self{{"1.2.3", "abc"}};
+  const std::string before = self.render();
+  EXPECT_THAT(before, HasSubstr("mtasts_exporter_build_info{revision=\"abc\",version=\"1.2.3\"} 1"));
+  EXPECT_THAT(before, Not(HasSubstr("mtasts_exporter_egress_ok")));
+  EXPECT_THAT(before, HasSubstr("process_resident_memory_bytes "));
+  self.set_egress_ok(EgressKind::smtp, IpFamily::ipv6, false);
+  self.set_dns_authenticated("127.0.0.1:53", true);
+  self.config_reloaded(true, kNow);
+  self.observe_phase(ProbePhase::dns, Milliseconds{20});
+  self.count_probe("ok");
+  const std::string after = self.render();
+  EXPECT_THAT(after, HasSubstr("mtasts_exporter_egress_ok{family=\"ipv6\",kind=\"smtp\"} 0\n"));
+  EXPECT_THAT(after, HasSubstr("mtasts_exporter_dns_authenticated{server=\"127.0.0.1:53\"} 1\n"));
+  EXPECT_THAT(after, HasSubstr("mtasts_exporter_phase_duration_seconds_bucket{phase=\"dns\",le=\"0.05\"} 1\n"));
+  self.clear_dns_servers();
+  EXPECT_THAT(self.render(), Not(HasSubstr("mtasts_exporter_dns_authenticated{")));
+}
+
+TEST(SelfMetrics, EveryFamilyIsInTheTable) {
+  SelfMetrics self{{"1", ""}};
+  const std::string text = render_metrics(fleet(), kNow, self);
+  for (std::size_t at = text.find("# TYPE "); at != std::string::npos; at = text.find("# TYPE ", at + 1)) {
+    const std::string name = text.substr(at + 7, text.find(' ', at + 7) - at - 7);
+    EXPECT_TRUE(std::ranges::any_of(metric_table(), [&](const auto& metric) { return metric.name == name; })) << name;
+  }
+}
+
+/// promtool's own opinion; its only complaint may be the unit of the two *_days families.
+TEST(Metrics, PromtoolHasNothingElseToSay) {
+  if (std::system("command -v promtool >/dev/null 2>&1") != 0) GTEST_SKIP() << "promtool is not installed";
+  SelfMetrics self{{"1", ""}};
+  self.observe_phase(ProbePhase::dns, Milliseconds{20});
+  self.config_reloaded(true, kNow);
+  const std::string path = ::testing::TempDir() + "mtasts_exposition.txt";
+  std::ofstream{path} << render_metrics(fleet(), kNow, self);
+  const std::string command = "promtool check metrics < " + path + " > " + path + ".out 2>&1";
+  (void)!std::system(command.c_str());
+  std::ifstream complaints{path + ".out"};
+  for (std::string line; std::getline(complaints, line);) EXPECT_THAT(line, HasSubstr("_cert_expiry_days "));
+}
+
+}  // namespace
+}  // namespace mtasts

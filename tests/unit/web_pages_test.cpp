@@ -1,0 +1,91 @@
+// Pages say what the verdict says and let nothing through unescaped; with the server's pure helpers beside them.
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/web_pages.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "exporter/http_server.h"
+#include "exporter/routes.h"
+
+namespace mtasts {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr UnixTime kNow{std::chrono::seconds{1'800'000'000}};
+
+Snapshot hostile_fleet() {
+  DomainVerdict verdict;
+  verdict.state = DomainState::failing;
+  verdict.probed = kNow;
+  verdict.record_id = "<script>alert(1)</script>";
+  verdict.record = RecordStatus::valid;
+  verdict.policy_not_after = kNow + std::chrono::days{3};
+  verdict.mx = {{"mx.example\"><img>", 10, true, false}};
+  verdict.faults = {{ResultType::certificate_expired, "<b>", "expired", "it's & \"quoted\""}};
+  MxVerdict mx;
+  mx.host = verdict.mx[0].host;
+  mx.ipv4 = MxFamilyVerdict{};
+  mx.ipv4->unreachable_reason = "<timeout>";
+  return snapshot_of_verdicts({"bad.example", {}}, verdict, {mx});
+}
+
+TEST(WebPages, NothingFromOutsideBecomesMarkup) {
+  const Snapshot snapshot = hostile_fleet();
+  const PageContext context{kNow, "1.0", "/sts"};
+  for (const std::string& html :
+       {render_landing_page(snapshot, context), render_domain_page(snapshot, *snapshot.domains[0], context)}) {
+    for (const char* markup : {"<script", "<img", "<b>", "<timeout"}) EXPECT_THAT(html, Not(HasSubstr(markup)));
+    EXPECT_THAT(html, HasSubstr("href=\"/sts/metrics\""));
+  }
+}
+
+TEST(WebPages, TheLandingPageShowsTheFleet) {
+  const std::string html = render_landing_page(hostile_fleet(), {kNow, "1.0", ""});
+  EXPECT_THAT(html, HasSubstr("1 domains, 1 failing"));
+  EXPECT_THAT(html, HasSubstr("<a href=\"/domains/bad.example\">bad.example</a>"));
+  EXPECT_THAT(html, HasSubstr("certificate-expired"));
+  EXPECT_THAT(html, HasSubstr("<span class=\"failing\">3 d</span>"));
+}
+
+TEST(WebPages, EscapesForContentAndAttributes) { EXPECT_EQ(escape_html("<a b='\"&\x01"), "&lt;a b=&#39;&quot;&amp; "); }
+
+TEST(HttpServer, ListenAddresses) {
+  EXPECT_EQ(parse_listen_address(":9974"), (ListenAddress{"", 9974}));
+  EXPECT_EQ(parse_listen_address("127.0.0.1:80"), (ListenAddress{"127.0.0.1", 80}));
+  EXPECT_EQ(parse_listen_address("[::]:0"), (ListenAddress{"::", 0}));
+  for (const char* bad :
+       {"", "9974", "host.example:80", "::1:80", "[]:80", "127.0.0.1:", ":65536", ":1x", "[127.0.0.1]:1"}) {
+    EXPECT_EQ(parse_listen_address(bad), std::nullopt) << bad;
+  }
+}
+
+TEST(HttpServer, AcceptEncoding) {
+  for (const char* yes : {"gzip", "deflate, gzip;q=0.5", "GZIP", "br , gzip"}) EXPECT_TRUE(accepts_gzip(yes)) << yes;
+  for (const char* no : {"", "deflate", "gzip;q=0", "gzip; q=0.000", "identity"}) EXPECT_FALSE(accepts_gzip(no)) << no;
+}
+
+TEST(HttpServer, Targets) {
+  std::string path;
+  std::map<std::string, std::string> query;
+  ASSERT_TRUE(parse_target("/a%2Fb?x=1%202&y&x=3&z=a+b", path, query));
+  EXPECT_EQ(path, "/a/b");
+  EXPECT_EQ(query, (std::map<std::string, std::string>{{"x", "1 2"}, {"y", ""}, {"z", "a b"}}));
+  for (const char* bad : {"", "x", "/%", "/%4", "/%zz", "/?a=%"}) EXPECT_FALSE(parse_target(bad, path, query)) << bad;
+}
+
+TEST(Routes, ProbeTimeLimit) {
+  using std::chrono::milliseconds;
+  const milliseconds configured{60000};
+  EXPECT_EQ(probe_time_limit(std::nullopt, configured), configured);
+  EXPECT_EQ(probe_time_limit("10", configured), milliseconds{9500});
+  EXPECT_EQ(probe_time_limit("120.5", configured), configured);
+  EXPECT_EQ(probe_time_limit("0.2", configured), milliseconds{100});
+  for (const char* bad : {"", "x", "-1", "0", "nan", "1s"})
+    EXPECT_EQ(probe_time_limit(bad, configured), configured) << bad;
+}
+
+}  // namespace
+}  // namespace mtasts
