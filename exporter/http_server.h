@@ -24,7 +24,8 @@ namespace mtasts {
 
 using HeaderList = std::vector<std::pair<std::string, std::string>>;
 
-/// A complete request. `disconnected` fires when the client went away before the answer was there.
+/// A complete request. `disconnected` fires when the client went away before the answer was there, on the I/O thread:
+/// its callbacks must not block.
 struct HttpRequest {
   std::string method{};
   std::string path{};                            // percent-decoded, without the query

@@ -113,7 +113,8 @@ constexpr auto kMetrics = std::to_array<MetricDefinition>({
     {"process_max_fds", gauge, process, "", "Maximum number of open file descriptors."},
     {"process_start_time_seconds", gauge, process, "", "Start time of the process since unix epoch in seconds."},
 
-    {"probe_success", gauge, probe, "", "Whether the probe reached a verdict and the domain has no fault."},
+    {"probe_success", gauge, probe, "",
+     "Whether the probe reached a verdict and it is a success (see mtasts_probe_success)."},
     {"probe_duration_seconds", gauge, probe, "", "How long the probe took."},
 });
 static_assert(kMetrics.size() == kMetricCount, "the table and enum Metric list the same families");

@@ -177,6 +177,7 @@ TEST_F(HttpServerTest, UnknownPathsMethodsAndTargets) {
 TEST_F(HttpServerTest, LimitsOfHeadersAndBody) {
   serve();
   EXPECT_EQ(client().Post("/act", "x", "text/plain")->status, 413);
+  EXPECT_EQ(client().Post("/act", std::string(500'000, 'x'), "text/plain")->status, 413);
   RawClient raw{port_};
   raw.send("GET /hello HTTP/1.1\r\nHost: x\r\nX-Long: " + std::string(20000, 'a') + "\r\n\r\n");
   EXPECT_THAT(raw.read_all(), ::testing::StartsWith("HTTP/1.1 431"));

@@ -1,0 +1,649 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/http_server.h"
+
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
+#include <charconv>
+#include <cstring>
+#include <limits>
+#include <list>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+
+namespace mtasts {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using tcp = asio::ip::tcp;
+using boost::system::error_code;
+using PlainStream = beast::tcp_stream;
+using TlsContext = std::shared_ptr<asio::ssl::context>;
+using WireRequest = http::request<http::string_body>;
+using WireResponse = http::response<http::string_body>;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+
+/// How often a connection whose answer is being made is looked at: is the client still there?
+constexpr std::chrono::milliseconds kDisconnectCheck{200};
+constexpr std::chrono::seconds kTlsShutdown{1};
+/// How long and how much is read from a client that has had its last answer.
+constexpr std::chrono::seconds kLinger{1};
+constexpr std::size_t kLingerBytes = 1 << 20;
+
+std::string lower(std::string_view text) {
+  std::string out{text};
+  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return out;
+}
+
+std::string_view trim(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+/// Calls `use` with each element of a list, trimmed.
+template <class Use>
+void split(std::string_view text, char separator, Use use) {
+  while (!text.empty()) {
+    const auto end = std::min(text.find(separator), text.size());
+    use(trim(text.substr(0, end)));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/// Percent-decodes; `+` is a space where `form` says so. Errors: nullopt for a broken escape.
+std::optional<std::string> percent_decode(std::string_view text, bool form) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += form && text[i] == '+' ? ' ' : text[i];
+      continue;
+    }
+    const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
+    const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
+    if (high < 0 || low < 0) return std::nullopt;
+    out += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  return out;
+}
+
+/// Decodes the credentials of `Authorization: Basic` (RFC 7617). Errors: nullopt for anything else.
+std::optional<std::pair<std::string, std::string>> basic_credentials(const std::optional<std::string>& header) {
+  if (!header || lower(header->substr(0, 6)) != "basic ") return std::nullopt;
+  const std::string_view encoded = trim(std::string_view{*header}.substr(6));
+  std::string decoded(encoded.size(), '\0');
+  const int length =
+      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(decoded.data()),
+                      reinterpret_cast<const unsigned char*>(encoded.data()), static_cast<int>(encoded.size()));
+  if (length < 0) return std::nullopt;
+  const auto padding = static_cast<std::size_t>(std::ranges::count(encoded, '='));  // decoded as zeros
+  decoded.resize(static_cast<std::size_t>(length) - std::min<std::size_t>(padding, static_cast<std::size_t>(length)));
+  const auto colon = decoded.find(':');
+  if (colon == std::string::npos) return std::nullopt;
+  return std::pair{decoded.substr(0, colon), decoded.substr(colon + 1)};
+}
+
+/// The client closed its side, or the connection broke. Works for TLS too, where a read would take octets away.
+bool peer_gone(int descriptor) {
+  pollfd watched{};
+  watched.fd = descriptor;
+  watched.events = POLLRDHUP;
+  return poll(&watched, 1, 0) > 0 && (watched.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+HttpResponse plain_response(int status, std::string text) {
+  HttpResponse response;
+  response.status = status;
+  response.body = std::move(text) + "\n";
+  return response;
+}
+
+std::string endpoint_text(const tcp::endpoint& peer) {
+  const std::string address = peer.address().to_string();
+  return (peer.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(peer.port());
+}
+
+struct Route {
+  std::vector<std::string> methods{};
+  std::string path{};
+  bool prefix{};
+  Handler handler{};
+
+  bool matches(std::string_view wanted) const { return prefix ? wanted.starts_with(path) : wanted == path; }
+  bool allows(std::string_view method) const {
+    const std::string_view asked = method == "HEAD" ? "GET" : method;
+    return std::ranges::find(methods, asked) != methods.end();
+  }
+  std::string allow_header() const {
+    std::string out;
+    for (const std::string& method : methods) out += (out.empty() ? "" : ", ") + method;
+    return out + (allows("HEAD") ? ", HEAD" : "");
+  }
+};
+
+/// The options in force, immutable once made.
+struct ActiveOptions {
+  WebOptions web{};
+  TlsContext tls{};
+};
+
+/// Builds the TLS context from files. Errors: boost::system::system_error, std::invalid_argument.
+TlsContext make_tls_context(const WebOptions::Tls& tls) {
+  auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
+  if (tls.min_version != "TLS12" && tls.min_version != "TLS13") {
+    throw std::invalid_argument{"min_version must be TLS12 or TLS13, not '" + tls.min_version + "'"};
+  }
+  SSL_CTX_set_min_proto_version(context->native_handle(), tls.min_version == "TLS13" ? TLS1_3_VERSION : TLS1_2_VERSION);
+  context->use_certificate_chain_file(tls.cert_file);
+  context->use_private_key_file(tls.key_file, asio::ssl::context::pem);
+  if (!tls.client_ca_file.empty()) {
+    context->load_verify_file(tls.client_ca_file);
+    const auto required = tls.require_client_cert ? asio::ssl::verify_fail_if_no_peer_cert : asio::ssl::verify_none;
+    context->set_verify_mode(asio::ssl::verify_peer | required);
+  }
+  return context;
+}
+
+/// An answer on its way from a handler to the connection that waits for it; used on the I/O thread only.
+struct Pending {
+  explicit Pending(const asio::any_io_executor& executor) : ready{executor} {}
+
+  asio::steady_timer ready;
+  std::optional<HttpResponse> response{};
+};
+
+/// One open connection, as the cap and stop() see it; used on the I/O thread only.
+struct Connection {
+  explicit Connection(tcp::socket accepted) : stream{std::move(accepted)} {}
+
+  PlainStream stream;
+  std::string peer{};
+  bool waiting{true};  // for a complete request: may be closed to make room
+  std::chrono::steady_clock::time_point since{std::chrono::steady_clock::now()};
+  std::stop_source gone{};
+
+  void close() {
+    gone.request_stop();
+    stream.close();
+  }
+};
+
+}  // namespace
+
+class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
+ public:
+  explicit Core(HttpLimits limits) : limits_{limits}, workers_{std::max<std::size_t>(limits.workers, 1)} {}
+
+  void route(Route route) { routes_.push_back(std::move(route)); }
+
+  std::optional<std::string> set_options(WebOptions options) {
+    try {
+      auto next = std::make_shared<ActiveOptions>();
+      if (options.tls) next->tls = make_tls_context(*options.tls);
+      next->web = std::move(options);
+      const std::scoped_lock lock{options_mutex_};
+      options_ = std::move(next);
+      return std::nullopt;
+    } catch (const std::exception& error) {
+      return std::string{"TLS: "} + error.what();
+    }
+  }
+
+  std::uint16_t listen(const ListenAddress& address) {
+    try {
+      if (!address.host.empty()) return bind({asio::ip::make_address(address.host), address.port}, true);
+      return bind_every_address(address.port);
+    } catch (const std::exception& error) {
+      throw std::runtime_error{"cannot listen on " + address.host + ":" + std::to_string(address.port) + ": " +
+                               error.what()};
+    }
+  }
+
+  void start() {
+    for (auto& acceptor : acceptors_) asio::co_spawn(io_, accept_loop(acceptor), rethrow);
+    io_thread_ = std::thread{[this] { io_.run(); }};
+  }
+
+  void stop() {
+    if (std::exchange(stopped_, true)) return;
+    asio::post(io_, [this] { close_all(); });
+    if (io_thread_.joinable()) io_thread_.join();
+    workers_.stop();
+    workers_.join();
+  }
+
+  std::size_t connections() const { return open_.load(); }
+
+ private:
+  using ConnectionPtr = std::shared_ptr<Connection>;
+
+  static void rethrow(const std::exception_ptr& error) {
+    if (error) std::rethrow_exception(error);
+  }
+
+  std::uint16_t bind(const tcp::endpoint& endpoint, bool v6_only) {
+    tcp::acceptor acceptor{io_};
+    acceptor.open(endpoint.protocol());
+    acceptor.set_option(tcp::acceptor::reuse_address(true));
+    if (endpoint.address().is_v6()) acceptor.set_option(asio::ip::v6_only(v6_only));
+    acceptor.bind(endpoint);
+    acceptor.listen();
+    acceptors_.push_back(std::move(acceptor));
+    return acceptors_.back().local_endpoint().port();
+  }
+
+  /// One socket for both families; IPv4 alone on a machine without IPv6.
+  std::uint16_t bind_every_address(std::uint16_t port) {
+    try {
+      return bind({tcp::v6(), port}, false);
+    } catch (const boost::system::system_error& error) {
+      if (error.code() != asio::error::address_family_not_supported) throw;
+      return bind({tcp::v4(), port}, true);
+    }
+  }
+
+  asio::awaitable<void> accept_loop(tcp::acceptor& acceptor) {
+    asio::steady_timer pause{io_};
+    while (acceptor.is_open()) {
+      tcp::socket socket{io_};
+      auto [error] = co_await acceptor.async_accept(socket, kAwait);
+      if (!acceptor.is_open()) co_return;
+      if (error) {  // out of descriptors, most likely: let some close
+        pause.expires_after(kDisconnectCheck);
+        co_await pause.async_wait(kAwait);
+        continue;
+      }
+      admit(std::move(socket));
+    }
+  }
+
+  /// Takes a connection in, closing the longest idle one when there are too many.
+  void admit(tcp::socket socket) {
+    if (list_.size() >= limits_.connections && !close_longest_idle()) return;
+    error_code ignored;
+    socket.set_option(tcp::no_delay(true), ignored);
+    const tcp::endpoint peer = socket.remote_endpoint(ignored);
+    auto connection = std::make_shared<Connection>(std::move(socket));
+    connection->peer = endpoint_text(peer);
+    list_.push_back(connection);
+    open_ = list_.size();
+    asio::co_spawn(io_, serve(connection), [this, connection](const std::exception_ptr&) {
+      connection->close();
+      list_.remove(connection);
+      open_ = list_.size();
+    });
+  }
+
+  bool close_longest_idle() {
+    ConnectionPtr oldest;
+    for (const ConnectionPtr& connection : list_) {
+      if (connection->waiting && (!oldest || connection->since < oldest->since)) oldest = connection;
+    }
+    if (!oldest) return false;
+    oldest->close();
+    list_.remove(oldest);
+    return true;
+  }
+
+  void close_all() {
+    for (tcp::acceptor& acceptor : acceptors_) acceptor.close();
+    for (const ConnectionPtr& connection : list_) connection->close();
+  }
+
+  std::shared_ptr<const ActiveOptions> options() const {
+    const std::scoped_lock lock{options_mutex_};
+    return options_;
+  }
+
+  asio::awaitable<void> serve(ConnectionPtr connection) {
+    const TlsContext tls = options()->tls;
+    if (tls) {
+      co_await serve_tls(connection, tls);
+    } else {
+      co_await serve_requests(connection, connection->stream);
+    }
+    co_await linger(connection);
+  }
+
+  asio::awaitable<void> serve_tls(ConnectionPtr connection, TlsContext tls) {
+    asio::ssl::stream<PlainStream&> stream{connection->stream, *tls};
+    connection->stream.expires_after(limits_.request);
+    auto [error] = co_await stream.async_handshake(asio::ssl::stream_base::server, kAwait);
+    if (error) co_return;
+    co_await serve_requests(connection, stream);
+    connection->stream.expires_after(kTlsShutdown);
+    co_await stream.async_shutdown(kAwait);
+  }
+
+  /// Closes gently: a close with octets unread would reset the connection and take the answer away from the client
+  /// (RFC 9112 section 9.6).
+  asio::awaitable<void> linger(ConnectionPtr connection) {
+    error_code ignored;
+    connection->stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    connection->waiting = true;
+    connection->stream.expires_after(kLinger);
+    std::array<char, 4096> unread{};
+    const auto room = asio::buffer(unread);
+    for (std::size_t taken = 0; taken < kLingerBytes;) {
+      auto [error, octets] = co_await connection->stream.async_read_some(room, kAwait);
+      if (error) co_return;
+      taken += octets;
+    }
+  }
+
+  template <class Stream>
+  asio::awaitable<void> serve_requests(ConnectionPtr connection, Stream& stream) {
+    beast::flat_buffer buffer{limits_.header_bytes + limits_.body_bytes + 1024};
+    for (bool again = true; again && !connection->gone.stop_requested();) {
+      again = co_await serve_one(connection, stream, buffer);
+    }
+  }
+
+  /// Serves one request; false when the connection ends with it.
+  template <class Stream>
+  asio::awaitable<bool> serve_one(ConnectionPtr connection, Stream& stream, beast::flat_buffer& buffer) {
+    connection->waiting = true;
+    connection->since = std::chrono::steady_clock::now();
+    if (buffer.size() == 0) {  // idle: the request's own time begins with its first octet
+      connection->stream.expires_after(limits_.keep_alive);
+      auto room = buffer.prepare(1024);
+      auto [idle_error, octets] = co_await stream.async_read_some(room, kAwait);
+      if (idle_error) co_return false;
+      buffer.commit(octets);
+    }
+    http::request_parser<http::string_body> parser;
+    parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
+    parser.body_limit(limits_.body_bytes);
+    connection->stream.expires_after(limits_.request);
+    auto [error, octets] = co_await http::async_read(stream, buffer, parser, kAwait);
+    connection->waiting = false;
+    const std::optional<HttpResponse> refusal = refusal_of(error);
+    if (error && !refusal) co_return false;
+    connection->stream.expires_never();
+    const bool keep = !error && parser.get().keep_alive();
+    const bool head = parser.get().method() == http::verb::head;
+    const unsigned version = error ? 11 : parser.get().version();
+    auto pending = std::make_shared<Pending>(stream.get_executor());
+    if (refusal) {
+      pending->response = *refusal;
+    } else {
+      begin(connection, parser.release(), pending);
+      co_await answer_of(connection, pending);
+    }
+    if (!pending->response) co_return false;
+    WireResponse wire = to_wire(std::move(*pending->response), version, keep, head);
+    http::response_serializer<http::string_body> serializer{wire};
+    connection->stream.expires_after(limits_.response);
+    if (head) {
+      auto [write_error, written] = co_await http::async_write_header(stream, serializer, kAwait);
+      co_return !write_error && keep;
+    }
+    auto [write_error, written] = co_await http::async_write(stream, serializer, kAwait);
+    co_return !write_error && keep;
+  }
+
+  /// What a request that cannot be read gets; nullopt when it can, or when nobody is there to hear it.
+  static std::optional<HttpResponse> refusal_of(const error_code& error) {
+    if (!error) return std::nullopt;
+    if (error == http::error::body_limit) return plain_response(413, "The body is too large.");
+    if (error == http::error::header_limit || error == http::error::buffer_overflow) {
+      return plain_response(431, "The request's headers are too large.");
+    }
+    if (error == beast::error::timeout) return std::nullopt;
+    if (error.category() == http::make_error_code(http::error::bad_method).category() &&
+        error != http::error::end_of_stream && error != http::error::partial_message) {
+      return plain_response(400, "This is not an HTTP/1.1 request.");
+    }
+    return std::nullopt;
+  }
+
+  /// Hands a request to a worker.
+  void begin(const ConnectionPtr& connection, WireRequest wire, const std::shared_ptr<Pending>& pending) {
+    auto request = std::make_shared<HttpRequest>(from_wire(*connection, wire));
+    const bool target_ok =
+        parse_target(std::string_view{wire.target().data(), wire.target().size()}, request->path, request->query);
+    Respond respond = responder(pending, accepts_gzip(request->header("accept-encoding").value_or("")));
+    if (!target_ok) return respond(plain_response(400, "The request target is not well formed."));
+    asio::post(workers_, [this, request, respond] { handle(std::move(*request), respond); });
+  }
+
+  static HttpRequest from_wire(const Connection& connection, WireRequest& wire) {
+    HttpRequest request;
+    request.method = std::string{wire.method_string()};
+    for (const auto& field : wire) {
+      request.headers.try_emplace(lower({field.name_string().data(), field.name_string().size()}),
+                                  std::string{field.value()});
+    }
+    request.body = std::move(wire.body());
+    request.peer = connection.peer;
+    request.disconnected = connection.gone.get_token();
+    return request;
+  }
+
+  /// The function that a handler answers with: compresses on a worker, then wakes the connection. It outlives the
+  /// server harmlessly, because it holds neither the server nor the connection.
+  Respond responder(const std::shared_ptr<Pending>& pending, bool may_gzip) {
+    return [core = weak_from_this(), waiting = std::weak_ptr{pending}, may_gzip](HttpResponse response) {
+      const auto alive = core.lock();
+      if (!alive) return;
+      auto shared = std::make_shared<HttpResponse>(std::move(response));
+      asio::dispatch(alive->workers_, [core, waiting, may_gzip, shared] {
+        const auto server = core.lock();
+        if (!server) return;
+        if (may_gzip) server->compress(*shared);
+        asio::post(server->io_, [waiting, shared] {
+          const auto target = waiting.lock();
+          if (!target || target->response) return;
+          target->response = std::move(*shared);
+          target->ready.cancel();
+        });
+      });
+    };
+  }
+
+  void compress(HttpResponse& response) const {
+    if (response.body.size() < limits_.gzip_from_bytes) return;
+    response.body = gzip(response.body);
+    response.headers.emplace_back("Content-Encoding", "gzip");
+  }
+
+  /// Waits for the answer, watching whether the client is still there.
+  asio::awaitable<void> answer_of(ConnectionPtr connection, std::shared_ptr<Pending> pending) {
+    const auto deadline = std::chrono::steady_clock::now() + limits_.handler;
+    while (!pending->response) {
+      pending->ready.expires_after(kDisconnectCheck);
+      co_await pending->ready.async_wait(kAwait);
+      if (pending->response) co_return;
+      if (!connection->stream.socket().is_open()) co_return;
+      if (peer_gone(connection->stream.socket().native_handle())) connection->gone.request_stop();
+      if (connection->gone.stop_requested()) co_return;
+      if (std::chrono::steady_clock::now() > deadline) pending->response = plain_response(503, "No answer in time.");
+    }
+  }
+
+  void handle(HttpRequest request, const Respond& respond) {
+    const auto active = options();
+    if (active->web.authenticate && !authenticated(*active, request)) {
+      HttpResponse response = plain_response(401, "Unauthorized");
+      response.headers.emplace_back("WWW-Authenticate", "Basic");
+      return respond(std::move(response));
+    }
+    const Route* route = find_route(request.path);
+    if (!route) return respond(plain_response(404, "There is no such page."));
+    if (!route->allows(request.method)) {
+      HttpResponse response = plain_response(405, "This method is not allowed here.");
+      response.headers.emplace_back("Allow", route->allow_header());
+      return respond(std::move(response));
+    }
+    try {
+      route->handler(std::move(request), respond);
+    } catch (const std::exception& error) {
+      respond(plain_response(500, std::string{"Internal error: "} + error.what()));
+    }
+  }
+
+  static bool authenticated(const ActiveOptions& active, const HttpRequest& request) {
+    const auto credentials = basic_credentials(request.header("authorization"));
+    return credentials && active.web.authenticate(credentials->first, credentials->second);
+  }
+
+  const Route* find_route(std::string_view path) const {
+    const Route* best = nullptr;
+    for (const Route& route : routes_) {
+      if (!route.matches(path)) continue;
+      if (!route.prefix) return &route;
+      if (!best || route.path.size() > best->path.size()) best = &route;
+    }
+    return best;
+  }
+
+  WireResponse to_wire(HttpResponse response, unsigned version, bool keep, bool head) const {
+    WireResponse wire{static_cast<http::status>(response.status), version};
+    const auto active = options();
+    for (const auto& [name, value] : active->web.headers) wire.set(name, value);
+    wire.set(http::field::content_type, response.content_type);
+    wire.set(http::field::vary, "Accept-Encoding");
+    for (const auto& [name, value] : response.headers) wire.set(name, value);
+    wire.keep_alive(keep);
+    wire.content_length(response.body.size());
+    if (!head) wire.body() = std::move(response.body);
+    return wire;
+  }
+
+  const HttpLimits limits_;
+  asio::io_context io_{1};
+  asio::thread_pool workers_;
+  std::list<tcp::acceptor> acceptors_{};
+  std::vector<Route> routes_{};
+  std::list<ConnectionPtr> list_{};
+  std::atomic<std::size_t> open_{0};
+  mutable std::mutex options_mutex_{};
+  std::shared_ptr<const ActiveOptions> options_{std::make_shared<ActiveOptions>()};
+  std::thread io_thread_{};
+  bool stopped_{};
+};
+
+std::optional<std::string> HttpRequest::parameter(const std::string& name) const {
+  const auto found = query.find(name);
+  return found == query.end() ? std::nullopt : std::optional{found->second};
+}
+
+std::optional<std::string> HttpRequest::header(const std::string& lower_case_name) const {
+  const auto found = headers.find(lower_case_name);
+  return found == headers.end() ? std::nullopt : std::optional{found->second};
+}
+
+HttpServer::HttpServer(HttpLimits limits) : core_{std::make_shared<Core>(limits)} {}
+HttpServer::~HttpServer() { stop(); }
+
+void HttpServer::route(std::vector<std::string> methods, std::string path, Handler handler) {
+  const bool prefix = path.ends_with('*');
+  if (prefix) path.pop_back();
+  core_->route(Route{std::move(methods), std::move(path), prefix, std::move(handler)});
+}
+
+std::optional<std::string> HttpServer::set_options(WebOptions options) {
+  return core_->set_options(std::move(options));
+}
+std::uint16_t HttpServer::listen(const ListenAddress& address) { return core_->listen(address); }
+void HttpServer::start() { core_->start(); }
+void HttpServer::stop() { core_->stop(); }
+std::size_t HttpServer::connections() const { return core_->connections(); }
+
+std::optional<ListenAddress> parse_listen_address(std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  const std::string_view port = text.substr(colon + 1);
+  ListenAddress address;
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
+  if (port.empty() || error != std::errc{} || end != port.data() + port.size()) return std::nullopt;
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  error_code bad;
+  const auto parsed = asio::ip::make_address(std::string{host}, bad);
+  if (!host.empty() && (bad || parsed.is_v6() != bracketed)) return std::nullopt;
+  if (host.empty() && bracketed) return std::nullopt;
+  address.host = host;
+  return address;
+}
+
+bool accepts_gzip(std::string_view accept_encoding) {
+  bool accepted = false;
+  split(accept_encoding, ',', [&](std::string_view coding) {
+    bool zero = false;
+    split(coding, ';', [&](std::string_view part) {
+      const std::string weight = lower(part);
+      zero = zero || (weight.starts_with("q=0") && weight.find_first_not_of("0.", 2) == std::string::npos);
+    });
+    const std::string name = lower(trim(coding.substr(0, coding.find(';'))));
+    if (name == "gzip" || name == "x-gzip") accepted = !zero;
+  });
+  return accepted;
+}
+
+std::string gzip(std::string_view body) {
+  constexpr int kGzipWindow = 15 + 16;  // zlib.h: 16 more for a gzip header
+  constexpr std::size_t kHeaderAndTrailer = 32;
+  z_stream stream{};
+  if (deflateInit2(&stream, 1, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK) throw std::bad_alloc{};
+  std::string out(deflateBound(&stream, body.size()) + kHeaderAndTrailer, '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(body.data()));  // zlib only reads it
+  stream.avail_in = static_cast<uInt>(body.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(out.size());
+  deflate(&stream, Z_FINISH);
+  out.resize(stream.total_out);
+  deflateEnd(&stream);
+  return out;
+}
+
+bool parse_target(std::string_view target, std::string& path, std::map<std::string, std::string>& query) {
+  if (!target.starts_with('/')) return false;
+  const auto question = std::min(target.find('?'), target.size());
+  const auto decoded = percent_decode(target.substr(0, question), false);
+  bool ok = decoded.has_value();
+  split(target.substr(std::min(question + 1, target.size())), '&', [&](std::string_view pair) {
+    const auto equals = std::min(pair.find('='), pair.size());
+    const auto key = percent_decode(pair.substr(0, equals), true);
+    const auto value = percent_decode(pair.substr(std::min(equals + 1, pair.size())), true);
+    ok = ok && key && value;
+    if (ok) query.try_emplace(*key, *value);
+  });
+  if (ok) path = *decoded;
+  return ok;
+}
+
+}  // namespace mtasts
