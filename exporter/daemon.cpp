@@ -21,7 +21,6 @@
 #include "exporter/snapshot.h"
 #include "exporter/store.h"
 #include "exporter/web_config.h"
-#include "probes/core/domain_name.h"
 
 namespace mtasts {
 namespace {
@@ -72,9 +71,11 @@ class Daemon {
       : options_(options),
         self_({.version = MTASTS_VERSION, .revision = ""}),
         store_(open_store(first_config())),
-        writer_(*store_, report_store_trouble),
+        kept_domains_(store_.load_domains()),
+        kept_hosts_(store_.load_mx_hosts()),
+        writer_(std::move(store_), {.on_trouble = report_store_trouble}),
         loop_(snapshots_, self_, keeper()) {
-    loop_.restore(store_->load_domains(), store_->load_mx_hosts());
+    restore();
     loop_.configure(config());
     self_.config_reloaded(true, system_now());
     serve_http();
@@ -120,11 +121,21 @@ class Daemon {
     return config_;
   }
 
-  static std::unique_ptr<Store> open_store(const Config& config) {
-    std::string warning;
-    auto store = std::make_unique<Store>(Store::open(config.storage.path, warning));
-    if (!warning.empty()) log_warn("store", {{"problem", warning}});
-    return store;
+  static Store open_store(const Config& config) {
+    return Store::open(config.storage.path, [](const std::string& message) {
+      log_warn("store", {{"problem", message}});
+    });
+  }
+
+  void restore() {
+    std::vector<DomainKeepsake> domains;
+    for (DomainRow& row : kept_domains_)
+      domains.push_back({.verdict = std::move(row.verdict), .memory = std::move(row.memory)});
+    std::vector<MxVerdict> hosts;
+    for (MxHostRow& row : kept_hosts_) hosts.push_back(std::move(row.verdict));
+    kept_domains_.clear();
+    kept_hosts_.clear();
+    loop_.restore(std::move(domains), std::move(hosts));
   }
 
   static void report_store_trouble(const std::string& error) {
@@ -136,9 +147,25 @@ class Daemon {
   }
 
   StateKeeper keeper() {
-    return {.save_domain = [this](const DomainKeepsake& kept) { writer_.save_domain(kept); },
-            .save_mx_host = [this](const MxVerdict& verdict) { writer_.save_mx_host(verdict); },
-            .forget_domain = [this](const std::string& domain) { writer_.forget_domain(domain); }};
+    return {.save_domain = [this](const DomainKeepsake& kept) { save(kept); },
+            .save_mx_host =
+                [this](const MxVerdict& verdict) {
+                  writer_.save({.host = verdict.host, .verdict = verdict, .saved_at = system_now()});
+                },
+            .forget_domain = [this](const std::string& domain) { writer_.forget(domain); },
+            .forget_mx_host = [this](const std::string& host) { writer_.forget_mx_host(host); }};
+  }
+
+  void save(const DomainKeepsake& kept) {
+    const std::string& domain = kept.verdict.domain;
+    writer_.save({.domain = domain, .verdict = kept.verdict, .memory = kept.memory, .saved_at = system_now()});
+    if (!kept.memory.policy) return;
+    writer_.record_policy({.domain = domain,
+                           .id = kept.memory.policy_id,
+                           .body_sha256 = kept.memory.body_sha256,
+                           .policy = *kept.memory.policy,
+                           .first_seen = kept.memory.policy_seen,
+                           .last_seen = kept.memory.policy_seen});
   }
 
   [[nodiscard]] bool domain_files_changed() const {
@@ -179,7 +206,22 @@ class Daemon {
     return server_.set_options(web_options(*web.config));
   }
 
-  static WebOptions web_options(const WebConfig& web);
+  static WebOptions web_options(const WebConfig& web) {
+    WebOptions options;
+    if (web.tls) {
+      options.tls = {.cert_file = web.tls->cert_file,
+                     .key_file = web.tls->key_file,
+                     .client_ca_file = web.tls->client_ca_file,
+                     .require_client_cert = web.tls->client_auth == ClientAuth::require_and_verify,
+                     .min_version = web.tls->min_version == TlsVersion::tls1_3 ? "TLS13" : "TLS12"};
+    }
+    if (!web.users.empty()) {
+      auto gate = std::make_shared<BasicAuth>(web.users);
+      options.authenticate = [gate](const std::string& authorization) { return gate->admits(authorization); };
+    }
+    options.headers.assign(web.headers.begin(), web.headers.end());
+    return options;
+  }
 
   void probe_on_demand(const std::string& name, std::function<void(ProbeAnswer)> done) {
     const Config current = config();
@@ -232,7 +274,9 @@ class Daemon {
   DomainFiles files_;
   SnapshotStore snapshots_;
   SelfMetrics self_;
-  std::unique_ptr<Store> store_;
+  Store store_;
+  std::vector<DomainRow> kept_domains_;
+  std::vector<MxHostRow> kept_hosts_;
   StoreWriter writer_;
   ProbeLoop loop_;
   HttpServer server_;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/http_server.h"
 
-#include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <zlib.h>
@@ -97,22 +96,6 @@ std::optional<std::string> percent_decode(std::string_view text, bool form) {
     i += 2;
   }
   return out;
-}
-
-/// Decodes the credentials of `Authorization: Basic` (RFC 7617). Errors: nullopt for anything else.
-std::optional<std::pair<std::string, std::string>> basic_credentials(const std::optional<std::string>& header) {
-  if (!header || lower(header->substr(0, 6)) != "basic ") return std::nullopt;
-  const std::string_view encoded = trim(std::string_view{*header}.substr(6));
-  std::string decoded(encoded.size(), '\0');
-  const int length =
-      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(decoded.data()),
-                      reinterpret_cast<const unsigned char*>(encoded.data()), static_cast<int>(encoded.size()));
-  if (length < 0) return std::nullopt;
-  const auto padding = static_cast<std::size_t>(std::ranges::count(encoded, '='));  // decoded as zeros
-  decoded.resize(static_cast<std::size_t>(length) - std::min<std::size_t>(padding, static_cast<std::size_t>(length)));
-  const auto colon = decoded.find(':');
-  if (colon == std::string::npos) return std::nullopt;
-  return std::pair{decoded.substr(0, colon), decoded.substr(colon + 1)};
 }
 
 /// The client closed its side, or the connection broke. Works for TLS too, where a read would take octets away.
@@ -495,7 +478,7 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
 
   void handle(HttpRequest request, const Respond& respond) {
     const auto active = options();
-    if (active->web.authenticate && !authenticated(*active, request)) {
+    if (active->web.authenticate && !active->web.authenticate(request.header("authorization").value_or(""))) {
       HttpResponse response = plain_response(401, "Unauthorized");
       response.headers.emplace_back("WWW-Authenticate", "Basic");
       return respond(std::move(response));
@@ -512,11 +495,6 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     } catch (const std::exception& error) {
       respond(plain_response(500, std::string{"Internal error: "} + error.what()));
     }
-  }
-
-  static bool authenticated(const ActiveOptions& active, const HttpRequest& request) {
-    const auto credentials = basic_credentials(request.header("authorization"));
-    return credentials && active.web.authenticate(credentials->first, credentials->second);
   }
 
   const Route* find_route(std::string_view path) const {

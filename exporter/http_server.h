@@ -74,8 +74,9 @@ struct WebOptions {
     std::string min_version{"TLS12"};  // TLS12 or TLS13
   };
   std::optional<Tls> tls{};
-  /// Empty: everybody may come in. Called on a worker thread, so it may be as slow as bcrypt is.
-  std::function<bool(const std::string& user, const std::string& password)> authenticate{};
+  /// Judges the value of the Authorization header, "" without one. Empty: everybody may come in. Called on a worker
+  /// thread, so it may be as slow as bcrypt is.
+  std::function<bool(const std::string& authorization)> authenticate{};
   HeaderList headers{};  // added to every response
 };
 

@@ -1,11 +1,13 @@
-// The program: reads the command line and does what it says. Start reading at daemon.h, or at probes/net/domain_probe.h.
-// SPDX-License-Identifier: Apache-2.0
+// The program: reads the command line and does what it says. Start reading at daemon.h, or at
+// probes/net/domain_probe.h. SPDX-License-Identifier: Apache-2.0
 #include <iostream>
 #include <iterator>
 #include <variant>
 
 #include "exporter/check_command.h"
+#include "exporter/config.h"
 #include "exporter/daemon.h"
+#include "exporter/file_text.h"
 #include "exporter/lint_command.h"
 #include "exporter/options.h"
 
@@ -23,8 +25,12 @@ struct Run {
   int operator()(const ConfigCheckOptions& options) const { return run_config_check(options); }
   int operator()(const CheckOptions& options) const { return run_check(options, std::cout, std::cerr); }
   int operator()(const LintPolicyOptions& options) const { return run_lint_policy_file(options); }
-  int operator()(const LintRecordOptions& options) const { return print(run_lint_record(options.records, options.format)); }
-  int operator()(const LintTlsrptOptions& options) const { return print(run_lint_tlsrpt(options.records, options.format)); }
+  int operator()(const LintRecordOptions& options) const {
+    return print(run_lint_record(options.records, options.format));
+  }
+  int operator()(const LintTlsrptOptions& options) const {
+    return print(run_lint_tlsrpt(options.records, options.format));
+  }
   int operator()(const MatchOptions& options) const { return print(run_match(options.pattern, options.host)); }
   int operator()(const CodesOptions& options) const { return print(run_codes(options.format)); }
   int operator()(const ExitOptions& options) const {
@@ -35,9 +41,14 @@ struct Run {
 
  private:
   static int run_lint_policy_file(const LintPolicyOptions& options) {
-    const auto body = read_input(options.file);
-    if (body) return print(run_lint_policy(*body, options.format));
-    std::cerr << "mtasts_exporter: " << options.file << " cannot be read\n";
+    FileText input;
+    if (options.file == "-") {
+      input.text.assign(std::istreambuf_iterator<char>(std::cin), {});
+    } else {
+      input = read_file_text(options.file, kMaxConfigBytes);
+    }
+    if (input.fault.empty()) return print(run_lint_policy(input.text, options.format));
+    std::cerr << "mtasts_exporter: " << options.file << ": " << input.fault << '\n';
     return kUsageErrorOfChecks;
   }
 };

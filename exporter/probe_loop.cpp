@@ -30,8 +30,14 @@ constexpr std::chrono::seconds kGaugeInterval{1};
 // Keys of the schedule: domains and MX hosts share it, and a name may be both.
 std::string domain_key(const std::string& name) { return "d " + name; }
 std::string mx_key(const std::string& host) { return "m " + host; }
-bool is_domain_key(const std::string& key) { return key.starts_with('d'); }
-std::string name_of_key(const std::string& key) { return key.substr(2); }
+bool is_domain_key(std::string_view key) { return key.starts_with('d'); }
+std::string name_of_key(std::string_view key) { return std::string(key.substr(2)); }
+
+ScheduleTime schedule_now() { return std::chrono::floor<std::chrono::milliseconds>(std::chrono::steady_clock::now()); }
+
+ProbeOutcome outcome_of(const DomainVerdict& verdict) {
+  return verdict.state == DomainState::ok ? ProbeOutcome::ok : ProbeOutcome::failed;
+}
 
 struct WatchedDomain {
   DomainConfig config{};
@@ -91,7 +97,7 @@ class ProbeLoop::Core {
         work_(asio::make_work_guard(io_)),
         wake_(io_),
         gauges_(io_),
-        schedule_(std::random_device{}()) {}
+        schedule_({}, std::random_device{}()) {}
 
   void restore(std::vector<DomainKeepsake> domains, std::vector<MxVerdict> mx_hosts) {
     for (DomainKeepsake& kept : domains) kept_domains_[kept.verdict.domain] = std::move(kept);
@@ -130,7 +136,8 @@ class ProbeLoop::Core {
   void apply(const std::shared_ptr<ProbeEngine>& engine, const Config& config) {
     engine_ = engine;
     concurrency_ = config.probe.concurrency;
-    schedule_.set_intervals(config.probe.interval, config.probe.retry_interval);
+    schedule_.set_intervals({.interval = config.probe.interval, .retry_interval = config.probe.retry_interval},
+                            schedule_now());
     std::map<std::string, const DomainConfig*> wanted;
     for (const DomainConfig& domain : config.domains) wanted[domain.name] = &domain;
     remove_unwanted(wanted);
@@ -163,14 +170,15 @@ class ProbeLoop::Core {
     WatchedDomain& domain = entry->second;
     domain.config = config;
     if (!is_new) return;
-    std::optional<std::chrono::milliseconds> age;
+    ScheduleEntry due{.key = domain_key(config.name)};
     const auto kept = kept_domains_.find(config.name);
     if (kept != kept_domains_.end()) {
-      age = age_of(kept->second.verdict.probed);
+      due.age = age_of(kept->second.verdict.probed);
+      due.outcome = outcome_of(kept->second.verdict);
       take_back(domain, std::move(kept->second));
       kept_domains_.erase(kept);
     }
-    schedule_.add(domain_key(config.name), std::chrono::steady_clock::now(), age);
+    to_schedule_.push_back(std::move(due));
   }
 
   /// A restart shows the last verdict at once; what time alone has ended since is taken out of it.
@@ -197,15 +205,15 @@ class ProbeLoop::Core {
     const auto [entry, is_new] = hosts_.try_emplace(name);
     entry->second.domains.insert(domain);
     if (!is_new) return;
-    std::optional<std::chrono::milliseconds> age;
+    ScheduleEntry due{.key = mx_key(name)};
     const auto kept = kept_hosts_.find(name);
     if (kept != kept_hosts_.end()) {
-      age = age_of(kept->second.probed);
+      due.age = age_of(kept->second.probed);
       entry->second.verdict = std::move(kept->second);
       kept_hosts_.erase(kept);
     }
     new_hosts_.push_back(name);
-    schedule_.add(mx_key(name), std::chrono::steady_clock::now(), age);
+    to_schedule_.push_back(std::move(due));
   }
 
   void publish_host_slots() {
@@ -242,6 +250,7 @@ class ProbeLoop::Core {
       host->second.domains.erase(domain);
       if (!host->second.domains.empty()) continue;
       schedule_.remove(mx_key(name));
+      if (keeper_.forget_mx_host) keeper_.forget_mx_host(name);
       hosts_.erase(host);
       hosts_changed_ = true;
     }
@@ -250,16 +259,19 @@ class ProbeLoop::Core {
   // --- running -------------------------------------------------------------------------------------------------
 
   void start_due() {
-    const auto now = std::chrono::steady_clock::now();
+    const ScheduleTime now = schedule_now();
+    schedule_.add(to_schedule_, now);
+    to_schedule_.clear();
     while (in_flight_ < concurrency_) {
-      const auto key = schedule_.next_due(now);
-      if (!key) break;
-      schedule_.started(*key, now);
+      const auto due = schedule_.next_due(now);
+      if (!due) break;
+      const std::string key(due->key);
+      schedule_.started(key, now);
       ++in_flight_;
-      is_domain_key(*key) ? start_domain(name_of_key(*key)) : start_host(name_of_key(*key));
+      is_domain_key(key) ? start_domain(name_of_key(key)) : start_host(name_of_key(key));
     }
     const auto wake_at = schedule_.wake_at();
-    wake_.expires_at(in_flight_ < concurrency_ && wake_at ? std::max(*wake_at, now) : SteadyTime::max());
+    wake_.expires_at(in_flight_ < concurrency_ && wake_at ? SteadyTime(std::max(*wake_at, now)) : SteadyTime::max());
     wake_.async_wait([this](const boost::system::error_code& error) {
       if (!error) start_due();
     });
@@ -268,7 +280,7 @@ class ProbeLoop::Core {
   void ended(const std::string& key, std::string_view outcome) {
     --in_flight_;
     self_.count_probe(outcome);
-    schedule_.finished(key, outcome != "ok", std::chrono::steady_clock::now());
+    schedule_.finished(key, outcome == "ok" ? ProbeOutcome::ok : ProbeOutcome::failed, schedule_now());
     start_due();
   }
 
@@ -443,7 +455,7 @@ class ProbeLoop::Core {
 
   void refresh_gauges() {
     self_.set_probes_in_flight(in_flight_);
-    self_.set_probe_delay(std::chrono::duration_cast<Milliseconds>(schedule_.delay(std::chrono::steady_clock::now())));
+    self_.set_probe_delay(schedule_.delay(schedule_now()));
     for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6}) {
       if (https_egress(family).known()) self_.set_egress_ok(EgressKind::https, family, !https_egress(family).lost());
       if (smtp_egress(family).known()) self_.set_egress_ok(EgressKind::smtp, family, !smtp_egress(family).lost());
@@ -467,6 +479,7 @@ class ProbeLoop::Core {
   asio::steady_timer wake_;
   asio::steady_timer gauges_;
   Schedule schedule_;
+  std::vector<ScheduleEntry> to_schedule_;  // added together, so that a first pass is spread
   std::shared_ptr<ProbeEngine> engine_;
   std::size_t concurrency_{1};
   std::size_t in_flight_{};

@@ -27,6 +27,7 @@ struct StateKeeper {
   std::function<void(const DomainKeepsake&)> save_domain{};
   std::function<void(const MxVerdict&)> save_mx_host{};
   std::function<void(const std::string& domain)> forget_domain{};
+  std::function<void(const std::string& host)> forget_mx_host{};
 };
 
 /// The probing half of the daemon, on a thread of its own. Every function may be called from any thread.

@@ -2,103 +2,166 @@
 #include "exporter/schedule.h"
 
 #include <algorithm>
-#include <functional>
+#include <tuple>
+#include <vector>
 
 namespace mtasts {
 namespace {
 
-// The first pass starts at most this many probes a second.
-constexpr std::chrono::milliseconds kFirstPassPerKey{25};
-// A probe starts up to this part of the interval early, so that keys of one rhythm drift apart.
-constexpr double kJitter = 0.05;
-// The second round comes up to this part of the interval early.
-constexpr double kSecondRoundSpread = 0.5;
+using std::chrono::milliseconds;
 
-Schedule::Span part_of(Schedule::Span span, double part) {
-  return Schedule::Span(static_cast<Schedule::Span::rep>(static_cast<double>(span.count()) * part));
+constexpr milliseconds kFirstPassStep{25};  // 40 first starts a second at most, unless the interval is too short
+constexpr int kJitterShare = 20;            // up to a twentieth, 5%, is taken off an interval
+
+/// splitmix64's finalizer: every bit of the input moves every bit of the output.
+std::uint64_t mix(std::uint64_t bits) {
+  bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  bits = (bits ^ (bits >> 27)) * 0x94d049bb133111ebULL;
+  return bits ^ (bits >> 31);
+}
+
+/// A share of `range` chosen by `hash`, from zero up to all of it.
+milliseconds part_of(milliseconds range, std::uint64_t hash) {
+  return milliseconds{static_cast<milliseconds::rep>(hash % (static_cast<std::uint64_t>(range.count()) + 1))};
 }
 
 }  // namespace
 
-void Schedule::set_intervals(Span interval, Span retry) {
-  const bool shorter = interval < interval_;
-  interval_ = interval;
-  retry_ = retry;
-  if (!shorter) return;
-  // Keys that wait for the end of a longer interval come sooner now, in the order they had.
-  for (auto& [key, entry] : entries_) {
-    if (!entry.running && entry.rounds > 0) wait_until(key, entry, std::min(entry.due, entry.started + interval_));
-  }
+/// FNV-1a, seeded by process and round, so that neither two exporters nor two rounds agree.
+std::uint64_t Schedule::hash(std::string_view key, std::uint64_t round) const {
+  std::uint64_t sum = 0xcbf29ce484222325ULL ^ mix(seed_ + round);
+  for (const char octet : key) sum = (sum ^ static_cast<unsigned char>(octet)) * 0x100000001b3ULL;
+  return mix(sum);
 }
 
-/// A number in [0, 1) that is fixed for a key, a round and a process.
-double Schedule::fraction(const std::string& key, std::uint32_t round) const {
-  std::uint64_t mixed = std::hash<std::string>{}(key) ^ (seed_ + round * 0x9E3779B97F4A7C15U);
-  mixed ^= mixed >> 33U;
-  mixed *= 0xFF51AFD7ED558CCDU;
-  mixed ^= mixed >> 33U;
-  return static_cast<double>(mixed >> 11U) / static_cast<double>(1ULL << 53U);
-}
-
-void Schedule::wait_until(const std::string& key, Entry& entry, Time due) {
-  waiting_.erase({entry.due, key});
+void Schedule::wait_until(Entries::value_type& node, ScheduleTime due) {
+  auto& [key, entry] = node;
+  if (entry.state == State::waiting) waiting_.erase({entry.due, key});
+  entry.state = State::waiting;
   entry.due = due;
   waiting_.emplace(due, key);
 }
 
-void Schedule::add(const std::string& key, Time now, std::optional<Span> age) {
-  const auto [entry, is_new] = entries_.try_emplace(key);
-  if (!is_new) return;
-  const bool recent = age && *age < interval_;
-  if (recent) {
-    entry->second.rounds = 1;
-    entry->second.started = now - *age;
-    return wait_until(key, entry->second, now + (interval_ - *age));
+/// Time from a start to the next. The first ordinary pause after a quick pass (the first one, or retries) lies anywhere
+/// in the second half of the interval; later ones are shortened by 0 to 5%, so nothing is ever later than `interval`.
+milliseconds Schedule::pause_after(const Entries::value_type& node) const {
+  const auto& [key, entry] = node;
+  if (entry.outcome == ProbeOutcome::failed) return std::min(intervals_.retry_interval, intervals_.interval);
+  const auto range = entry.spread_next ? intervals_.interval / 2 : intervals_.interval / kJitterShare;
+  return intervals_.interval - part_of(range, hash(key, entry.round));
+}
+
+/// Gives each node its place in a first pass that begins now, in hash order.
+void Schedule::spread(std::span<Entries::value_type* const> nodes, ScheduleTime now) {
+  std::vector<std::pair<std::uint64_t, Entries::value_type*>> order;
+  order.reserve(nodes.size());
+  for (auto* node : nodes) order.emplace_back(hash(node->first, 0), node);
+  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.first, a.second->first) < std::tie(b.first, b.second->first);
+  });
+  const auto count = static_cast<milliseconds::rep>(order.size());
+  const milliseconds width = std::min(intervals_.interval, count * kFirstPassStep);
+  for (milliseconds::rep place = 0; place < count; ++place) {
+    auto& node = *order[static_cast<std::size_t>(place)].second;
+    node.second.spread_next = true;
+    wait_until(node, now + width * place / count);
   }
-  // The n-th key waits a random part of what n keys take: a single one starts at once, many are spread evenly.
-  const Span window = std::min(interval_, kFirstPassPerKey * static_cast<long>(entries_.size() - 1));
-  wait_until(key, entry->second, now + part_of(window, fraction(key, 0)));
 }
 
-void Schedule::remove(const std::string& key) {
-  const auto entry = entries_.find(key);
-  if (entry == entries_.end()) return;
-  waiting_.erase({entry->second.due, key});
-  entries_.erase(entry);
+void Schedule::add(std::span<const ScheduleEntry> entries, ScheduleTime now) {
+  std::vector<Entries::value_type*> first_pass;
+  for (const ScheduleEntry& added : entries) {
+    const auto [place, is_new] = entries_.try_emplace(added.key);
+    Entry& entry = place->second;
+    if (entry.state == State::removed) {
+      entry.state = State::readded;
+      --removed_;
+    }
+    if (!is_new) continue;
+    entry.outcome = added.outcome;
+    if (added.age) entry.start = now - *added.age;
+    wait_until(*place, now);
+    const ScheduleTime due = entry.start ? *entry.start + pause_after(*place) : now;
+    if (due > now) {
+      wait_until(*place, due);
+    } else {
+      first_pass.push_back(&*place);
+    }
+  }
+  spread(first_pass, now);
 }
 
-std::optional<std::string> Schedule::next_due(Time now) const {
+void Schedule::remove(std::string_view key) {
+  const auto place = entries_.find(key);
+  if (place == entries_.end()) return;
+  Entry& entry = place->second;
+  if (entry.state == State::waiting) {
+    waiting_.erase({entry.due, place->first});
+    entries_.erase(place);
+  } else if (entry.state != State::removed) {
+    entry.state = State::removed;
+    ++removed_;
+  }
+}
+
+std::optional<Due> Schedule::next_due(ScheduleTime now) const {
   if (waiting_.empty() || waiting_.begin()->first > now) return std::nullopt;
-  return waiting_.begin()->second;
+  return Due{waiting_.begin()->second, waiting_.begin()->first};
 }
 
-void Schedule::started(const std::string& key, Time now) {
-  Entry& entry = entries_.at(key);
-  waiting_.erase({entry.due, key});
-  entry.started = now;
-  entry.running = true;
-  ++entry.rounds;
+bool Schedule::started(std::string_view key, ScheduleTime now) {
+  const auto place = entries_.find(key);
+  if (place == entries_.end() || place->second.state != State::waiting) return false;
+  Entry& entry = place->second;
+  waiting_.erase({entry.due, place->first});
+  entry.state = State::running;
+  entry.start = now;
+  ++entry.round;
+  ++running_;
+  return true;
 }
 
-void Schedule::finished(const std::string& key, bool retry, Time now) {
-  const auto found = entries_.find(key);
-  if (found == entries_.end()) return;  // removed while its probe ran
-  Entry& entry = found->second;
-  entry.running = false;
-  const double early = entry.rounds == 1 ? kSecondRoundSpread : kJitter;
-  Time due = entry.started + interval_ - part_of(interval_, early * fraction(key, entry.rounds));
-  if (retry) due = std::min(due, entry.started + retry_);
-  wait_until(key, entry, std::max(due, now));
+void Schedule::finished(std::string_view key, ProbeOutcome outcome, ScheduleTime now) {
+  const auto place = entries_.find(key);
+  if (place == entries_.end() || place->second.state == State::waiting) return;
+  Entry& entry = place->second;
+  --running_;
+  if (entry.state == State::removed) {
+    --removed_;
+    entries_.erase(place);
+    return;
+  }
+  const bool again = entry.state == State::readded;
+  entry.outcome = outcome;
+  const ScheduleTime due = again ? now : std::max(now, *entry.start + pause_after(*place));
+  entry.spread_next = again || outcome == ProbeOutcome::failed;
+  wait_until(*place, due);
 }
 
-std::optional<Schedule::Time> Schedule::wake_at() const {
+std::optional<ScheduleTime> Schedule::wake_at() const {
   if (waiting_.empty()) return std::nullopt;
   return waiting_.begin()->first;
 }
 
-Schedule::Span Schedule::delay(Time now) const {
-  if (waiting_.empty() || waiting_.begin()->first > now) return Span{0};
-  return std::chrono::duration_cast<Span>(now - waiting_.begin()->first);
+milliseconds Schedule::delay(ScheduleTime now) const {
+  return waiting_.empty() ? milliseconds{} : std::max(milliseconds{}, now - waiting_.begin()->first);
+}
+
+void Schedule::set_intervals(ScheduleIntervals intervals, ScheduleTime now) {
+  intervals_ = intervals;
+  std::vector<Entries::value_type*> overdue;
+  for (auto& node : entries_) {
+    Entry& entry = node.second;
+    if (entry.state != State::waiting || entry.due <= now) continue;
+    const ScheduleTime due =
+        entry.start ? *entry.start + pause_after(node) : std::min(entry.due, now + intervals.interval);
+    if (due > now) {
+      wait_until(node, due);
+    } else {
+      overdue.push_back(&node);
+    }
+  }
+  spread(overdue, now);
 }
 
 }  // namespace mtasts

@@ -1,64 +1,110 @@
-// Who is due when: pure bookkeeping, times are passed in.
-// Next: probe_loop.h, which asks it.
+// Which domain or MX host is due when: spread, jitter and retries. Pure: the time is passed in.
+// Next: schedule.cpp for the rules of spreading; the probe loop, which asks and reports back.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 
 namespace mtasts {
 
-/// A schedule of keys (domains and MX hosts). A key is never due again while its probe runs. The first pass is spread,
-/// so that a start is no storm; the second is spread over half the interval, so that a quick first pass does not come
-/// back as a burst for ever; from then on each key keeps its own rhythm, a little early by a jitter of its own.
+using ScheduleTime = std::chrono::time_point<std::chrono::steady_clock, std::chrono::milliseconds>;
+
+struct ScheduleIntervals {
+  std::chrono::milliseconds interval{std::chrono::minutes{15}};
+  std::chrono::milliseconds retry_interval{std::chrono::minutes{5}};  // taken as `interval` when it is longer
+};
+
+/// How a probe ended, as far as its successor cares. failed also means unknown: look again sooner.
+enum class ProbeOutcome { ok, failed };
+
+/// One thing to probe. `age` is the time since its last probe, nullopt when it was never probed; `outcome` is how that
+/// probe ended.
+struct ScheduleEntry {
+  std::string key{};
+  std::optional<std::chrono::milliseconds> age{};
+  ProbeOutcome outcome{ProbeOutcome::ok};
+};
+
+/// A key whose time has come. `key` stays valid until the key is removed and no longer running.
+struct Due {
+  std::string_view key{};
+  ScheduleTime since{};
+};
+
+/// Every key starts once per interval, never twice at a time. How many run at once is the caller's business.
+/// A key of `add` that has no past, or an overdue one, waits for its place in the first pass: N keys of one call are
+/// spread over min(interval, N * 25 ms) in hash order. Its second start comes in the second half of the interval, so
+/// that the quick first pass does not repeat as a burst; so does the first start after a retry. Not thread-safe.
 class Schedule {
  public:
-  using Time = std::chrono::steady_clock::time_point;
-  using Span = std::chrono::milliseconds;
+  Schedule(ScheduleIntervals intervals, std::uint64_t seed) : intervals_{intervals}, seed_{seed} {}
 
-  /// Input: `seed` makes the jitter of two processes differ.
-  explicit Schedule(std::uint64_t seed) : seed_(seed) {}
+  /// Adds keys; one that is there already keeps its time. A single new key is due at once. A key that was removed while
+  /// running is due again when that run has ended.
+  void add(std::span<const ScheduleEntry> entries, ScheduleTime now);
+  void add(ScheduleEntry entry, ScheduleTime now) { add(std::span{&entry, 1}, now); }
 
-  /// Input: `retry` is how long after the start of a probe that did not go well the next one starts.
-  void set_intervals(Span interval, Span retry);
+  /// Takes a key out; nothing happens for an unknown one.
+  void remove(std::string_view key);
 
-  /// Adds a key; nothing happens if it is there. Input: `age` is how long ago it was probed last, if ever.
-  void add(const std::string& key, Time now, std::optional<Span> age);
-  void remove(const std::string& key);
+  /// The key that has been due for longest, nullopt when none is due. The same one until it is started or removed.
+  std::optional<Due> next_due(ScheduleTime now) const;
 
-  /// The key that has waited longest of those due at `now`; stays due until started() is called.
-  [[nodiscard]] std::optional<std::string> next_due(Time now) const;
-  void started(const std::string& key, Time now);
-  /// Input: `retry` asks for the short interval.
-  void finished(const std::string& key, bool retry, Time now);
+  /// Says that the probe of a waiting key begins. Returns false, and does nothing, when the key is not waiting.
+  bool started(std::string_view key, ScheduleTime now);
 
-  /// When the next key becomes due, nullopt when none waits.
-  [[nodiscard]] std::optional<Time> wake_at() const;
-  /// How late the most overdue waiting key is, 0 when none is.
-  [[nodiscard]] Span delay(Time now) const;
-  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  /// Says that the probe of a key ended, and sets its next time, counted from its start.
+  void finished(std::string_view key, ProbeOutcome outcome, ScheduleTime now);
+
+  /// When the next waiting key is due (maybe in the past); nullopt when none waits.
+  std::optional<ScheduleTime> wake_at() const;
+
+  /// How late the most overdue waiting key is; zero when none is.
+  std::chrono::milliseconds delay(ScheduleTime now) const;
+
+  /// Changes the intervals. Waiting keys move to where the new intervals put them; those which that makes overdue are
+  /// spread like a first pass.
+  void set_intervals(ScheduleIntervals intervals, ScheduleTime now);
+
+  std::size_t size() const { return waiting_.size() + running_ - removed_; }
+  std::size_t running() const { return running_; }
 
  private:
+  enum class State { waiting, running, removed, readded };  // the last two: still running
   struct Entry {
-    Time due{};
-    Time started{};
-    bool running{};
-    std::uint32_t rounds{};
+    State state{State::waiting};
+    ScheduleTime due{};
+    std::optional<ScheduleTime> start{};  // of the last probe; nullopt: never probed
+    ProbeOutcome outcome{ProbeOutcome::ok};
+    bool spread_next{};  // the next ordinary start lies in the second half of the interval
+    std::uint64_t round{};
   };
+  struct KeyHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view key) const { return std::hash<std::string_view>{}(key); }
+  };
+  using Entries = std::unordered_map<std::string, Entry, KeyHash, std::equal_to<>>;
 
-  [[nodiscard]] double fraction(const std::string& key, std::uint32_t round) const;
-  void wait_until(const std::string& key, Entry& entry, Time due);
+  void wait_until(Entries::value_type& node, ScheduleTime due);
+  void spread(std::span<Entries::value_type* const> nodes, ScheduleTime now);
+  std::chrono::milliseconds pause_after(const Entries::value_type& node) const;
+  std::uint64_t hash(std::string_view key, std::uint64_t round) const;
 
-  std::uint64_t seed_;
-  Span interval_{std::chrono::minutes{15}};
-  Span retry_{std::chrono::minutes{5}};
-  std::unordered_map<std::string, Entry> entries_;
-  std::set<std::pair<Time, std::string>> waiting_;
+  ScheduleIntervals intervals_{};
+  std::uint64_t seed_{};
+  Entries entries_{};
+  std::set<std::pair<ScheduleTime, std::string_view>> waiting_{};  // views of the keys of entries_
+  std::size_t running_{};
+  std::size_t removed_{};  // of those running
 };
 
 }  // namespace mtasts

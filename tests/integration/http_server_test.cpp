@@ -291,8 +291,8 @@ TEST_F(HttpServerTest, AnAnswerAfterTheServerIsGoneIsHarmless) {
 
 TEST_F(HttpServerTest, BasicAuthenticationAndExtraHeaders) {
   WebOptions options;
-  options.authenticate = [](const std::string& user, const std::string& password) {
-    return user == "alice" && password == "s:cret";
+  options.authenticate = [](const std::string& authorization) {
+    return authorization == "Basic YWxpY2U6czpjcmV0";  // alice:s:cret
   };
   options.headers = {{"X-Frame-Options", "deny"}};
   serve({}, options);

@@ -1,0 +1,140 @@
+// Every domain of the lab, probed over real sockets: the verdict must be the one its table promises.
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "exporter/live_probe.h"
+#include "tests/lab/lab.h"
+
+namespace mtasts {
+namespace {
+
+using lab::ExpectedFault;
+using lab::Scenario;
+
+/// One lab and one engine for all cases: starting them costs more than a probe.
+class LabProbe : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    directory_ = std::filesystem::temp_directory_path() / ("mtasts_lab_probe." + std::to_string(getpid()));
+    std::filesystem::create_directories(directory_);
+    lab::LabOptions options;
+    options.dir = directory_.string();
+    lab_ = std::make_unique<lab::Lab>(options);
+  }
+
+  static void TearDownTestSuite() {
+    lab_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  static Config config() {
+    Config config;
+    config.dns.servers = {{.address = *parse_ip_address("127.0.0.1"), .port = lab_->dns_port()}};
+    config.dns.timeout = std::chrono::milliseconds(1500);
+    config.dns.attempts = 2;
+    config.policy.port = lab_->https_port();
+    config.policy.timeout = std::chrono::seconds(3);
+    config.smtp.port = lab_->smtp_port();
+    config.smtp.timeout = std::chrono::seconds(3);
+    config.smtp.helo = "probe.lab.test";
+    config.tls.ca_file = (directory_ / "ca.pem").string();
+    config.probe.allow_private = true;
+    config.findings.min_max_age_enforce = std::chrono::seconds(1);
+    return config;
+  }
+
+  /// Probes all domains side by side, as `check` does. The order of the result is that of the input.
+  static std::vector<LiveProbe> probe(const std::vector<std::string>& domains, const Config& config) {
+    boost::asio::io_context io{1};
+    auto engine = std::make_shared<ProbeEngine>(io, config);
+    std::vector<LiveProbe> probes(domains.size());
+    for (std::size_t i = 0; i < domains.size(); ++i) {
+      const DomainConfig domain{.name = domains[i]};
+      const DomainMemory memory;
+      boost::asio::co_spawn(io, probe_live(engine, domain, memory),
+                            [&probes, i](std::exception_ptr error, LiveProbe done) {
+                              ASSERT_EQ(error, nullptr);
+                              probes[i] = std::move(done);
+                            });
+    }
+    io.run();
+    return probes;
+  }
+
+  inline static std::filesystem::path directory_;
+  inline static std::unique_ptr<lab::Lab> lab_;
+};
+
+std::vector<ExpectedFault> faults_of(const DomainVerdict& verdict) {
+  std::vector<ExpectedFault> faults;
+  for (const Fault& fault : verdict.faults) {
+    faults.push_back({.result_type = std::string(to_string(fault.type)), .host = fault.host, .reason = fault.reason});
+  }
+  return faults;
+}
+
+std::vector<std::pair<std::string, std::string>> unreachable_of(const LiveProbe& probe) {
+  std::vector<std::pair<std::string, std::string>> hosts;
+  for (const MxVerdict& host : probe.mx) {
+    for (const auto* family : {&host.ipv4, &host.ipv6}) {
+      if (*family && !(*family)->reachable) hosts.emplace_back(host.host, (*family)->unreachable_reason);
+    }
+  }
+  return hosts;
+}
+
+std::string text_of(const std::vector<ExpectedFault>& faults) {
+  std::string text;
+  for (const ExpectedFault& fault : faults) text += fault.result_type + " " + fault.host + " " + fault.reason + "\n";
+  return text;
+}
+
+TEST_F(LabProbe, EveryDomainGetsTheVerdictOfItsTable) {
+  const std::vector<LiveProbe> probes = probe(lab_->domains(), config());
+  ASSERT_EQ(probes.size(), lab_->scenarios().size());
+  for (std::size_t i = 0; i < probes.size(); ++i) {
+    const Scenario& scenario = lab_->scenarios()[i];
+    const DomainVerdict& verdict = probes[i].verdict;
+    SCOPED_TRACE(scenario.name + ": " + scenario.about + "\ngot:\n" + text_of(faults_of(verdict)));
+    EXPECT_THAT(faults_of(verdict), testing::UnorderedElementsAreArray(scenario.expect.faults));
+    EXPECT_EQ(to_string(verdict.state), scenario.expect.state) << verdict.unknown_reason;
+    EXPECT_EQ(verdict.success, scenario.expect.success);
+    EXPECT_EQ(verdict.deliverable, scenario.expect.deliverable);
+    EXPECT_EQ(verdict.policy ? to_string(verdict.policy->mode) : "", scenario.expect.mode);
+    EXPECT_EQ(verdict.record ? to_string(*verdict.record) : "", scenario.expect.record);
+    EXPECT_EQ(verdict.tlsrpt ? to_string(*verdict.tlsrpt) : "", scenario.expect.tlsrpt);
+    EXPECT_THAT(unreachable_of(probes[i]), testing::UnorderedElementsAreArray(scenario.expect.unreachable));
+  }
+}
+
+TEST_F(LabProbe, DnsMustNotSteerTheProberIntoPrivateNetworks) {
+  Config guarded = config();
+  guarded.probe.allow_private = false;
+  const std::vector<LiveProbe> probes = probe({"healthy.lab.test"}, guarded);
+  const DomainVerdict& verdict = probes.front().verdict;
+  EXPECT_THAT(faults_of(verdict), testing::ElementsAre(ExpectedFault{"sts-policy-fetch-error",
+                                                                     "mta-sts.healthy.lab.test", "address-refused"}));
+  for (const auto& [host, reason] : unreachable_of(probes.front())) EXPECT_EQ(reason, "address-refused") << host;
+  EXPECT_EQ(unreachable_of(probes.front()).size(), 2U);
+  EXPECT_EQ(verdict.deliverable, false);
+}
+
+TEST_F(LabProbe, AResolverThatIsDownSaysNothingAboutTheDomain) {
+  lab_->set_dns(lab::DnsMode::silent);
+  const std::vector<LiveProbe> probes = probe({"healthy.lab.test"}, config());
+  lab_->set_dns(lab::DnsMode::answer);
+  EXPECT_EQ(probes.front().verdict.state, DomainState::unknown);
+  EXPECT_THAT(probes.front().verdict.faults, testing::IsEmpty());
+  EXPECT_EQ(probes.front().verdict.record, std::nullopt);
+}
+
+}  // namespace
+}  // namespace mtasts

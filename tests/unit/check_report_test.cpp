@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// Golden files: tests/data/check_report/NAME.{txt,json}; written anew when MTASTS_UPDATE_GOLDEN is set.
+#include "exporter/check_report.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+namespace mtasts {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr UnixTime kNow{std::chrono::seconds{1'800'000'000}};
+
+/// A catalogue of the test's own, so that rewording the real one does not move the golden files.
+const CatalogueEntry* find_in_test(CodeKind kind, std::string_view code) {
+  static constexpr auto kEntries = std::to_array<CatalogueEntry>({
+      {CodeKind::result_type, "certificate-expired", Severity::critical, "A certificate has expired.", "Renew it.", ""},
+      {CodeKind::result_type, "validation-failure", Severity::high, "The session did not pass.", "Look closer.", ""},
+      {CodeKind::result_type, "starttls-not-supported", Severity::high, "No STARTTLS.", "Offer STARTTLS.", ""},
+      {CodeKind::reason, "expired", Severity::info, "The certificate's validity period is over.",
+       "Renew the certificate on the mail server and reload it; check that the renewal job restarts the service.", ""},
+      {CodeKind::reason, "mx-mismatch", Severity::info, "No mx pattern of the policy matches the host.",
+       "Add the host to the policy, then change the id of the record.", ""},
+      {CodeKind::finding, "tlsrpt-record-missing", Severity::info, "Nobody is asked for reports.",
+       "Publish a _smtp._tls record.", ""},
+      {CodeKind::finding, "max-age-short", Severity::warning, "max_age is short.", "Raise max_age.", ""},
+  });
+  for (const CatalogueEntry& entry : kEntries)
+    if (entry.kind == kind && entry.code == code) return &entry;
+  return nullptr;
+}
+
+CheckReportOptions options() { return {.now = kNow, .find = find_in_test}; }
+
+MxFamilyVerdict good_family() {
+  return {.reachable = true,
+          .starttls = true,
+          .verified = true,
+          .tls_version = "TLSv1.3",
+          .cipher = "TLS_AES_256_GCM_SHA384",
+          .tls_observed = kNow,
+          .not_after = kNow + 62 * 24h};
+}
+
+CheckResult healthy() {
+  CheckResult result{.seconds = 1.25};
+  const StsPolicy policy{.mode = StsMode::enforce, .max_age = 7 * 24h, .mx = {"*.example.org"}};
+  DomainVerdict& verdict = result.verdict;
+  verdict.domain = "example.org";
+  verdict.state = DomainState::ok;
+  verdict.success = true;
+  verdict.dns_success.fill(true);
+  verdict.record = RecordStatus::valid;
+  verdict.record_id = "20260101";
+  verdict.fetch_success = true;
+  verdict.http_status = 200;
+  verdict.policy_valid = true;
+  verdict.policy = policy;
+  verdict.in_force = PolicyInForce{.policy = policy, .id = "20260101", .until = kNow + 7 * 24h, .live = true};
+  verdict.policy_not_after = kNow + 40 * 24h;
+  verdict.mx_hosts = 2;
+  verdict.mx = {{"mx1.example.org", 10, true, true}, {"mx2.example.org", 20, true, true}};
+  verdict.deliverable = true;
+  result.seen.sts.records = {"v=STSv1; id=20260101"};
+  result.seen.mx.lookup.status = DnsStatus::answered;
+  for (const MxMembership& mx : verdict.mx)
+    result.hosts.push_back({.host = mx.host, .ipv4 = good_family(), .ipv6 = good_family(), .known = true});
+  return result;
+}
+
+CheckResult several_faults() {
+  CheckResult result = healthy();
+  DomainVerdict& verdict = result.verdict;
+  verdict.state = DomainState::failing;
+  verdict.success = false;
+  verdict.mx.push_back({"mx.backup.example", 30, false, false});
+  verdict.mx[0].deliverable = false;
+  MxFamilyVerdict& ipv4 = *result.hosts[0].ipv4;
+  ipv4.verified = false;
+  ipv4.not_after = kNow - 3 * 24h;
+  result.hosts[0].ipv6 = MxFamilyVerdict{.reachable = false, .unreachable_reason = "timeout"};
+  result.hosts.push_back({.host = "mx.backup.example", .ipv4 = MxFamilyVerdict{.reachable = true, .starttls = false}});
+  verdict.faults = {
+      {ResultType::certificate_expired, "mx1.example.org", "expired", "The certificate expired on 2027-01-12."},
+      {ResultType::validation_failure, "mx.backup.example", "mx-mismatch", "No pattern matches mx.backup.example."},
+      {ResultType::starttls_not_supported, "mx.backup.example", "not-offered", "answered \x1b[2J to EHLO\r\n"}};
+  verdict.findings = {{"max-age-short", "", "max_age is 7 days; below 14 days the protection hardly lasts."},
+                      {"tlsrpt-record-missing", "", ""}};
+  return result;
+}
+
+CheckResult unresolvable() {
+  CheckResult result{.seconds = 15.04};
+  result.verdict.domain = "broken-dns.example";
+  result.verdict.state = DomainState::unknown;
+  result.verdict.unknown_reason = "the resolver 127.0.0.1:53 answers nothing";
+  result.seen.mx.lookup.status = DnsStatus::timeout;
+  return result;
+}
+
+CheckResult null_mx() {
+  CheckResult result{.seconds = 0.1};
+  result.verdict.domain = "nomail.example";
+  result.verdict.state = DomainState::ok;
+  result.verdict.record = RecordStatus::none;
+  result.verdict.fetch_success = false;
+  result.verdict.null_mx = true;
+  result.verdict.mx_hosts = 0;
+  result.seen.mx.lookup.status = DnsStatus::answered;
+  return result;
+}
+
+CheckResult no_mta_sts() {
+  CheckResult result = healthy();
+  result.verdict.success = false;
+  result.verdict.record = RecordStatus::none;
+  result.verdict.record_id = "";
+  result.verdict.fetch_success = false;
+  result.verdict.http_status = 0;
+  result.verdict.policy_valid.reset();
+  result.verdict.policy.reset();
+  result.verdict.in_force.reset();
+  result.verdict.policy_not_after.reset();
+  for (MxMembership& mx : result.verdict.mx) mx.covered.reset();
+  result.seen.sts.records.clear();
+  return result;
+}
+
+void expect_golden(const std::string& name, const std::string& actual) {
+  const std::string path = std::string(MTASTS_TEST_DATA) + "/check_report/" + name;
+  if (std::getenv("MTASTS_UPDATE_GOLDEN") != nullptr) std::ofstream(path) << actual;
+  std::ostringstream expected;
+  expected << std::ifstream(path).rdbuf();
+  EXPECT_EQ(actual, expected.str()) << path;
+}
+
+struct GoldenCase {
+  const char* name;
+  CheckResult (*result)();
+  int exit_status;
+};
+
+class CheckReport : public testing::TestWithParam<GoldenCase> {};
+
+TEST_P(CheckReport, MatchesItsGoldenFiles) {
+  const std::array results{GetParam().result()};
+  expect_golden(std::string(GetParam().name) + ".txt", render_check_text(results, options()));
+  expect_golden(std::string(GetParam().name) + ".json", render_check_json(results, options()));
+  EXPECT_EQ(check_exit_status(results, options()), GetParam().exit_status);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, CheckReport,
+                         testing::Values(GoldenCase{"healthy", healthy, 0},
+                                         GoldenCase{"several_faults", several_faults, 1},
+                                         GoldenCase{"unresolvable", unresolvable, 3}, GoldenCase{"null_mx", null_mx, 0},
+                                         GoldenCase{"no_mta_sts", no_mta_sts, 0}),
+                         [](const auto& tested) { return tested.param.name; });
+
+TEST(CheckExitStatus, CriticalWhenMailIsRefused) {
+  CheckResult result = several_faults();
+  result.verdict.deliverable = false;
+  EXPECT_EQ(check_status(result, options()), CheckStatus::critical);
+  result.verdict.in_force->policy.mode = StsMode::testing;
+  EXPECT_EQ(check_status(result, options()), CheckStatus::warning);
+}
+
+TEST(CheckExitStatus, CriticalWhenAFundamentalIsBroken) {
+  for (const RecordStatus status : {RecordStatus::none, RecordStatus::invalid, RecordStatus::multiple}) {
+    CheckResult result = healthy();
+    result.verdict.record = status;
+    EXPECT_EQ(check_status(result, options()), CheckStatus::critical) << to_string(status);
+  }
+  for (const ResultType type :
+       {ResultType::sts_policy_fetch_error, ResultType::sts_policy_invalid, ResultType::sts_webpki_invalid}) {
+    CheckResult result = healthy();
+    result.verdict.faults = {{.type = type}};
+    EXPECT_EQ(check_status(result, options()), CheckStatus::critical) << to_string(type);
+  }
+}
+
+TEST(CheckExitStatus, UnknownWhenDnsDidNotSay) {
+  CheckResult result = healthy();
+  result.verdict.dns_success[static_cast<std::size_t>(DnsQuery::mx)] = false;
+  EXPECT_EQ(check_status(result, options()), CheckStatus::unknown);
+  result = no_mta_sts();
+  result.seen.mx.lookup.status = DnsStatus::nxdomain;
+  EXPECT_EQ(check_status(result, options()), CheckStatus::unknown);
+}
+
+TEST(CheckExitStatus, TheWorstCounts) {
+  CheckResult critical = healthy();
+  critical.verdict.record = RecordStatus::invalid;
+  EXPECT_EQ(check_exit_status(std::array{healthy(), several_faults()}, options()), 1);
+  EXPECT_EQ(check_exit_status(std::array{several_faults(), unresolvable()}, options()), 3);
+  EXPECT_EQ(check_exit_status(std::array{unresolvable(), critical, healthy()}, options()), 2);
+  EXPECT_EQ(check_exit_status({}, options()), 3);
+}
+
+TEST(CheckReportText, ColorOnlyWhenAskedFor) {
+  const std::array results{several_faults()};
+  EXPECT_EQ(render_check_text(results, options()).find('\x1b'), std::string::npos);
+  CheckReportOptions colorful = options();
+  colorful.color = true;
+  EXPECT_NE(render_check_text(results, colorful).find("\x1b[1;33mWARNING\x1b[0m"), std::string::npos);
+}
+
+TEST(CheckReportText, NoCommandIsMadeOfANameThatAShellWouldRun) {
+  CheckResult result = healthy();
+  result.verdict.faults = {{ResultType::certificate_expired, "$(reboot).example", "expired", ""}};
+  EXPECT_EQ(render_check_text(std::array{result}, options()).find("See it"), std::string::npos);
+}
+
+TEST(CheckReportText, CommandsUseTheServerAndPortsOfTheProbe) {
+  CheckResult result = several_faults();
+  result.verdict.record = RecordStatus::invalid;
+  CheckReportOptions lab = options();
+  lab.smtp_port = 2525;
+  lab.dns_server = "127.0.0.1:5353";
+  const std::string text = render_check_text(std::array{result}, lab);
+  EXPECT_NE(text.find("dig @127.0.0.1 -p 5353 TXT _mta-sts.example.org\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("-starttls smtp -connect mx1.example.org:2525 "), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace mtasts

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/store.h"
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace mtasts {
+namespace {
+
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+constexpr UnixTime kNow{std::chrono::seconds{1'800'000'000}};
+
+class StoreTest : public testing::Test {
+ protected:
+  StoreTest() {
+    std::string name = (fs::temp_directory_path() / "mtasts-store-XXXXXX").string();
+    directory_ = mkdtemp(name.data());
+    path_ = (directory_ / "state.db").string();
+  }
+  ~StoreTest() override { fs::remove_all(directory_); }
+
+  Store open() {
+    return Store::open(path_, [this](const std::string& message) { warnings_.push_back(message); });
+  }
+  std::string open_error() {
+    try {
+      open();
+      return "opened";
+    } catch (const StoreError& error) {
+      return error.what();
+    }
+  }
+  void put(const std::string& content) { std::ofstream(path_, std::ios::binary) << content; }
+  void run_sql(const std::string& text) {
+    sqlite3* db = nullptr;
+    ASSERT_EQ(sqlite3_open(path_.c_str(), &db), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(db, text.c_str(), nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(db);
+    sqlite3_close(db);
+  }
+
+  fs::path directory_{};
+  std::string path_{};
+  std::vector<std::string> warnings_{};
+};
+
+DomainRow domain_row(const std::string& domain, DomainState state = DomainState::ok) {
+  DomainRow row{.domain = domain, .saved_at = kNow};
+  row.verdict.domain = domain;
+  row.verdict.state = state;
+  row.memory.policy_id = "20260101";
+  return row;
+}
+
+MxHostRow host_row(const std::string& host) { return {.host = host, .verdict = {.host = host}, .saved_at = kNow}; }
+
+PolicyRow policy_row(UnixTime seen) {
+  return {.domain = "example.org",
+          .id = "1",
+          .body_sha256 = "ab",
+          .policy = {.mode = StsMode::enforce, .max_age = 86400s, .mx = {"mx.example.org", "*.example.net"}},
+          .first_seen = seen,
+          .last_seen = seen};
+}
+
+TEST_F(StoreTest, RowsComeBackAfterARestart) {
+  {
+    Store store = open();
+    store.save(domain_row("example.org", DomainState::failing));
+    store.save(host_row("mx.example.org"));
+    store.record_policy(policy_row(kNow));
+    store.record_policy(policy_row(kNow + 1h));
+  }
+  Store store = open();
+  const auto domains = store.load_domains();
+  ASSERT_EQ(domains.size(), 1u);
+  EXPECT_EQ(domains[0].verdict.state, DomainState::failing);
+  EXPECT_EQ(domains[0].memory.policy_id, "20260101");
+  EXPECT_EQ(domains[0].saved_at, kNow);
+  ASSERT_EQ(store.load_mx_hosts().size(), 1u);
+  PolicyRow expected = policy_row(kNow);
+  expected.last_seen = kNow + 1h;
+  EXPECT_EQ(store.policy_history("example.org"), std::vector{expected});
+  EXPECT_TRUE(warnings_.empty());
+}
+
+TEST_F(StoreTest, WhatIsForgottenIsGone) {
+  Store store = open();
+  store.save(domain_row("example.org"));
+  store.save(host_row("mx.example.org"));
+  store.record_policy(policy_row(kNow));
+  store.forget("example.org");
+  store.forget_mx_host("mx.example.org");
+  EXPECT_TRUE(store.load_domains().empty());
+  EXPECT_TRUE(store.load_mx_hosts().empty());
+  EXPECT_TRUE(store.policy_history("example.org").empty());
+}
+
+TEST_F(StoreTest, AProcessThatDiesKeepsWhatItCommitted) {
+  const pid_t child = fork();
+  if (child == 0) {
+    Store store = open();
+    for (int i = 0; i < 100; ++i) store.save(domain_row("d" + std::to_string(i) + ".example"));
+    _exit(0);  // no destructor, no checkpoint: as after kill -9
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  EXPECT_EQ(open().load_domains().size(), 100u);
+}
+
+TEST_F(StoreTest, RowsThatCannotBeReadAreSkipped) {
+  {
+    Store store = open();
+    store.save(domain_row("good.example"));
+    store.save(domain_row("bad.example"));
+    store.save(host_row("mx.bad.example"));
+  }
+  run_sql("UPDATE domain_state SET verdict = '{' WHERE domain = 'bad.example'; UPDATE mx_state SET verdict = ''");
+  Store store = open();
+  ASSERT_EQ(store.load_domains().size(), 1u);
+  EXPECT_TRUE(store.load_mx_hosts().empty());
+  ASSERT_EQ(warnings_.size(), 2u);
+  EXPECT_EQ(warnings_[0].rfind("stored state of domain bad.example was skipped: not JSON: ", 0), 0u);
+}
+
+TEST_F(StoreTest, AnotherFileIsNeverTouched) {
+  put("these are my holiday notes\n");
+  EXPECT_EQ(open_error(), "storage.path '" + path_ +
+                              "' is not a database of mtasts_exporter, and was left as it is; move the file away or "
+                              "set storage.path to another file");
+  EXPECT_EQ(fs::file_size(path_), 27u);
+}
+
+TEST_F(StoreTest, AnotherProgramsDatabaseIsNeverTouched) {
+  run_sql("CREATE TABLE invoices (id INTEGER)");
+  EXPECT_EQ(open_error(), "storage.path '" + path_ +
+                              "' is a database of another program, and was left as it is; set storage.path to another "
+                              "file");
+}
+
+TEST_F(StoreTest, ANewerSchemaIsRefused) {
+  { Store store = open(); }
+  run_sql("PRAGMA user_version = 99");
+  EXPECT_EQ(open_error(), "storage.path '" + path_ +
+                              "' was written by a newer mtasts_exporter (schema 99, this one knows 1); run that "
+                              "version, or move the file away to start afresh");
+}
+
+TEST_F(StoreTest, AMissingDirectoryIsNamed) {
+  path_ = (directory_ / "nowhere" / "state.db").string();
+  EXPECT_EQ(open_error(), "storage.path '" + path_ + "' cannot be used: the directory " +
+                              (directory_ / "nowhere").string() +
+                              " does not exist; create it and give it to the user that runs mtasts_exporter");
+}
+
+TEST_F(StoreTest, ADirectoryIsNoFile) {
+  path_ = directory_.string();
+  EXPECT_EQ(open_error(), "storage.path '" + path_ + "' is not a file; name a file, not a directory");
+}
+
+TEST_F(StoreTest, AnEmptyFileBecomesADatabase) {
+  put("");
+  EXPECT_TRUE(open().load_domains().empty());
+}
+
+TEST_F(StoreTest, ADamagedDatabaseIsMovedAside) {
+  {
+    Store store = open();
+    for (int i = 0; i < 200; ++i) store.save(domain_row("d" + std::to_string(i) + ".example"));
+  }
+  const auto size = fs::file_size(path_);
+  {
+    std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(4096);
+    file << std::string(size - 4096, 'x');
+  }
+  Store store = open();
+  EXPECT_TRUE(store.load_domains().empty());
+  ASSERT_EQ(warnings_.size(), 1u);
+  EXPECT_NE(warnings_[0].find("it was moved to '" + path_ + ".corrupt' and an empty one takes its place"),
+            std::string::npos);
+  EXPECT_EQ(fs::file_size(path_ + ".corrupt"), size);
+  store.save(domain_row("example.org"));
+  EXPECT_EQ(store.load_domains().size(), 1u);
+}
+
+TEST_F(StoreTest, ABatchIsWrittenWholeOrNotAtAll) {
+  Store store = open();
+  run_sql("CREATE TRIGGER full BEFORE INSERT ON mx_state BEGIN SELECT raise(ABORT, 'disk full'); END");
+  EXPECT_THROW(store.write({.domains = {{"a.example", domain_row("a.example")}}, .hosts = {{"mx", host_row("mx")}}}),
+               StoreError);
+  EXPECT_TRUE(store.load_domains().empty());
+  run_sql("DROP TRIGGER full");
+  store.save(host_row("mx"));
+  EXPECT_EQ(store.load_mx_hosts().size(), 1u);
+}
+
+/// A sink that fails until it is told not to.
+struct Disk {
+  std::mutex mutex{};
+  std::condition_variable changed{};
+  bool full{};
+  int attempts{};
+  std::vector<StoreBatch> written{};
+
+  void write(const StoreBatch& batch) {
+    const std::lock_guard lock{mutex};
+    ++attempts;
+    changed.notify_all();
+    if (full) throw StoreError("disk full");
+    written.push_back(batch);
+  }
+  void set_full(bool value) {
+    const std::lock_guard lock{mutex};
+    full = value;
+  }
+  template <class Condition>
+  bool wait(Condition condition) {
+    std::unique_lock lock{mutex};
+    return changed.wait_for(lock, 10s, condition);
+  }
+};
+
+TEST_F(StoreTest, TheWriterFlushesWhenItStops) {
+  {
+    StoreWriter writer{open(), {}};
+    for (int i = 0; i < 50; ++i) writer.save(domain_row("d" + std::to_string(i) + ".example"));
+    writer.save(host_row("mx.example.org"));
+    writer.record_policy(policy_row(kNow));
+    writer.stop();
+    writer.save(domain_row("late.example"));
+  }
+  Store store = open();
+  EXPECT_EQ(store.load_domains().size(), 50u);
+  EXPECT_EQ(store.load_mx_hosts().size(), 1u);
+  EXPECT_EQ(store.policy_history("example.org").size(), 1u);
+}
+
+TEST(StoreWriter, TheLatestChangeOfAKeyWins) {
+  Disk disk{.full = true};
+  StoreWriter writer{[&](const StoreBatch& batch) { disk.write(batch); }, {.period = 1ms, .retry = 1h}};
+  writer.save(domain_row("a.example", DomainState::failing));
+  writer.save(domain_row("b.example"));
+  ASSERT_TRUE(disk.wait([&] { return disk.attempts >= 1; }));
+  writer.save(domain_row("a.example", DomainState::ok));
+  writer.forget("b.example");
+  disk.set_full(false);
+  writer.stop();
+  ASSERT_EQ(disk.written.size(), 1u);
+  EXPECT_EQ(disk.written[0].domains.size(), 1u);
+  EXPECT_EQ(disk.written[0].domains.at("a.example").verdict.state, DomainState::ok);
+  EXPECT_TRUE(disk.written[0].forgotten_domains.contains("b.example"));
+}
+
+TEST(StoreWriter, AFailingDiskIsReportedOnceAndTriedAgain) {
+  Disk disk{.full = true};
+  std::vector<std::string> troubles;  // touched by the writer's thread only, until it has stopped
+  StoreWriter writer{[&](const StoreBatch& batch) { disk.write(batch); },
+                     {.period = 1ms, .retry = 1ms, .on_trouble = [&](const auto& text) { troubles.push_back(text); }}};
+  writer.save(domain_row("a.example"));
+  ASSERT_TRUE(disk.wait([&] { return disk.attempts >= 3; }));
+  EXPECT_FALSE(writer.healthy());
+  disk.set_full(false);
+  ASSERT_TRUE(disk.wait([&] { return disk.attempts >= 4 && !disk.full; }));
+  writer.stop();
+  EXPECT_TRUE(writer.healthy());
+  EXPECT_EQ(troubles, (std::vector<std::string>{"disk full", ""}));
+  EXPECT_EQ(writer.pending(), 0u);
+}
+
+TEST(StoreWriter, WhatWaitsForAFailingDiskIsBounded) {
+  Disk disk{.full = true};
+  StoreWriter writer{[&](const StoreBatch& batch) { disk.write(batch); },
+                     {.period = 1ms, .retry = 1h, .max_pending = 10}};
+  for (int i = 0; i < 1000; ++i) writer.save(domain_row("d" + std::to_string(i) + ".example"));
+  EXPECT_GT(writer.dropped(), 900u);
+  writer.stop();
+  EXPECT_LE(writer.pending(), 20u);  // one batch that failed, and one that came meanwhile
+}
+
+}  // namespace
+}  // namespace mtasts
