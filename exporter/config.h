@@ -30,11 +30,13 @@ struct DomainConfig {
 
 struct ProbeConfig {
   std::chrono::seconds interval{std::chrono::minutes{15}};
-  std::chrono::seconds retry_interval{std::chrono::minutes{5}};  // never shorter: RFC 8461 section 3.3
+  std::chrono::seconds retry_interval{std::chrono::minutes{5}};  // see RFC 8461 section 3.3
   std::chrono::milliseconds timeout{std::chrono::seconds{60}};
   std::size_t concurrency{512};
   bool allow_private{};
   bool allow_unconfigured{};
+
+  bool operator==(const ProbeConfig&) const = default;
 };
 
 struct DnsServer {
@@ -53,12 +55,16 @@ struct DnsConfig {
   std::chrono::milliseconds timeout{std::chrono::seconds{5}};
   unsigned attempts{3};
   TrustAd trust_ad{TrustAd::automatic};
+
+  bool operator==(const DnsConfig&) const = default;
 };
 
 struct PolicyConfig {
   std::uint16_t port{443};
   std::chrono::milliseconds timeout{std::chrono::minutes{1}};  // RFC 8461 section 3.3
   std::size_t max_size{64 * 1024};                             // RFC 8461 section 3.3
+
+  bool operator==(const PolicyConfig&) const = default;
 };
 
 /// Which addresses of an MX host are probed: every one up to max_addresses per family, or the first of each family.
@@ -73,6 +79,8 @@ struct SmtpConfig {
   std::size_t max_addresses{4};
   std::size_t max_hosts{32};
   std::optional<IpAddress> source_address{};
+
+  bool operator==(const SmtpConfig&) const = default;
 };
 
 enum class TlsVersion { tls1_2, tls1_3 };
@@ -80,10 +88,14 @@ enum class TlsVersion { tls1_2, tls1_3 };
 struct TlsConfig {
   std::string ca_file{};  // empty: the system's trust store
   TlsVersion min_version{TlsVersion::tls1_2};
+
+  bool operator==(const TlsConfig&) const = default;
 };
 
 struct ClassifyConfig {
   ResultType incomplete_chain{ResultType::validation_failure};  // or certificate_not_trusted: RFC 8460 section 4.3.1
+
+  bool operator==(const ClassifyConfig&) const = default;
 };
 
 struct FindingsConfig {
@@ -93,12 +105,16 @@ struct FindingsConfig {
   std::chrono::seconds expiry_high{std::chrono::days{7}};
   std::chrono::seconds min_max_age_enforce{std::chrono::days{14}};
   std::chrono::seconds min_max_age_testing{std::chrono::days{1}};
+
+  bool operator==(const FindingsConfig&) const = default;
 };
 
 struct TlsrptHttpConfig {
   bool enabled{};
   std::string path{"/tlsrpt"};
   std::vector<std::string> tokens{};
+
+  bool operator==(const TlsrptHttpConfig&) const = default;
 };
 
 struct TlsrptImapConfig {
@@ -108,6 +124,8 @@ struct TlsrptImapConfig {
   std::string folder{"INBOX"};
   std::string done_folder{};     // empty: mails stay where they are, marked as read
   std::string refused_folder{};  // the same
+
+  bool operator==(const TlsrptImapConfig&) const = default;
 };
 
 struct TlsrptConfig {
@@ -116,17 +134,23 @@ struct TlsrptConfig {
   std::vector<std::string> maildirs{};
   std::vector<TlsrptImapConfig> imap{};
   std::string authserv_id{};
+
+  bool operator==(const TlsrptConfig&) const = default;
 };
 
 /// Where the state is kept: a file, or a database when `url` is not empty.
 struct StorageConfig {
   std::string path{"/var/lib/mtasts_exporter/state.db"};
   std::string url{};
+
+  bool operator==(const StorageConfig&) const = default;
 };
 
 struct ShardingConfig {
   std::size_t index{};
   std::size_t count{1};
+
+  bool operator==(const ShardingConfig&) const = default;
 };
 
 /// A checked configuration: every path absolute, every name normalized, no domain twice.
@@ -143,6 +167,8 @@ struct Config {
   TlsrptConfig tlsrpt{};
   StorageConfig storage{};
   ShardingConfig sharding{};
+
+  bool operator==(const Config&) const = default;
 };
 
 /// Something wrong with a file. `line` counts from 1 and is 0 where it concerns the whole file; `key` is dotted, as in

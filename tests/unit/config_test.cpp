@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "exporter/config_value.h"
+
+namespace mtasts {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::days;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+namespace fs = std::filesystem;
+
+std::string text_of_file(const fs::path& path) {
+  std::ifstream stream(path);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+std::string lines_of(const std::vector<ConfigProblem>& problems) {
+  std::string lines;
+  for (const ConfigProblem& problem : problems) lines += to_string(problem) + "\n";
+  return lines;
+}
+
+ConfigResult parse(std::string_view text) { return parse_config(text, "test.yaml", "/etc/base"); }
+
+/// A directory of its own that goes away with the test.
+class Directory {
+ public:
+  Directory() : path_(make()) {}
+  ~Directory() { fs::remove_all(path_); }
+  fs::path write(const std::string& name, const std::string& text) const {
+    std::ofstream(path_ / name) << text;
+    return path_ / name;
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  static fs::path make() {
+    std::string pattern = (fs::temp_directory_path() / "mtasts_config_XXXXXX").string();
+    return mkdtemp(pattern.data());
+  }
+  fs::path path_;
+};
+
+/// Files of tests/data/config that end in `suffix`.
+std::vector<std::string> data_files(const std::string& suffix) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(MTASTS_TEST_DATA "/config")) {
+    const std::string name = entry.path().filename().string();
+    if (name.ends_with(suffix)) names.push_back(name.substr(0, name.size() - suffix.size()));
+  }
+  return names;
+}
+
+std::string test_name(const testing::TestParamInfo<std::string>& info) { return info.param; }
+
+class GoodConfigs : public testing::TestWithParam<std::string> {};
+TEST_P(GoodConfigs, AreTaken) {
+  const std::string name = GetParam() + ".good.yaml";
+  const auto result = parse_config(text_of_file(fs::path(MTASTS_TEST_DATA) / "config" / name), name, "/etc/base");
+  EXPECT_EQ(lines_of(result.problems), "");
+  EXPECT_TRUE(result.config.has_value());
+}
+INSTANTIATE_TEST_SUITE_P(Data, GoodConfigs, testing::ValuesIn(data_files(".good.yaml")), test_name);
+
+class BadConfigs : public testing::TestWithParam<std::string> {};
+TEST_P(BadConfigs, GetTheExactErrors) {
+  const fs::path path = fs::path(MTASTS_TEST_DATA) / "config" / (GetParam() + ".bad.yaml");
+  const auto result = parse_config(text_of_file(path), path.filename().string(), "/etc/base");
+  EXPECT_EQ(lines_of(result.problems), text_of_file(fs::path(path).replace_extension(".errors")));
+  EXPECT_FALSE(result.config.has_value());
+}
+INSTANTIATE_TEST_SUITE_P(Data, BadConfigs, testing::ValuesIn(data_files(".bad.yaml")), test_name);
+
+TEST(Config, ReadsEveryValue) {
+  const auto result = load_config(MTASTS_TEST_DATA "/config/full.good.yaml");
+  ASSERT_TRUE(result.config.has_value()) << lines_of(result.problems);
+  const Config& config = *result.config;
+  const std::map<std::string, std::string> labels{{"team", "mail"}, {"tier", "1"}};
+  EXPECT_THAT(config.domains, ElementsAre(DomainConfig{"example.org", {}, {}, false},
+                                          DomainConfig{"example.net", labels, StsMode::enforce, true},
+                                          DomainConfig{"example.com", labels, StsMode::none, false}));
+  EXPECT_THAT(config.domain_files,
+              ElementsAre(fs::absolute(MTASTS_TEST_DATA "/config/domains.d/*.txt").string(), "/srv/domains.txt"));
+  EXPECT_EQ(config.probe, (ProbeConfig{90min, 10min, 60500ms, 64, true, true}));
+  EXPECT_THAT(
+      config.dns.servers,
+      ElementsAre(DnsServer{*parse_ip_address("127.0.0.1"), 53}, DnsServer{*parse_ip_address("127.0.0.2"), 5353},
+                  DnsServer{*parse_ip_address("::1"), 53}, DnsServer{*parse_ip_address("2001:db8::1"), 53}));
+  EXPECT_EQ(config.dns.timeout, 500ms);
+  EXPECT_EQ(config.dns.trust_ad, TrustAd::never);
+  EXPECT_EQ(config.policy, (PolicyConfig{8443, 10s, 1024 * 1024}));
+  EXPECT_EQ(
+      config.smtp,
+      (SmtpConfig{
+          2525, "probe.example.org", 5s, {IpFamily::ipv4}, AddressChoice::first, 1, 8, parse_ip_address("192.0.2.7")}));
+  EXPECT_EQ(config.tls.min_version, TlsVersion::tls1_3);
+  EXPECT_EQ(config.classify.incomplete_chain, ResultType::certificate_not_trusted);
+  EXPECT_EQ(config.findings, (FindingsConfig{days{60}, days{7}, days{30}, days{14}, days{7}, 0s}));
+  EXPECT_TRUE(config.tlsrpt.http.enabled);
+  EXPECT_EQ(config.storage.url, "postgresql://mtasts@db.example.org/mtasts");
+  EXPECT_EQ(config.sharding, (ShardingConfig{1, 4}));
+}
+
+TEST(Config, ExampleSpellsOutTheDefaults) {
+  const auto result = load_config(MTASTS_SOURCE_DIR "/config.example.yaml");
+  ASSERT_TRUE(result.config.has_value()) << lines_of(result.problems);
+  EXPECT_EQ(*result.config, Config{});
+}
+
+TEST(Config, ExampleAndDocumentationNameEveryKey) {
+  const std::string example = text_of_file(MTASTS_SOURCE_DIR "/config.example.yaml");
+  const std::string documentation = text_of_file(MTASTS_SOURCE_DIR "/docs/configuration.md");
+  for (const std::string& key : known_config_keys()) {
+    EXPECT_THAT(documentation, HasSubstr("| `" + key + "` |"));
+    EXPECT_THAT(example, HasSubstr(key.substr(key.rfind('.') + 1) + ":"));
+  }
+}
+
+TEST(Config, NamesFilesThatAreMissing) {
+  const Directory directory;
+  const auto path = directory.write("c.yaml",
+                                    "domains: [example.org]\ntls: {ca_file: no.pem}\n"
+                                    "tlsrpt: {maildirs: [c.yaml]}\n");
+  const auto result = load_config(path.string());
+  ASSERT_EQ(result.problems.size(), 2U);
+  EXPECT_EQ(result.problems[0],
+            (ConfigProblem{path.string(), 2, "tls.ca_file",
+                           "'" + (directory.path() / "no.pem").string() +
+                               "' cannot be read (No such file or directory); correct the path or its permissions"}));
+  EXPECT_EQ(result.problems[1].message, "'" + path.string() + "' is not a directory");
+  EXPECT_EQ(lines_of(load_config("/nonexistent.yaml").problems),
+            "/nonexistent.yaml: cannot be read (No such file or directory); correct the path or its permissions\n");
+  EXPECT_EQ(load_config("/").problems.at(0).message, "is a directory; name a file");
+}
+
+TEST(Config, ShortIntervalShortensTheDefaultRetryInterval) {
+  const auto result = parse("domains: [example.org]\nprobe: {interval: 10s}\n");
+  ASSERT_TRUE(result.config.has_value());
+  EXPECT_EQ(result.config->probe.retry_interval, 10s);
+}
+
+TEST(Config, WarnsOfNoDomains) {
+  EXPECT_EQ(lines_of(parse("probe: {}\n").warnings),
+            "test.yaml: domains: no domains to watch; list them here or in domain_files\n");
+}
+
+TEST(Config, BoundsTheNumberOfProblems) {
+  std::string text = "domains:\n";
+  for (std::size_t i = 0; i < 2 * kMaxConfigProblems; ++i) text += "  - '!'\n";
+  EXPECT_EQ(parse(text).problems.size(), kMaxConfigProblems);
+}
+
+TEST(Config, RefusesNulOctets) {
+  EXPECT_EQ(lines_of(parse(std::string("probe: {}\n\0", 11)).problems),
+            "test.yaml:2: not UTF-8 text; save the file as UTF-8\n");
+}
+
+TEST(ConfigValues, Durations) {
+  EXPECT_EQ(parse_duration("500ms"), 500ms);
+  EXPECT_EQ(parse_duration("1h30m"), 90min);
+  EXPECT_EQ(parse_duration("7d"), days{7});
+  EXPECT_EQ(parse_duration("1w1d1h1m1s1ms"), days{8} + 1h + 1min + 1s + 1ms);
+  EXPECT_EQ(parse_duration("0"), 0ms);
+  for (const char* bad : {"", "15", "s", "1x", "1m1h", "1s1s", "-1s", "+1s", " 1s", "1 s", "1.5h", "1S", "1sm",
+                          "99999999999999999999s", "999999999999d"}) {
+    EXPECT_EQ(parse_duration(bad), std::nullopt) << bad;
+  }
+  for (const auto value : {0ms, 1ms, 1500ms, 90000ms, 86400000ms, 90061001ms}) {
+    EXPECT_EQ(parse_duration(render_duration(value)), value);
+  }
+}
+
+TEST(ConfigValues, Sizes) {
+  EXPECT_EQ(parse_size("65536"), 65536U);
+  EXPECT_EQ(parse_size("12B"), 12U);
+  EXPECT_EQ(parse_size("64KiB"), 65536U);
+  EXPECT_EQ(parse_size("1MiB"), 1048576U);
+  for (const char* bad : {"", "KiB", "1kb", "1KB", "-1", "1.5MiB", "1 KiB", "1000000000000GiB"}) {
+    EXPECT_EQ(parse_size(bad), std::nullopt) << bad;
+  }
+}
+
+TEST(ConfigValues, NearestWord) {
+  const std::vector<std::string> known{"interval", "timeout", "labels"};
+  EXPECT_EQ(nearest_word("intervall", known), "interval");
+  EXPECT_EQ(nearest_word("lables", known), "labels");
+  EXPECT_EQ(nearest_word("colour", known), std::nullopt);
+  EXPECT_EQ(nearest_word(std::string(100000, 'x'), known), std::nullopt);
+}
+
+TEST(DomainFiles, ReadsLinesAndNamesBadOnes) {
+  const Directory directory;
+  directory.write("a.txt", "\xEF\xBB\xBF# ours\nExample.org\r\n\n  example.net. # theirs\nlocalhost\n");
+  const auto b = directory.write("b.txt", "example.org");
+  const auto files = load_domain_files({(directory.path() / "*.txt").string()}, {});
+  EXPECT_THAT(files.domains, ElementsAre("example.net", "example.org"));
+  EXPECT_FALSE(files.kept_previous);
+  ASSERT_EQ(files.problems.size(), 1U);
+  EXPECT_EQ(files.problems[0].line, 5U);
+  EXPECT_EQ(files.problems[0].message, "\"localhost\" has only one label; write one domain name a line");
+  ASSERT_EQ(files.warnings.size(), 1U);
+  EXPECT_EQ(to_string(files.warnings[0]), b.string() + ":1: 'example.org' is listed already in " +
+                                              (directory.path() / "a.txt").string() + ":2; remove one");
+}
+
+TEST(DomainFiles, KeepTheOldSetWhenEmptiedOrUnreadable) {
+  const Directory directory;
+  const std::vector<std::string> globs{(directory.path() / "*.txt").string()};
+  const auto path = directory.write("a.txt", "example.org\n");
+  const DomainFiles first = load_domain_files(globs, {});
+  directory.write("a.txt", "");
+  const DomainFiles emptied = load_domain_files(globs, first);
+  EXPECT_TRUE(emptied.kept_previous);
+  EXPECT_THAT(emptied.domains, ElementsAre("example.org"));
+  EXPECT_THAT(emptied.problems.at(0).message, HasSubstr("the old ones stay watched"));
+  fs::remove(path);
+  EXPECT_THAT(load_domain_files(globs, emptied).domains, ElementsAre("example.org"));
+  directory.write("b.txt", "example.net\n");
+  fs::create_directory(directory.path() / "c.txt");
+  EXPECT_THAT(load_domain_files(globs, emptied).domains, ElementsAre("example.org"));
+  fs::remove(directory.path() / "c.txt");
+  EXPECT_THAT(load_domain_files(globs, emptied).domains, ElementsAre("example.net"));
+}
+
+TEST(DomainFiles, NoFileAtAllIsAWarningAtFirst) {
+  const auto files = load_domain_files({"/nonexistent/*.txt"}, {});
+  EXPECT_THAT(files.problems, IsEmpty());
+  EXPECT_EQ(files.warnings.size(), 1U);
+  EXPECT_THAT(load_domain_files({}, files).warnings, IsEmpty());
+}
+
+TEST(DomainFiles, FingerprintSeesEveryChange) {
+  const Directory directory;
+  const std::vector<std::string> globs{(directory.path() / "*.txt").string()};
+  const std::string none = domain_files_fingerprint(globs);
+  directory.write("a.txt", "example.org\n");
+  const std::string one = domain_files_fingerprint(globs);
+  EXPECT_NE(one, none);
+  EXPECT_EQ(domain_files_fingerprint(globs), one);
+  EXPECT_EQ(load_domain_files(globs, {}).fingerprint, one);
+  directory.write("a.txt", "example.org\nexample.net\n");
+  EXPECT_NE(domain_files_fingerprint(globs), one);
+}
+
+TEST(DomainFiles, AHundredThousandDomains) {
+  const Directory directory;
+  std::ostringstream text;
+  for (int i = 0; i < 100'000; ++i) text << "domain" << i << ".example.org\n";
+  directory.write("a.txt", text.str());
+  const auto files = load_domain_files({(directory.path() / "a.txt").string()}, {});
+  EXPECT_EQ(files.domains.size(), 100'000U);
+  EXPECT_THAT(files.problems, IsEmpty());
+}
+
+}  // namespace
+}  // namespace mtasts

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace mtasts {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+Options parse(std::vector<const char*> words) {
+  words.insert(words.begin(), "mtasts_exporter");
+  return parse_options(static_cast<int>(words.size()), words.data());
+}
+
+template <class Wanted>
+Wanted parse_as(std::vector<const char*> words) {
+  Options options = parse(std::move(words));
+  const auto* exit = std::get_if<ExitOptions>(&options);
+  EXPECT_TRUE(std::holds_alternative<Wanted>(options)) << (exit == nullptr ? "" : exit->error);
+  return std::holds_alternative<Wanted>(options) ? std::get<Wanted>(options) : Wanted{};
+}
+
+TEST(Options, ServeIsTheDefault) {
+  const auto serve = parse_as<ServeOptions>({});
+  EXPECT_EQ(serve.config_file, kDefaultConfigFile);
+  EXPECT_THAT(serve.listen_addresses, ElementsAre(":9974"));
+  EXPECT_EQ(serve.log_level, LogLevel::info);
+  EXPECT_FALSE(serve.enable_lifecycle);
+}
+
+TEST(Options, ServeTakesFlagsInBothSpellings) {
+  const auto serve =
+      parse_as<ServeOptions>({"serve", "--config.file", "c.yaml", "--web.listen-address=:1", "--web.listen-address",
+                              "[::1]:2", "--web.config.file=w.yaml", "--web.external-url=https://x/",
+                              "--web.enable-lifecycle", "--log.level=debug", "--log.format", "json"});
+  EXPECT_EQ(serve.config_file, "c.yaml");
+  EXPECT_THAT(serve.listen_addresses, ElementsAre(":1", "[::1]:2"));
+  EXPECT_EQ(serve.web_config_file, "w.yaml");
+  EXPECT_EQ(serve.external_url, "https://x/");
+  EXPECT_TRUE(serve.enable_lifecycle);
+  EXPECT_EQ(serve.log_level, LogLevel::debug);
+  EXPECT_EQ(serve.log_format, LogFormat::json);
+}
+
+TEST(Options, ConfigCheck) {
+  EXPECT_EQ(parse_as<ConfigCheckOptions>({"--config.check", "--config.file=F"}).config_file, "F");
+}
+
+TEST(Options, Check) {
+  const auto check = parse_as<CheckOptions>({"check", "a.org", "--format", "json", "b.org", "--config.file=F"});
+  EXPECT_THAT(check.domains, ElementsAre("a.org", "b.org"));
+  EXPECT_EQ(check.config_file, "F");
+  EXPECT_EQ(check.format, OutputFormat::json);
+  EXPECT_EQ(parse_as<CheckOptions>({"check", "a.org"}).config_file, "");
+}
+
+TEST(Options, Lint) {
+  EXPECT_EQ(parse_as<LintPolicyOptions>({"lint", "policy", "-"}).file, "-");
+  EXPECT_EQ(parse_as<LintPolicyOptions>({"lint", "policy", "--format=json", "f"}).format, OutputFormat::json);
+  EXPECT_THAT(parse_as<LintRecordOptions>({"lint", "record"}).records, ElementsAre());
+  EXPECT_THAT(parse_as<LintTlsrptOptions>({"lint", "tlsrpt", "v=TLSRPTv1; rua=mailto:a@b.org"}).records,
+              ElementsAre("v=TLSRPTv1; rua=mailto:a@b.org"));
+}
+
+TEST(Options, OperandsArriveUntouched) {
+  const auto lint =
+      parse_as<LintRecordOptions>({"lint", "record", "[a,b]", "", "policy", "a%%b", "--", "--format=xml", "-x"});
+  EXPECT_THAT(lint.records, ElementsAre("[a,b]", "", "policy", "a%%b", "--format=xml", "-x"));
+}
+
+TEST(Options, MatchAndCodes) {
+  EXPECT_EQ(parse_as<MatchOptions>({"match", "*.a.org", "mx.a.org"}).pattern, "*.a.org");
+  EXPECT_EQ(parse_as<MatchOptions>({"match", "--", "-a", "-b"}).host, "-b");
+  EXPECT_EQ(parse_as<CodesOptions>({"codes", "--format=json"}).format, OutputFormat::json);
+}
+
+TEST(Options, HelpAndVersion) {
+  const auto help = parse_as<ExitOptions>({"check", "--help"});
+  EXPECT_EQ(help.status, 0);
+  EXPECT_THAT(help.output, HasSubstr("check DOMAIN..."));
+  EXPECT_THAT(parse_as<ExitOptions>({"--help"}).output, HasSubstr("--web.listen-address"));
+  EXPECT_THAT(parse_as<ExitOptions>({"--version"}).output, testing::StartsWith("mtasts_exporter "));
+}
+
+struct Mistake {
+  std::vector<const char*> words{};
+  int status{};
+  std::string error{};
+};
+
+TEST(Options, MistakesAreNamed) {
+  const Mistake mistakes[] = {
+      {{"chekc"}, 1, "chekc"},
+      {{"serve", "x"}, 1, "x"},
+      {{"--", "x"}, 1, "serve takes no arguments, but got 'x'"},
+      {{"--log.level=loud"}, 1, "'loud' is none of debug|error|info|warn"},
+      {{"--config.file"}, 1, "--config.file"},
+      {{"--no-such-flag"}, 1, "--no-such-flag"},
+      {{"codes", "x"}, 1, "codes takes no arguments, but got 'x'"},
+      {{"check"}, 3, "check needs at least one domain"},
+      {{"check", "--formt=json", "a.org"}, 3, "unknown flag --formt=json"},
+      {{"lint"}, 3, ""},
+      {{"lint", "policy"}, 3, "lint policy needs one file, or - for standard input"},
+      {{"lint", "policy", "a", "b"}, 3, "lint policy needs one file, or - for standard input"},
+      {{"lint", "record", "--format=xml"}, 3, "'xml' is none of json|text"},
+      {{"match", "a"}, 3, "match needs a pattern and a host name"},
+      {{"match", "a", "b", "c"}, 3, "match needs a pattern and a host name"},
+  };
+  for (const Mistake& mistake : mistakes) {
+    const auto exit = parse_as<ExitOptions>(mistake.words);
+    EXPECT_EQ(exit.status, mistake.status) << mistake.error;
+    EXPECT_THAT(exit.error, HasSubstr(mistake.error));
+    EXPECT_EQ(exit.output, "");
+  }
+}
+
+}  // namespace
+}  // namespace mtasts

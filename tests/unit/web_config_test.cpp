@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/web_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+
+namespace mtasts {
+namespace {
+
+// bcrypt of "secret", cost 4, as tests have no time.
+constexpr const char* kHash = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
+
+WebConfigResult parse(std::string_view text) { return parse_web_config(text, "web.yaml", "/etc/base"); }
+
+std::string problems_of(std::string_view text) {
+  std::string lines;
+  for (const ConfigProblem& problem : parse(text).problems) lines += to_string(problem) + "\n";
+  return lines;
+}
+
+TEST(WebConfig, ReadsEveryValue) {
+  const auto result = parse(
+      "tls_server_config: {cert_file: c.pem, key_file: /k.pem, client_auth_type: RequireAndVerifyClientCert, "
+      "client_ca_file: ca.pem, min_version: TLS13}\n"
+      "http_server_config: {http2: false, headers: {X-Frame-Options: deny}}\n"
+      "basic_auth_users: {prometheus: " +
+      std::string(kHash) + "}\n");
+  ASSERT_TRUE(result.config.has_value());
+  const WebConfig& config = *result.config;
+  EXPECT_EQ(config.tls->cert_file, "/etc/base/c.pem");
+  EXPECT_EQ(config.tls->key_file, "/k.pem");
+  EXPECT_EQ(config.tls->client_ca_file, "/etc/base/ca.pem");
+  EXPECT_EQ(config.tls->client_auth, ClientAuth::require_and_verify);
+  EXPECT_EQ(config.tls->min_version, TlsVersion::tls1_3);
+  EXPECT_EQ(config.headers.at("X-Frame-Options"), "deny");
+  EXPECT_EQ(config.users.at("prometheus"), kHash);
+}
+
+TEST(WebConfig, AnEmptyFileAsksForNothing) {
+  const auto result = parse("");
+  ASSERT_TRUE(result.config.has_value());
+  EXPECT_FALSE(result.config->tls.has_value());
+}
+
+TEST(WebConfig, NamesEveryMistake) {
+  EXPECT_EQ(problems_of("tls_server_config: {cert_file: a}\n"),
+            "web.yaml:1: tls_server_config: has no key_file; add it\n");
+  EXPECT_EQ(problems_of("tls_server_config: {cert_file: a, key_file: b, client_auth_type: VerifyClientCertIfGiven}\n"),
+            "web.yaml:1: tls_server_config: clients are to be verified; add client_ca_file\n");
+  EXPECT_EQ(problems_of("tls_server_config: {cert_file: a, key_file: b, min_version: TLS11}\n"),
+            "web.yaml:1: tls_server_config.min_version: 'TLS11' is unknown; write TLS12 or TLS13; did you mean "
+            "'TLS12'?\n");
+  EXPECT_EQ(problems_of("basic_auth_users:\n  a: secret\nbasic_auth_user: {}\n"),
+            "web.yaml:2: basic_auth_users.a: not a bcrypt hash; make one with 'htpasswd -nBC 10 USER'\n"
+            "web.yaml:3: basic_auth_user: unknown key; did you mean 'basic_auth_users'?\n");
+  EXPECT_EQ(problems_of("http_server_config:\n  headers:\n    X-Frame-Option: deny\n"),
+            "web.yaml:3: http_server_config.headers.X-Frame-Option: unknown key; did you mean 'X-Frame-Options'?\n");
+  EXPECT_EQ(problems_of("http_server_config:\n  headers: {X-Frame-Options: \"a\\r\\nb\"}\n"),
+            "web.yaml:2: http_server_config.headers.X-Frame-Options: has a control character; remove it\n");
+}
+
+TEST(WebConfig, DocumentationNamesEveryKey) {
+  std::ifstream stream(MTASTS_SOURCE_DIR "/docs/configuration.md");
+  const std::string documentation{std::istreambuf_iterator<char>(stream), {}};
+  for (const std::string& key : known_web_config_keys()) {
+    EXPECT_THAT(documentation, testing::HasSubstr("| `" + key + "` |"));
+  }
+}
+
+TEST(WebConfig, NamesMissingFiles) {
+  EXPECT_EQ(load_web_config("/nonexistent").problems.at(0).message,
+            "cannot be read (No such file or directory); correct the path or its permissions");
+}
+
+TEST(BasicAuth, AdmitsTheRightPasswordOnly) {
+  BasicAuth auth({{"prometheus", kHash}});
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_TRUE(auth.admits("Basic cHJvbWV0aGV1czpzZWNyZXQ="));   // prometheus:secret
+    EXPECT_TRUE(auth.admits("basic cHJvbWV0aGV1czpzZWNyZXQ="));   // RFC 7235: the scheme in any case
+    EXPECT_FALSE(auth.admits("Basic cHJvbWV0aGV1czpTZWNyZXQ="));  // prometheus:Secret
+    EXPECT_FALSE(auth.admits("Basic eDpzZWNyZXQ="));              // x:secret
+  }
+}
+
+TEST(BasicAuth, RefusesWhatIsNotBasic) {
+  BasicAuth auth({{"prometheus", kHash}});
+  for (const std::string header : {"", "Basic", "Basic ", "Bearer x", "Basic !!!!", "Basic cHJvbWV0aGV1cw==",
+                                   "Basic cHJvbWV0aGV1czpzZWNyZXQ", "Basic cHJvbWV0aGV1czpzZWNyZXQA"}) {
+    EXPECT_FALSE(auth.admits(header)) << header;  // the last is prometheus:secret and a NUL
+  }
+  EXPECT_FALSE(auth.admits("Basic " + std::string(100'000, 'A')));
+}
+
+TEST(BasicAuth, WithoutUsersNobodyComesIn) { EXPECT_FALSE(BasicAuth({}).admits("Basic cHJvbWV0aGV1czpzZWNyZXQ=")); }
+
+}  // namespace
+}  // namespace mtasts
