@@ -10,6 +10,7 @@
 namespace mtasts {
 namespace {
 
+using Users = std::map<std::string, std::string>;
 // bcrypt of "secret", cost 4, as tests have no time.
 constexpr const char* kHash = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
 
@@ -76,7 +77,7 @@ TEST(WebConfig, NamesMissingFiles) {
 }
 
 TEST(BasicAuth, AdmitsTheRightPasswordOnly) {
-  BasicAuth auth({{"prometheus", kHash}});
+  BasicAuth auth(Users{{"prometheus", kHash}});
   for (int again = 0; again < 2; ++again) {
     EXPECT_TRUE(auth.admits("Basic cHJvbWV0aGV1czpzZWNyZXQ="));   // prometheus:secret
     EXPECT_TRUE(auth.admits("basic cHJvbWV0aGV1czpzZWNyZXQ="));   // RFC 7235: the scheme in any case
@@ -86,7 +87,7 @@ TEST(BasicAuth, AdmitsTheRightPasswordOnly) {
 }
 
 TEST(BasicAuth, RefusesWhatIsNotBasic) {
-  BasicAuth auth({{"prometheus", kHash}});
+  BasicAuth auth(Users{{"prometheus", kHash}});
   for (const std::string header : {"", "Basic", "Basic ", "Bearer x", "Basic !!!!", "Basic cHJvbWV0aGV1cw==",
                                    "Basic cHJvbWV0aGV1czpzZWNyZXQ", "Basic cHJvbWV0aGV1czpzZWNyZXQA"}) {
     EXPECT_FALSE(auth.admits(header)) << header;  // the last is prometheus:secret and a NUL
@@ -94,7 +95,9 @@ TEST(BasicAuth, RefusesWhatIsNotBasic) {
   EXPECT_FALSE(auth.admits("Basic " + std::string(100'000, 'A')));
 }
 
-TEST(BasicAuth, WithoutUsersNobodyComesIn) { EXPECT_FALSE(BasicAuth({}).admits("Basic cHJvbWV0aGV1czpzZWNyZXQ=")); }
+TEST(BasicAuth, WithoutUsersNobodyComesIn) {
+  EXPECT_FALSE(BasicAuth(Users{}).admits("Basic cHJvbWV0aGV1czpzZWNyZXQ="));
+}
 
 }  // namespace
 }  // namespace mtasts
