@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/lint_command.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <vector>
 
 #include "probes/core/catalogue.h"
+#include "probes/core/classify.h"
 #include "probes/core/octets.h"
 #include "probes/core/sts_policy.h"
 #include "probes/core/sts_record.h"
@@ -42,10 +44,13 @@ json::array json_list(const std::vector<std::string>& texts) {
   return list;
 }
 
+/// A problem is found by its line in a file, by its octet in a record, which has no lines.
 json::array json_list(const std::vector<ParseError>& errors) {
   json::array list;
   for (const ParseError& error : errors) {
-    list.push_back({{"code", error.code}, {"line", error.line}, {"offset", error.offset}, {"message", error.detail}});
+    json::object entry{{"code", error.code}, {"line", error.line}, {"message", error.detail}};
+    if (error.line == 0) entry["offset"] = error.offset;
+    list.push_back(std::move(entry));
   }
   return list;
 }
@@ -84,6 +89,23 @@ std::string render_line(std::string_view name, std::string_view value) {
   std::string text = "  " + std::string(name);
   text.resize(11, ' ');
   return text + shown(value) + '\n';
+}
+
+/// Adds what the grammar allows but experience advises against, by the measure that findings have by default.
+/// Source: RFC 8461 section 10.2.
+void advise_max_age(PolicyLint& lint) {
+  if (!lint.policy || lint.policy->mode == StsMode::none) return;
+  const ClassifyOptions defaults;
+  const auto least =
+      lint.policy->mode == StsMode::enforce ? defaults.min_max_age_enforce : defaults.min_max_age_testing;
+  if (lint.policy->max_age >= least) return;
+  ParseError advice{.code = "max-age-short",
+                    .line = lint.max_age_line,
+                    .detail = "max_age is " + std::to_string(lint.policy->max_age.count()) + " seconds: in mode " +
+                              *lint.mode + " at least " + std::to_string(least.count()) + " are advised"};
+  const auto later = std::find_if(lint.warnings.begin(), lint.warnings.end(),
+                                  [&](const ParseError& other) { return other.line > advice.line; });
+  lint.warnings.insert(later, std::move(advice));
 }
 
 std::string render_policy_text(const PolicyLint& lint) {
@@ -144,7 +166,8 @@ json::value json_codes() {
 }  // namespace
 
 CommandResult run_lint_policy(std::string_view body, OutputFormat format) {
-  const PolicyLint lint = parse_sts_policy(body);
+  PolicyLint lint = parse_sts_policy(body);
+  advise_max_age(lint);
   const int status = lint.policy ? kExitGood : kExitBad;
   return {status, format == OutputFormat::json ? render(json_policy(lint)) : render_policy_text(lint)};
 }

@@ -16,11 +16,7 @@ namespace {
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr std::string_view kVersion = "STSv1";
 constexpr std::array<std::string_view, 3> kModes{"enforce", "testing", "none"};
-constexpr std::array<std::string_view, 4> kKeys{"version", "mode", "max_age", "mx"};
 constexpr std::size_t kMaxAgeDigits = 10;  // RFC 8461 section 3.2: 1*10(DIGIT)
-// Below these the United Kingdom's NCSC guidance, and some senders, take a policy for a mistake.
-constexpr std::uint64_t kShortEnforceAge = 14 * 86400;
-constexpr std::uint64_t kShortTestingAge = 86400;
 
 std::optional<StsMode> mode_of(std::string_view text) {
   const auto found = std::find(kModes.begin(), kModes.end(), text);
@@ -131,7 +127,6 @@ class PolicyReader {
     if (last_text_ == body_.npos || last_text_ < at_) return refuse_empty();
     if (read_lines()) check_missing();
     if (lint_.errors.empty()) lint_.policy = policy();
-    warn_short_max_age();
     return std::move(lint_);
   }
 
@@ -283,8 +278,7 @@ class PolicyReader {
     std::uint64_t seconds = 0;
     std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
     lint_.max_age = seconds;
-    max_age_line_ = line_;
-    max_age_offset_ = field.value_offset;
+    lint_.max_age_line = line_;
     if (seconds > kMaxPolicyAge) {
       error("max-age-too-large", field.value_offset,
             "max_age is " + std::string(digits) +
@@ -327,18 +321,6 @@ class PolicyReader {
     return {.mode = *mode_of(*lint_.mode), .max_age = std::chrono::seconds(*lint_.max_age), .mx = patterns_};
   }
 
-  void warn_short_max_age() {
-    if (!lint_.policy || lint_.policy->mode == StsMode::none) return;
-    const std::uint64_t enough = lint_.policy->mode == StsMode::enforce ? kShortEnforceAge : kShortTestingAge;
-    if (*lint_.max_age >= enough) return;
-    ParseError warning{"max-age-short", max_age_line_, max_age_offset_,
-                       "max_age is " + std::to_string(*lint_.max_age) + " seconds: for mode " + *lint_.mode +
-                           " at least " + std::to_string(enough) + " are advised"};
-    const auto later = std::find_if(lint_.warnings.begin(), lint_.warnings.end(),
-                                    [&](const ParseError& other) { return other.offset > warning.offset; });
-    lint_.warnings.insert(later, std::move(warning));
-  }
-
   void error(std::string_view code, std::size_t offset, std::string why) {
     lint_.errors.push_back({code, line_, offset, std::move(why)});
   }
@@ -350,8 +332,6 @@ class PolicyReader {
   std::size_t at_ = 0;  // where the current line begins
   std::size_t line_ = 1;
   std::size_t last_text_ = 0;  // the last octet that is not blank
-  std::size_t max_age_line_ = 0;
-  std::size_t max_age_offset_ = 0;
   std::set<std::string_view> seen_{};
   std::set<std::string> distinct_mx_{};
   std::vector<std::string> patterns_{};

@@ -39,6 +39,7 @@ struct PolicyLint {
   std::optional<std::string> version{};
   std::optional<std::string> mode{};
   std::optional<std::uint64_t> max_age{};
+  std::size_t max_age_line{};  // where max_age was read, 0 without it
   std::vector<std::string> mx{};
   std::vector<ParseError> errors{};
   std::vector<ParseError> warnings{};

@@ -27,7 +27,7 @@ TEST(LintPolicy, EmptyAsJson) {
   EXPECT_EQ(result.exit_status, 1);
   EXPECT_EQ(json_of(result),
             boost::json::parse(R"({"valid": false, "version": null, "mode": null, "max_age": null, "mx": [],
-      "errors": [{"code": "policy-empty", "line": 1, "offset": 0, "message": "the policy is empty"}],
+      "errors": [{"code": "policy-empty", "line": 1, "message": "the policy is empty"}],
       "warnings": []})"));
 }
 
@@ -55,6 +55,24 @@ TEST(LintPolicy, BrokenAsText) {
             "    Write one of the three words in lower case.\n");
 }
 
+TEST(LintPolicy, AdvisesALongerMaxAgeInLineOrder) {
+  const CommandResult result = run_lint_policy(
+      "version: STSv1\nmax_age: 86400\nmode: enforce\nmx: a.example\nmx: a.example\n", OutputFormat::json);
+  EXPECT_EQ(result.exit_status, 0);
+  const boost::json::value json = json_of(result);
+  ASSERT_EQ(json.at("warnings").as_array().size(), 2U);
+  EXPECT_EQ(json.at("warnings").at(0).at("code"), "max-age-short");
+  EXPECT_EQ(json.at("warnings").at(0).at("line"), 2);
+  EXPECT_EQ(json.at("warnings").at(1).at("code"), "mx-duplicate");
+}
+
+TEST(LintPolicy, AdvisesNothingAboutMaxAgeInModeNoneOrLongEnough) {
+  for (const char* policy : {"version: STSv1\nmode: none\nmax_age: 0\n",
+                             "version: STSv1\nmode: testing\nmx: a.example\nmax_age: 86400\n", kGoodPolicy}) {
+    EXPECT_TRUE(json_of(run_lint_policy(policy, OutputFormat::json)).at("warnings").as_array().empty()) << policy;
+  }
+}
+
 TEST(LintPolicy, TextNeverSendsForeignOctetsToTheTerminal) {
   const std::string output =
       run_lint_policy("version: \xc2\x9b[31m\nmode: none\nmax_age: 0\n", OutputFormat::text).output;
@@ -70,7 +88,9 @@ TEST(LintRecord, EachStatusAsJson) {
             boost::json::parse(R"({"status": "none", "id": null, "errors": [], "warnings": []})"));
   EXPECT_EQ(json_of(run_lint_record(one, OutputFormat::json)),
             boost::json::parse(R"({"status": "valid", "id": "1", "errors": [], "warnings": []})"));
-  EXPECT_EQ(json_of(run_lint_record(broken, OutputFormat::json)).at("status"), "invalid");
+  EXPECT_EQ(json_of(run_lint_record(broken, OutputFormat::json)),
+            boost::json::parse(R"({"status": "invalid", "id": "1", "errors": [{"code": "record-trailing-space",
+      "line": 0, "message": "the record ends in a blank without a `;` before it", "offset": 13}], "warnings": []})"));
   EXPECT_EQ(json_of(run_lint_record(two, OutputFormat::json)).at("status"), "multiple");
 }
 
