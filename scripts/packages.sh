@@ -1,0 +1,91 @@
+# shellcheck shell=sh
+# Debian packages the build, the tests and the checks need, per release, and a function that installs what is missing.
+# Sourced by run.sh, test.sh and .ci/run; plain sh.
+# SPDX-License-Identifier: Apache-2.0
+
+# Prints the Debian release number, or fails with a message on anything that is not Debian 12 or later.
+debian_release() {
+  # shellcheck source=/dev/null
+  release=$(. /etc/os-release && echo "${ID:-}:${VERSION_ID:-}")
+  case $release in
+    debian:1[2-9]) echo "${release#debian:}" ;;
+    debian:) echo 13 ;;  # testing and unstable carry no number
+    *)
+      echo "This script knows Debian 12 and later, not '$release'. Install the packages listed in scripts/packages.sh" >&2
+      echo "under your system's names, then build with: cmake --preset release && cmake --build --preset release" >&2
+      return 1
+      ;;
+  esac
+}
+
+# Prints the packages of a purpose: build (compile and link), run (ask the exporter whether it is ready), test (unit
+# tests, real servers), check (style, a second Debian).
+packages_for() {
+  case $1 in
+    build)
+      echo "g++ cmake ninja-build pkg-config libssl-dev libldns-dev libyaml-cpp-dev libcpp-httplib-dev"
+      echo "prometheus-cpp-dev libsoci-dev libcli11-dev libspdlog-dev libsqlite3-dev zlib1g-dev libcrypt-dev"
+      echo "ca-certificates"
+      # Debian 12's default Boost is 1.74; its libboost-* names are 1.83 from Debian 13 on.
+      if [ "$(debian_release)" = 12 ]; then
+        echo "libboost1.81-dev libboost-json1.81-dev"
+      else
+        echo "libboost-dev libboost-json-dev"
+      fi
+      ;;
+    test)
+      echo "libgtest-dev libgmock-dev python3 python3-yaml openssl"
+      echo "unbound nginx postfix prometheus"
+      ;;
+    run) echo "curl" ;;
+    check) echo "clang-format clang-tidy shellcheck ccache debootstrap" ;;
+  esac
+}
+
+# Prints those of its arguments that dpkg does not have installed.
+missing_packages() {
+  for package in "$@"; do
+    status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null) || status=
+    [ "$status" = installed ] || printf '%s ' "$package"
+  done
+}
+
+# apt-get as root, directly or through sudo. The servers among the packages must not start: the tests run their own
+# instances on ports of their own. Where no policy decides that yet, one that says "don't" is there for the while.
+apt_install() {
+  if [ "$(id -u)" -eq 0 ]; then
+    as_root=
+  elif command -v sudo >/dev/null; then
+    as_root=sudo
+  else
+    echo "Missing packages: $*" >&2
+    echo "Installing them needs root, and there is no sudo. Run this as root, or install them first:" >&2
+    echo "  apt-get install --no-install-recommends $*" >&2
+    return 1
+  fi
+  echo "installing: $*"
+  # shellcheck disable=SC2016,SC2086  # the inner shell expands; an empty $as_root must vanish
+  $as_root env DEBIAN_FRONTEND=noninteractive sh -eu -c '
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+      printf "#!/bin/sh\nexit 101\n" >"$policy"
+      chmod 755 "$policy"
+      trap "rm -f $policy" EXIT
+      trap "exit 1" HUP INT TERM
+    fi
+    apt-get -q -o APT::Update::Error-Mode=any update
+    apt-get -q -y --no-install-recommends install "$@"
+  ' apt_install "$@"
+}
+
+# Installs what is missing for the given purposes; silent when nothing is.
+install_packages() {
+  wanted=
+  for purpose in "$@"; do
+    wanted="$wanted $(packages_for "$purpose")" || return 1
+  done
+  # shellcheck disable=SC2086  # lists of words
+  lacking=$(missing_packages $wanted)
+  # shellcheck disable=SC2086
+  [ -z "$lacking" ] || apt_install $lacking
+}

@@ -1,0 +1,47 @@
+#!/bin/sh
+# Installs what is missing, builds as CI does and runs every test: unit, integration and fuzz replay through ctest, then
+# the end-to-end suite against unbound, nginx, Postfix and Prometheus.
+# SPDX-License-Identifier: Apache-2.0
+set -eu
+
+cd "$(dirname "$0")/.."
+. scripts/packages.sh
+install_packages build test
+
+build=build/ci
+launcher=
+if command -v ccache >/dev/null; then
+  launcher=-DCMAKE_CXX_COMPILER_LAUNCHER=ccache
+fi
+# shellcheck disable=SC2086  # an empty $launcher must vanish
+cmake --preset ci $launcher
+cmake --build --preset ci
+
+# Prints one number of a JUnit file: tests or failures.
+count() {
+  sed -n "s/.*[[:space:]]$1=\"\([0-9]*\)\".*/\1/p; s/^$1=\"\([0-9]*\)\".*/\1/p" "$2" | head -n 1
+}
+
+failed=0
+ctest --preset ci -j "$(nproc)" --output-junit ctest.xml || failed=1
+
+echo
+echo "end to end:"
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+  as_root=sudo # Postfix's master starts as root only
+fi
+rm -f "$build/e2e.xml"
+# shellcheck disable=SC2086
+$as_root python3 tests/e2e/run.py --exporter "$build/exporter/mtasts_exporter" --junit "$build/e2e.xml" || failed=1
+
+unit_total=$(count tests "$build/ctest.xml")
+unit_failed=$(count failures "$build/ctest.xml")
+e2e_total=$(count tests "$build/e2e.xml")
+e2e_failed=$(count failures "$build/e2e.xml")
+
+echo
+echo "ctest:      $((unit_total - unit_failed)) of $unit_total passed"
+echo "end to end: $((e2e_total - e2e_failed)) of $e2e_total passed"
+echo "$((unit_total + e2e_total - unit_failed - e2e_failed)) passed, $((unit_failed + e2e_failed)) failed"
+exit $failed
