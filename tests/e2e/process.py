@@ -1,0 +1,95 @@
+"""Child processes that are stopped by their own process id, free ports, and waiting with a deadline."""
+# SPDX-License-Identifier: Apache-2.0
+import contextlib
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+READY_SECONDS = 30
+POLL_SECONDS = 0.1
+
+
+def free_port():
+    """A TCP port that nobody has on any loopback address at this moment, and that is free for UDP too."""
+    while True:
+        with contextlib.ExitStack() as stack:
+            tcp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            tcp.bind(("0.0.0.0", 0))
+            port = tcp.getsockname()[1]
+            udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            with contextlib.suppress(OSError):
+                udp.bind(("0.0.0.0", port))
+                return port
+
+
+def wait_until(condition, seconds, what):
+    """Polls until condition() is true and returns its value. Errors: AssertionError that says what was awaited."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what() if callable(what) else what}")
+        time.sleep(POLL_SECONDS)
+
+
+def accepts(address, port):
+    """Does something accept TCP connections there?"""
+    try:
+        with socket.create_connection((address, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+class Child:
+    """A server of ours. Its output goes to LOG in its folder; stop() ends exactly this process."""
+
+    def __init__(self, name, folder):
+        self.name = name
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.log = self.folder / f"{name}.log"
+        self.process = None
+
+    def spawn(self, command, ready):
+        """Starts the command and waits until ready() is true."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
+                                            start_new_session=True)  # Postfix signals its whole process group
+
+        def up():
+            if self.process.poll() is not None:
+                raise AssertionError(f"{self.name} ended with status {self.process.returncode}\n{self.tail()}")
+            return ready()
+
+        wait_until(up, READY_SECONDS, lambda: f"{self.name} is ready\n{self.tail()}")
+
+    def tail(self, lines=30):
+        """The end of what the process has written."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    @property
+    def running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self, seconds=10):
+        """SIGTERM, and SIGKILL when that does not help. Returns (exit status, seconds it took)."""
+        if self.process is None:
+            return None, 0.0
+        begun = time.monotonic()
+        if self.running:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            status = self.process.wait()
+        self.process = None
+        return status, time.monotonic() - begun

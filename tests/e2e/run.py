@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""The end-to-end suite: the exporter against unbound, nginx and Postfix, judged by what Prometheus stored.
+
+Everything runs on loopback, on free ports and in a temporary folder, and is stopped at the end. Needs root (Postfix).
+Next: stack.py for the domains and servers, test_verdicts.py for what is expected.
+"""
+# SPDX-License-Identifier: Apache-2.0
+import argparse
+import os
+import pathlib
+import signal
+import sys
+import time
+import unittest
+import xml.sax.saxutils
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+# unbound, nginx and postfix live in sbin
+os.environ["PATH"] += ":/usr/local/sbin:/usr/sbin:/sbin"
+
+from case import StackCase  # noqa: E402
+from stack import Stack  # noqa: E402
+
+MODULES = ("test_verdicts", "test_web", "test_lifecycle")  # the disruptive ones last
+
+
+class Result(unittest.TextTestResult):
+    """Keeps the count of tests that failed: a test with failed subtests counts once."""
+
+    @property
+    def failed_tests(self):
+        return {test.id().split(" ")[0] for test, _ in self.failures + self.errors}
+
+
+def write_junit(path, total, failed):
+    """A JUnit file with the totals and the names of what failed."""
+    cases = "".join(f"<testcase name={xml.sax.saxutils.quoteattr(name)}><failure/></testcase>\n" for name in sorted(failed))
+    path.write_text(f'<testsuite name="e2e" tests="{total}" failures="{len(failed)}">\n{cases}</testsuite>\n')
+
+
+def interrupted(number, frame):
+    raise KeyboardInterrupt
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--exporter", required=True, help="the binary under test")
+    options.add_argument("--junit", type=pathlib.Path, help="where to write the totals")
+    options.add_argument("-k", dest="patterns", action="append", help="run only tests whose name contains this")
+    chosen = options.parse_args()
+    signal.signal(signal.SIGTERM, interrupted)
+    loader = unittest.TestLoader()
+    if chosen.patterns:
+        loader.testNamePatterns = [f"*{pattern}*" for pattern in chosen.patterns]
+    suite = loader.loadTestsFromNames(MODULES)
+    total = suite.countTestCases()
+    if chosen.junit:  # stands until the suite has ended: nothing has passed
+        write_junit(chosen.junit, total, {f"not run {number}" for number in range(total)})
+    stack = Stack(chosen.exporter)
+    try:
+        begun = time.monotonic()
+        stack.start()
+        stack.await_probed()
+        stack.await_value('count(mtasts_mx_reachable)', len(stack.mx_hosts) + 1)
+        print(f"all {len(stack.domains)} domains probed after {time.monotonic() - begun:.1f} s")
+        StackCase.stack = stack
+        result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Result).run(suite)
+        if not result.wasSuccessful():
+            print(f"--- the exporter's log\n{stack.exporter.tail(60)}")
+    finally:
+        stack.stop()
+    if chosen.junit:
+        write_junit(chosen.junit, total, result.failed_tests)
+    return 0 if result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

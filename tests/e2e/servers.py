@@ -1,0 +1,226 @@
+"""unbound, nginx, Postfix, Prometheus and the exporter, each in a folder and on ports of its own."""
+# SPDX-License-Identifier: Apache-2.0
+import json
+import pathlib
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from process import Child, accepts, free_port
+
+DNS_QUERY_ID = b"\x2a\x2a"
+
+
+def http(method, url, headers=None, timeout=10):
+    """Returns (status, body text); status 0 when no answer came."""
+    request = urllib.request.Request(url, method=method, headers=headers or {}, data=b"" if method == "POST" else None)
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(errors="replace")
+    except OSError as error:
+        return 0, str(error)
+
+
+class Unbound(Child):
+    """A resolver that knows one zone and the root's SOA, and asks nobody else."""
+
+    def __init__(self, folder, records):
+        super().__init__("unbound", folder)
+        self.port = free_port()
+        data = "\n".join(f"  local-data: '{record}'" for record in records)
+        self.config = self.folder / "unbound.conf"
+        self.config.write_text(f"""\
+server:
+  interface: 127.0.0.1@{self.port}
+  port: {self.port}
+  do-daemonize: no
+  username: ""
+  chroot: ""
+  directory: "{self.folder}"
+  pidfile: "{self.folder}/unbound.pid"
+  use-syslog: no
+  logfile: ""
+  module-config: "iterator"
+  num-threads: 1
+  local-zone: "." static
+  local-data: ". 3600 IN SOA a.root-servers.test. hostmaster.root-servers.test. 1 1800 900 604800 86400"
+{data}
+remote-control:
+  control-enable: no
+""")
+
+    def start(self):
+        self.spawn(["unbound", "-d", "-c", str(self.config)], self._answers)
+
+    def _answers(self):
+        """Asks for `. SOA` (RFC 1035 section 4.1)."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as query:
+            query.settimeout(0.5)
+            try:
+                query.connect(("127.0.0.1", self.port))
+                query.send(DNS_QUERY_ID + struct.pack("!HHHHH", 0x0100, 1, 0, 0, 0) + b"\0" + struct.pack("!HH", 6, 1))
+                return query.recv(512).startswith(DNS_QUERY_ID)
+            except OSError:
+                return False
+
+
+class Nginx(Child):
+    """Policy hosts: one `server` block each, told apart by SNI."""
+
+    def __init__(self, folder, address, policy_hosts):
+        super().__init__("nginx", folder)
+        self.address = address
+        self.port = free_port()
+        blocks = "\n".join(self._block(host) for host in policy_hosts)
+        self.config = self.folder / "nginx.conf"
+        paths = "\n".join(f"  {kind}_temp_path {self.folder}/{kind};"
+                          for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        self.config.write_text(f"""\
+user root;
+daemon off;
+master_process off;
+pid {self.folder}/nginx.pid;
+error_log stderr;
+events {{}}
+http {{
+  access_log {self.folder}/access.log;
+{paths}
+{blocks}
+}}
+""")
+
+    def _block(self, host):
+        return f"""\
+  server {{
+    listen {self.address}:{self.port} ssl;
+    server_name {host.name};
+    ssl_certificate {host.certificate};
+    ssl_certificate_key {host.certificate};
+    location = /.well-known/mta-sts.txt {{
+      default_type {host.media_type};
+      {host.response}
+    }}
+  }}"""
+
+    def start(self):
+        self.spawn(["nginx", "-e", "stderr", "-c", str(self.config)], lambda: accepts(self.address, self.port))
+
+
+class Postfix(Child):
+    """MX hosts: one smtpd listener each, on an address of its own, all on one port."""
+
+    SERVICES = """\
+rewrite   unix       -  -  n  -  -  trivial-rewrite
+cleanup   unix       n  -  n  -  0  cleanup
+tlsmgr    unix       -  -  n  -  1  tlsmgr
+anvil     unix       -  -  n  -  1  anvil
+proxymap  unix       -  -  n  -  -  proxymap
+postlog   unix-dgram n  -  n  -  1  postlogd
+"""
+
+    def __init__(self, folder, mx_hosts):
+        super().__init__("postfix", folder)
+        self.port = free_port()
+        self.hosts = mx_hosts
+        self.etc = self.folder / "etc"
+        for name in ("etc", "queue", "data"):
+            (self.folder / name).mkdir(exist_ok=True)
+        shutil.chown(self.folder / "data", user="postfix")
+        for path in (self.folder, *self.folder.parents):
+            if path.stat().st_mode & 0o7777 == 0o700 and path.as_posix().startswith("/tmp/"):
+                path.chmod(0o711)  # its daemons run as the user postfix
+        (self.etc / "main.cf").write_text(f"""\
+compatibility_level = 3.6
+queue_directory = {self.folder}/queue
+data_directory = {self.folder}/data
+maillog_file = {self.folder}/maillog
+maillog_file_prefixes = {self.folder}
+myhostname = mx.e2e.test
+mydestination =
+alias_maps =
+alias_database =
+local_recipient_maps =
+inet_protocols = ipv4
+smtpd_peername_lookup = no
+smtpd_client_connection_count_limit = 0
+smtpd_client_connection_rate_limit = 0
+""")
+        (self.etc / "master.cf").write_text("".join(self._listener(host) for host in mx_hosts) + self.SERVICES)
+
+    def _listener(self, host):
+        line = f"{host.address}:{self.port} inet n - n - - smtpd\n  -o myhostname={host.name}\n"
+        if host.certificate:
+            return line + f"  -o smtpd_tls_security_level=may\n  -o smtpd_tls_chain_files={host.certificate}\n"
+        return line + "  -o smtpd_tls_security_level=none\n"
+
+    def start(self):
+        """`check` makes the queue's folders; master itself stays a child of ours, which `postfix start-fg` does not."""
+        subprocess.run(["postfix", "-c", str(self.etc), "check"], check=True, capture_output=True)
+        folder = subprocess.run(["postconf", "-h", "daemon_directory"], check=True, capture_output=True, text=True)
+        self.spawn([f"{folder.stdout.strip()}/master", "-d", "-c", str(self.etc)],
+                   lambda: all(accepts(host.address, self.port) for host in self.hosts))
+
+    def tail(self, lines=30):
+        maillog = self.folder / "maillog"
+        return super().tail(lines) + ("\n" + maillog.read_text()[-2000:] if maillog.exists() else "")
+
+
+class Prometheus(Child):
+    """Scrapes the exporter every second; query() asks its HTTP API."""
+
+    def __init__(self, folder, target_port):
+        super().__init__("prometheus", folder)
+        self.port = free_port()
+        self.config = self.folder / "prometheus.yml"
+        self.config.write_text(f"""\
+global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+scrape_configs:
+  - job_name: mtasts
+    static_configs: [{{targets: ["127.0.0.1:{target_port}"]}}]
+""")
+
+    def start(self):
+        self.spawn(["prometheus", f"--config.file={self.config}", f"--storage.tsdb.path={self.folder}/data",
+                    f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn"],
+                   lambda: http("GET", f"http://127.0.0.1:{self.port}/-/ready")[0] == 200)
+
+    def query(self, expression):
+        """The instant vector of an expression: a list of (labels without job and instance, value)."""
+        address = f"http://127.0.0.1:{self.port}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
+        status, body = http("GET", address)
+        if status != 200:
+            raise AssertionError(f"Prometheus answered {status} to {expression}: {body}")
+        rows = []
+        for row in json.loads(body)["data"]["result"]:
+            labels = {name: value for name, value in row["metric"].items() if name not in ("job", "instance")}
+            rows.append((labels, float(row["value"][1])))
+        return rows
+
+
+class Exporter(Child):
+    """The program under test."""
+
+    def __init__(self, folder, binary, config):
+        super().__init__("exporter", folder)
+        self.binary = str(pathlib.Path(binary).resolve())
+        self.port = free_port()
+        self.config = self.folder / "config.yaml"
+        self.config.write_text(config)
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def start(self):
+        self.spawn([self.binary, f"--config.file={self.config}", f"--web.listen-address=127.0.0.1:{self.port}",
+                    "--web.enable-lifecycle"],
+                   lambda: http("GET", self.url("/-/ready"))[0] == 200)
+
+    def reload(self):
+        self.signal(signal.SIGHUP)

@@ -1,0 +1,95 @@
+"""Restart, reload, a resolver that goes away, and the end (contract: "unknown is not 0")."""
+# SPDX-License-Identifier: Apache-2.0
+import re
+import signal
+import socket
+import time
+
+from case import StackCase
+from process import wait_until
+from servers import http
+
+STOP_SECONDS = 5
+
+
+class Lifecycle(StackCase):
+    def setUp(self):
+        self.exporter = self.stack.exporter
+
+    def restore(self):
+        """Back to the configuration and the servers that every test starts with."""
+        self.stack.write_config(self.stack.domains)
+        if not self.stack.unbound.running:
+            self.stack.unbound.start()
+        if not self.exporter.running:
+            self.exporter.start()
+        else:
+            self.exporter.reload()
+        self.stack.await_probed()
+
+    def metrics(self):
+        """The exposition without its comments, as {series: value}."""
+        status, body = http("GET", self.exporter.url("/metrics"))
+        self.assertEqual(status, 200)
+        return dict(line.rsplit(" ", 1) for line in body.splitlines() if line and not line.startswith("#"))
+
+    def test_restart_shows_the_last_verdicts_at_once(self):
+        """Even with the resolver gone, so that nothing can have been probed anew."""
+        pattern = re.compile(r"mtasts_(failure|failure_info|policy_mode|policy_in_force|policy_max_age_seconds|mx_covered|"
+                             r"record_valid|domain_deliverable|mx_tls_verified)\{")
+        before = {series: value for series, value in self.metrics().items() if pattern.match(series)}
+        self.addCleanup(self.restore)
+        status, seconds = self.exporter.stop()
+        self.assertEqual(status, 0)
+        self.assertLess(seconds, STOP_SECONDS)
+        self.stack.unbound.stop()
+        self.exporter.start()
+        after = {series: value for series, value in self.metrics().items() if pattern.match(series)}
+        self.assertEqual(after, before)
+
+    def test_a_resolver_that_is_down_is_nobodys_fault(self):
+        failures = self.stack.series("mtasts_failure == 1")
+        modes = self.stack.series("mtasts_policy_mode")
+        valid = self.stack.series("mtasts_record_valid")
+        self.addCleanup(self.restore)
+        self.stack.unbound.stop()
+        for domain in ("good.e2e.test", "mx-plain.e2e.test"):
+            self.stack.await_value(f'mtasts_domain_state{{domain="{domain}",state="unknown"}}', 1)
+        self.assertEqual(self.stack.series("mtasts_failure == 1"), failures)
+        self.assertEqual(self.stack.series("mtasts_policy_mode"), modes)
+        self.assertEqual(self.stack.series("mtasts_record_valid"), valid)
+        self.stack.unbound.start()
+        self.stack.await_value('mtasts_domain_state{domain="good.e2e.test",state="ok"}', 1)
+        self.stack.await_value('mtasts_domain_state{domain="mx-plain.e2e.test",state="failing"}', 1)
+        self.assertEqual(self.stack.series("mtasts_failure == 1"), failures)
+
+    def test_sighup_adds_and_removes_domains(self):
+        self.addCleanup(self.restore)
+        kept = [domain for domain in self.stack.domains if domain != "testing.e2e.test"]
+        self.stack.write_config(kept + ["later.e2e.test"])
+        self.exporter.reload()
+        self.stack.await_value('mtasts_probe_success{domain="later.e2e.test"}', 1)
+        self.assertEqual(self.stack.prometheus.query('{domain="testing.e2e.test"}'), [])
+
+    def test_a_bad_reload_keeps_the_old_configuration(self):
+        self.addCleanup(self.restore)
+        self.stack.write_config(self.stack.domains, extra="prob: {interval: 5s}\n")
+        status, body = http("POST", self.exporter.url("/-/reload"))
+        self.assertIn(status // 100, (4, 5), body)
+        self.stack.await_value("mtasts_exporter_config_last_reload_successful", 0)
+        self.assertEqual(self.stack.value('mtasts_domain_state{domain="good.e2e.test",state="ok"}'), 1)
+        self.assertIn("probe", self.exporter.tail(200))  # "did you mean"
+        self.stack.write_config(self.stack.domains)
+        self.assertEqual(http("POST", self.exporter.url("/-/reload"))[0], 200)
+        self.stack.await_value("mtasts_exporter_config_last_reload_successful", 1)
+
+    def test_sigterm_ends_it_even_with_idle_clients(self):
+        self.addCleanup(self.restore)
+        clients = [socket.create_connection(("127.0.0.1", self.exporter.port)) for _ in range(20)]
+        self.exporter.signal(signal.SIGTERM)
+        begun = time.monotonic()
+        wait_until(lambda: not self.exporter.running, STOP_SECONDS, "the exporter ends")
+        self.assertLess(time.monotonic() - begun, STOP_SECONDS)
+        self.assertEqual(self.exporter.process.returncode, 0)
+        for client in clients:
+            client.close()

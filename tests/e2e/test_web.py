@@ -1,0 +1,55 @@
+"""The exporter's other pages: /probe, /sd, health, and what a bare scrape looks like (contract section 3)."""
+# SPDX-License-Identifier: Apache-2.0
+import json
+import subprocess
+
+from case import StackCase
+from servers import http
+
+
+class Web(StackCase):
+    def get(self, path, **headers):
+        return http("GET", self.stack.exporter.url(path), headers, timeout=30)
+
+    def test_healthy_and_ready(self):
+        self.assertEqual(self.get("/-/healthy")[0], 200)
+        self.assertEqual(self.get("/-/ready")[0], 200)
+
+    def test_sd_lists_the_configured_domains(self):
+        status, body = self.get("/sd")
+        self.assertEqual(status, 200)
+        targets = {target for group in json.loads(body) for target in group["targets"]}
+        self.assertEqual(targets, set(self.stack.domains))
+
+    def test_probe_of_a_good_domain(self):
+        status, body = self.get("/probe?target=good.e2e.test")
+        self.assertEqual(status, 200)
+        self.assertRegex(body, r"(?m)^probe_success 1$")
+        self.assertRegex(body, r"(?m)^probe_duration_seconds [0-9.e-]+$")
+        self.assertIn('mtasts_policy_max_age_seconds{domain="good.e2e.test"} 1209600', body)
+
+    def test_probe_of_a_broken_domain(self):
+        status, body = self.get("/probe?target=mx-plain.e2e.test")
+        self.assertEqual(status, 200)
+        self.assertRegex(body, r"(?m)^probe_success 0$")
+        self.assertIn('result_type="starttls-not-supported",host="plain.mx.e2e.test"', body)
+
+    def test_probe_refuses_what_is_not_configured(self):
+        for path in ("/probe", "/probe?target=", "/probe?target=stranger.e2e.test", "/probe?target=not%20a%20name"):
+            with self.subTest(path=path):
+                self.assertIn(self.get(path)[0] // 100, (4,))
+
+    def test_promtool_accepts_the_exposition(self):
+        """Only the families that count days, which people asked for, may be complained about."""
+        _, body = self.get("/metrics")
+        check = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True, text=True, check=False)
+        complaints = [line for line in (check.stdout + check.stderr).splitlines() if line and "_expiry_days" not in line]
+        self.assertEqual(complaints, [])
+
+    def test_check_explains_a_broken_domain(self):
+        command = [self.stack.exporter.binary, "check", f"--config.file={self.stack.exporter.config}", "--format=json"]
+        answer = subprocess.run([*command, "mx-expired.e2e.test"], capture_output=True, text=True, check=False)
+        self.assertEqual(answer.returncode, 2, answer.stderr)  # enforce, and no host that a sender may deliver to
+        results = json.loads(answer.stdout)[0]["results"]
+        self.assertIn("certificate-expired", [result["result_type"] for result in results])
+        self.assertEqual(subprocess.run([*command, "good.e2e.test"], capture_output=True, check=False).returncode, 0)
