@@ -2,12 +2,15 @@
 #include "tests/lab/certificate_mint.h"
 
 #include <openssl/bio.h>
+#include <openssl/conf.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <stdexcept>
 
 namespace mtasts::lab {
@@ -18,6 +21,10 @@ constexpr long kSecondsPerDay = 86400;
 struct FreeBio {
   void operator()(BIO* bio) const { BIO_free(bio); }
 };
+struct FreeConf {
+  void operator()(CONF* conf) const { NCONF_free(conf); }
+};
+using ConfPtr = std::unique_ptr<CONF, FreeConf>;
 using BioPtr = std::unique_ptr<BIO, FreeBio>;
 
 [[noreturn]] void fail(const std::string& what) {
@@ -61,8 +68,10 @@ void set_validity(X509* certificate, long from_days, long to_days) {
 }
 
 void add_extension(X509* certificate, X509* issuer, int nid, const std::string& value) {
+  const ConfPtr no_settings{NCONF_new(nullptr)};  // certificatePolicies insist on one
   X509V3_CTX context{};
   X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
+  X509V3_set_nconf(&context, no_settings.get());
   X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str());
   require(extension != nullptr, value);
   const int added = X509_add_ext(certificate, extension, -1);

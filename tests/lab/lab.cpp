@@ -44,6 +44,15 @@ void write_file(const std::filesystem::path& path, const std::string& text) {
   if (!out.flush()) throw std::runtime_error("cannot write " + path.string());
 }
 
+/// Machines without IPv6 have no ::1 either.
+bool has_ipv6(asio::io_context& context) {
+  boost::system::error_code error;
+  tcp::acceptor probe{context};
+  probe.open(tcp::v6(), error);
+  if (!error) probe.bind(tcp::endpoint{asio::ip::address_v6::loopback(), 0}, error);
+  return !error;
+}
+
 bool holds_records(const DnsSet& set) {
   return !set.txt.empty() || !set.mx.empty() || !set.addresses.empty() || !set.cname.empty();
 }
@@ -103,12 +112,17 @@ class Lab::Impl {
   asio::ip::address next_address(bool ipv6);
   template <class Spec>
   std::string serve(const Spec& spec, Site& site);
+  template <class Spec>
+  bool can_serve(const Spec& spec) const {
+    return ipv6_ || !spec.ipv6;
+  }
   Session session_of(std::shared_ptr<const PolicyServerSpec> spec);
   Session session_of(std::shared_ptr<const MxServerSpec> spec);
   std::uint16_t port_of(const PolicyServerSpec&) const { return options_.https_port; }
   std::uint16_t port_of(const MxServerSpec&) const { return options_.smtp_port; }
   asio::awaitable<void> serve_control(tcp::socket client);
 
+  bool ipv6_{has_ipv6(context_)};
   unsigned addresses_used_{};
   unsigned ids_used_{};
   std::map<std::string, Site> sites_;
@@ -172,6 +186,7 @@ Session Lab::Impl::session_of(std::shared_ptr<const MxServerSpec> spec) {
 /// Gives a server its own address and returns that.
 template <class Spec>
 std::string Lab::Impl::serve(const Spec& spec, Site& site) {
+  tls_.prepare(spec.tls);
   const auto address = next_address(spec.ipv6);
   const tcp::endpoint where{address, port_of(spec)};
   auto session = session_of(std::make_shared<const Spec>(spec));
@@ -185,10 +200,14 @@ void Lab::Impl::build_site(const Scenario& scenario) {
   const std::string& domain = scenario.domain;
   sets["_mta-sts." + domain].txt = {"v=STSv1; id=lab" + std::to_string(++ids_used_) + ";"};
   sets["_smtp._tls." + domain].txt = {"v=TLSRPTv1; rua=mailto:tlsrpt@" + domain};
-  for (const auto& server : scenario.policy) sets["mta-sts." + domain].addresses.push_back(serve(server, site));
+  for (const auto& server : scenario.policy) {
+    if (can_serve(server)) sets["mta-sts." + domain].addresses.push_back(serve(server, site));
+  }
   for (const auto& host : scenario.mx) {
     if (host.listed) sets[domain].mx.push_back({host.preference, host.host});
-    for (const auto& server : host.servers) sets[host.host].addresses.push_back(serve(server, site));
+    for (const auto& server : host.servers) {
+      if (can_serve(server)) sets[host.host].addresses.push_back(serve(server, site));
+    }
   }
   override_names(scenario, sets);
   for (auto& [name, set] : sets) {

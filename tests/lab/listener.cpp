@@ -50,4 +50,9 @@ Listener::Listener(asio::io_context& context, const tcp::endpoint& where, Listen
   }
 }
 
+Listener::~Listener() {
+  boost::system::error_code ignored;
+  acceptor_->close(ignored);  // the accepting coroutine still holds it
+}
+
 }  // namespace mtasts::lab

@@ -18,12 +18,15 @@ enum class Listening { open, refused, dead };
 /// Takes over an accepted connection; runs until the session is over.
 using Session = std::function<boost::asio::awaitable<void>(boost::asio::ip::tcp::socket)>;
 
-/// Listens while it lives; sessions it has started go on without it.
+/// Listens while it lives, and on its context's thread or before that runs; sessions it has started go on without it.
 class Listener {
  public:
   /// Errors: boost::system::system_error when the address cannot be bound.
   Listener(boost::asio::io_context& context, const boost::asio::ip::tcp::endpoint& where, Listening how,
            Session session);
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
 
  private:
   std::shared_ptr<boost::asio::ip::tcp::acceptor> acceptor_;

@@ -57,6 +57,10 @@ int TlsServer::choose_by_name(SSL* ssl, void* self) {
   return name != nullptr && static_cast<TlsServer*>(self)->dress(ssl, "good", name) ? 1 : 0;
 }
 
+void TlsServer::prepare(const TlsSpec& spec) {
+  if (!spec.name.empty()) mint_.credentials(spec.certificate, spec.name);
+}
+
 bool TlsServer::dress(SSL* ssl, const std::string& kind, const std::string& name) {
   const Credentials shown = mint_.credentials(kind, name);
   if (SSL_use_certificate(ssl, shown.chain.front()) != 1 || SSL_use_PrivateKey(ssl, shown.key) != 1) return false;

@@ -35,6 +35,9 @@ class TlsServer {
   /// Shakes hands. Errors: nullptr when there is no session, because the spec or the client wants it so.
   boost::asio::awaitable<std::unique_ptr<TlsStream>> accept(boost::asio::ip::tcp::socket client, TlsSpec spec);
 
+  /// Mints what a spec needs now, so that a misspelt kind fails at start. Errors: std::invalid_argument.
+  void prepare(const TlsSpec& spec);
+
   std::string root_pem() const { return mint_.root_pem(); }
 
  private:
