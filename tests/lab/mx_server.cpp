@@ -60,7 +60,8 @@ std::string reply_to(const std::string& verb, const MxServerSpec& spec, bool sec
     return joined(lines);
   }
   if (verb == "STARTTLS") return joined(spec.starttls);
-  if (verb == "HELO" || verb == "NOOP" || verb == "RSET") return "250 mx.lab.test\r\n";
+  if (verb == "HELO") return joined(spec.helo);
+  if (verb == "NOOP" || verb == "RSET") return "250 mx.lab.test\r\n";
   if (verb == "QUIT") return "221 2.0.0 bye\r\n";
   return "502 5.5.1 not here\r\n";
 }
@@ -108,6 +109,9 @@ asio::awaitable<bool> greet(tcp::socket& client, const MxServerSpec& spec) {
       co_await wait_for_close(client);
       co_return false;
     case SmtpFault::hang_up:
+      co_return false;
+    case SmtpFault::reset:
+      client.set_option(tcp::socket::linger{true, 0});
       co_return false;
     case SmtpFault::drip: {
       std::string text = joined(spec.greeting);

@@ -16,8 +16,8 @@
 namespace mtasts::lab {
 
 /// silent: never greets; endless_banner: continuation lines for ever; drip: the greeting, one octet a second;
-/// hang_up: closes without a word.
-enum class SmtpFault { none, silent, endless_banner, drip, hang_up };
+/// hang_up: closes without a word; reset: the same with a TCP RST.
+enum class SmtpFault { none, silent, endless_banner, drip, hang_up, reset };
 
 /// One address of an MX host. Each reply is a list of lines without CRLF.
 struct MxServerSpec {
@@ -28,6 +28,7 @@ struct MxServerSpec {
   std::vector<std::string> greeting{"220 mx.lab.test ESMTP mtasts-lab"};
   std::vector<std::string> ehlo{"250-mx.lab.test", "250-PIPELINING", "250-SIZE 10240000", "250-8BITMIME",
                                 "250 STARTTLS"};
+  std::vector<std::string> helo{"250 mx.lab.test"};
   std::vector<std::string> starttls{"220 2.0.0 ready to start TLS"};
   std::chrono::milliseconds latency{};
 };

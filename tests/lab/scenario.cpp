@@ -61,7 +61,8 @@ constexpr auto kSmtpFaults =
                                                            {"silent", SmtpFault::silent},
                                                            {"endless-banner", SmtpFault::endless_banner},
                                                            {"drip", SmtpFault::drip},
-                                                           {"hang-up", SmtpFault::hang_up}});
+                                                           {"hang-up", SmtpFault::hang_up},
+                                                           {"reset", SmtpFault::reset}});
 constexpr auto kDnsFaults = std::to_array<std::pair<std::string_view, DnsFault>>({{"none", DnsFault::none},
                                                                                   {"nxdomain", DnsFault::nxdomain},
                                                                                   {"nodata", DnsFault::nodata},
@@ -166,7 +167,7 @@ std::vector<PolicyServerSpec> EntryReader::policy(const YAML::Node& node, const 
 }
 
 MxServerSpec EntryReader::mx_server(const YAML::Node& node, const std::string& host) const {
-  check_keys(node, {"listen", "ipv6", "tls", "cert", "cert_name", "smtp", "greeting", "ehlo", "starttls"});
+  check_keys(node, {"listen", "ipv6", "tls", "cert", "cert_name", "smtp", "greeting", "ehlo", "helo", "starttls"});
   MxServerSpec spec;
   spec.tls = tls(node, host);
   if (node["listen"]) spec.listening = look_up(node["listen"], kListening);
@@ -174,6 +175,7 @@ MxServerSpec EntryReader::mx_server(const YAML::Node& node, const std::string& h
   spec.ipv6 = node["ipv6"].as<bool>(false);
   if (node["greeting"]) spec.greeting = texts(node["greeting"]);
   if (node["ehlo"]) spec.ehlo = texts(node["ehlo"]);
+  if (node["helo"]) spec.helo = texts(node["helo"]);
   if (node["starttls"]) spec.starttls = texts(node["starttls"]);
   return spec;
 }
