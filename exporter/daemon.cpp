@@ -234,8 +234,8 @@ class Daemon {
     loop_.probe_now(domain, [domain, done = std::move(done)](LiveProbe probe) {
       ProbeAnswer answer;
       if (probe.verdict.state == DomainState::unknown) answer.error = probe.verdict.unknown_reason;
-      answer.snapshot = snapshot_of_verdicts({.name = domain.name, .labels = domain.labels}, std::move(probe.verdict),
-                                             std::move(probe.mx));
+      const DomainSlot slot{.name = domain.name, .labels = {domain.labels.begin(), domain.labels.end()}};
+      answer.snapshot = snapshot_of_verdicts(slot, std::move(probe.verdict), std::move(probe.mx));
       done(std::move(answer));
     });
   }

@@ -53,6 +53,8 @@ struct WatchedHost {
   std::set<std::string> domains{};  // that have it among their MX hosts
 };
 
+Labels labels_of(const DomainConfig& domain) { return {domain.labels.begin(), domain.labels.end()}; }
+
 /// What of a host's verdict a domain's verdict depends on; dates and durations are the host's own affair.
 bool same_for_domains(const MxVerdict& a, const MxVerdict& b) {
   const auto verified = [](const std::optional<MxFamilyVerdict>& family) {
@@ -142,7 +144,7 @@ class ProbeLoop::Core {
     for (const DomainConfig& domain : config.domains) wanted[domain.name] = &domain;
     remove_unwanted(wanted);
     std::vector<DomainSlot> slots;
-    for (const auto& [name, domain] : wanted) slots.push_back({.name = name, .labels = domain->labels});
+    for (const auto& [name, domain] : wanted) slots.push_back({.name = name, .labels = labels_of(*domain)});
     snapshots_.set_domains(std::move(slots));
     for (const auto& [name, domain] : wanted) add_domain(*domain);
     publish_host_slots();
