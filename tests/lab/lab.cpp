@@ -357,7 +357,8 @@ std::string Lab::control(const std::string& line) {
 std::string Lab::config_yaml(const std::string& ca_file, const std::string& storage) const {
   std::ostringstream out;
   out << "# Written by mtasts_lab: every domain is on loopback.\n"
-      << "probe: {interval: 20s, retry_interval: 20s, timeout: 30s, allow_private: true}\n"
+      << "probe: {interval: " << (impl_->options_.bulk.domains > 0 ? "60s" : "20s")
+      << ", retry_interval: 20s, timeout: 30s, allow_private: true}\n"
       << "dns: {servers: [\"127.0.0.1:" << dns_port() << "\"], timeout: 1s, attempts: 2}\n"
       << "policy: {port: " << https_port() << ", timeout: 5s}\n"
       << "smtp: {port: " << smtp_port() << ", helo: probe.lab.test, timeout: 5s}\n"

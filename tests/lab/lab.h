@@ -48,7 +48,7 @@ class Lab {
 
   /// The table as loaded; empty in bulk mode.
   const std::vector<Scenario>& scenarios() const;
-  /// The names to probe.
+  /// The names to probe, in the table's order.
   std::vector<std::string> domains() const;
 
   /// Makes the domain behave like another scenario of the table. Errors: std::runtime_error when there is none.
