@@ -313,7 +313,18 @@ class DomainJudge {
            std::to_string(hosts.size()) + " MX hosts, of which the first " + std::to_string(in_.max_hosts) +
                " are probed");
     }
+    judge_mx_names();
     if (verdict_.null_mx) find("null-mx", verdict_.domain, "the domain takes no mail (RFC 7505)");
+  }
+
+  void judge_mx_names() {
+    for (const MxRecord& record : in_.seen.mx.records) {
+      if (record.host.empty() && !verdict_.null_mx) {
+        find("null-mx-not-alone", verdict_.domain, "a null MX stands beside other MX records");
+      } else if (!record.host.empty() && !parse_domain_name(record.host)) {
+        find("mx-name-invalid", record.host, "the MX record names something that is no host name");
+      }
+    }
   }
 
   void keep_mx_set() {

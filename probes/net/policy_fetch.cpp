@@ -61,6 +61,7 @@ asio::awaitable<std::optional<NetFailure>> read_response(Connection& connection,
     if (failure) co_return failure;
     pending += bytes;
     if (!bytes.empty()) continue;
+    if (!parser.got_some()) co_return cut_short();
     parser.put_eof(error);
     if (error || !parser.is_done()) co_return cut_short();
   }
