@@ -14,9 +14,9 @@ SPDX = "SPDX-License-Identifier: Apache-2.0"
 
 # (include prefix, files that may include it): each library has one door. Paths are matched from the root.
 DOORS = (
-    ("openssl/", r"probes/net/(tls_\w+|certificate_\w+|sha256)\.(h|cpp)|exporter/(http_server|web_config)\.(h|cpp)|tests/.*"),
+    ("openssl/", r"probes/net/(tls_\w+|certificate_\w+|sha256)\.(h|cpp)|exporter/(http_server|web_config)\.cpp|tests/.*"),
     ("ldns/", r"probes/net/dns_message\.cpp|tests/.*"),
-    ("yaml-cpp/", r"exporter/yaml_tree\.(h|cpp)|tests/.*"),
+    ("yaml-cpp/", r"exporter/(config|web_config|yaml)\w*\.(h|cpp)|tests/.*"),
     ("prometheus/", r"exporter/metrics\w*\.(h|cpp)|tests/.*"),
     ("spdlog/", r"exporter/log\w*\.(h|cpp)|tests/.*"),
     ("soci/", r"exporter/\w*store\w*\.(h|cpp)|tests/.*"),

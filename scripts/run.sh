@@ -71,7 +71,8 @@ if ! wait_for "$lab_pid" grep -q '^lab: ready' "$work/lab.log"; then
   exit 1
 fi
 
-build/release/exporter/mtasts_exporter --config.file="$work/config.yaml" --web.listen-address="$listen" &
+build/release/exporter/mtasts_exporter --config.file="$work/config.yaml" --web.listen-address="$listen" \
+  --log.level=warn & # a line per verdict would push the message below off the screen
 exporter_pid=$!
 if ! wait_for "$exporter_pid" curl -fsS "http://$listen/-/ready"; then
   echo "the exporter did not start; is $listen in use? (MTASTS_LISTEN=127.0.0.1:9975 scripts/run.sh chooses another)" >&2
