@@ -8,7 +8,7 @@ add_library(mtasts_flags INTERFACE)
 target_compile_options(mtasts_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor)
 # GCC 12 takes the allocator of Asio's coroutine frames for a mismatch, and warns of overlaps inside std::string where
 # there are none (GCC bugs 104336 and 105651).
-target_compile_options(mtasts_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete -Wno-restrict>)
+target_compile_options(mtasts_flags INTERFACE "$<$<CXX_COMPILER_ID:GNU>:-Wno-mismatched-new-delete;-Wno-restrict>")
 target_include_directories(mtasts_flags INTERFACE ${PROJECT_SOURCE_DIR})
 target_link_libraries(mtasts_flags INTERFACE Threads::Threads)
 if(MTASTS_WERROR)

@@ -123,13 +123,27 @@ TEST_F(LabProbe, EveryDomainGetsTheVerdictOfItsTable) {
     const DomainVerdict& verdict = probes[i].verdict;
     SCOPED_TRACE(scenario.name + ": " + scenario.about + "\ngot:\n" + text_of(faults_of(verdict)));
     const lab::Expectation& expect = scenario.expect;
-    if (expect.faults) EXPECT_THAT(faults_of(verdict), testing::UnorderedElementsAreArray(*expect.faults));
-    if (expect.state) EXPECT_EQ(to_string(verdict.state), *expect.state) << verdict.unknown_reason;
-    if (expect.success) EXPECT_EQ(verdict.success, *expect.success);
-    if (expect.deliverable) EXPECT_EQ(verdict.deliverable, *expect.deliverable);
-    if (expect.mode) EXPECT_EQ(verdict.policy ? to_string(verdict.policy->mode) : "", *expect.mode);
-    if (expect.record) EXPECT_EQ(verdict.record ? to_string(*verdict.record) : "", *expect.record);
-    if (expect.tlsrpt) EXPECT_EQ(verdict.tlsrpt ? to_string(*verdict.tlsrpt) : "", *expect.tlsrpt);
+    if (expect.faults) {
+      EXPECT_THAT(faults_of(verdict), testing::UnorderedElementsAreArray(*expect.faults));
+    }
+    if (expect.state) {
+      EXPECT_EQ(to_string(verdict.state), *expect.state) << verdict.unknown_reason;
+    }
+    if (expect.success) {
+      EXPECT_EQ(verdict.success, *expect.success);
+    }
+    if (expect.deliverable) {
+      EXPECT_EQ(verdict.deliverable, *expect.deliverable);
+    }
+    if (expect.mode) {
+      EXPECT_EQ(verdict.policy ? to_string(verdict.policy->mode) : "", *expect.mode);
+    }
+    if (expect.record) {
+      EXPECT_EQ(verdict.record ? to_string(*verdict.record) : "", *expect.record);
+    }
+    if (expect.tlsrpt) {
+      EXPECT_EQ(verdict.tlsrpt ? to_string(*verdict.tlsrpt) : "", *expect.tlsrpt);
+    }
     EXPECT_THAT(unreachable_of(probes[i]), testing::UnorderedElementsAreArray(unreachable_matchers(expect)));
     EXPECT_THAT(findings_of(verdict), testing::IsSupersetOf(expect.findings));
   }
