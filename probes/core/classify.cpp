@@ -28,10 +28,16 @@ std::string media_type(std::string_view content_type) {
   return type;
 }
 
+/// Is there a media type parameter other than charset?
 bool has_other_parameters(std::string_view content_type) {
-  const auto semicolon = content_type.find(';');
-  return semicolon != std::string_view::npos &&
-         to_lower(content_type.substr(semicolon)).find("charset=") == std::string::npos;
+  std::size_t start = content_type.find(';');
+  while (start != std::string_view::npos) {
+    const std::string_view rest = content_type.substr(start + 1);
+    const std::size_t name = rest.find_first_not_of(" \t");
+    if (name != std::string_view::npos && !to_lower(rest.substr(name)).starts_with("charset=")) return true;
+    start = content_type.find(';', start + 1);
+  }
+  return false;
 }
 
 std::string_view connect_reason(NetError error) {
@@ -431,7 +437,7 @@ class DomainJudge {
           return all_families_verified(host_verdict(member.host));
         });
     verdict_.success = verdict_.record == RecordStatus::valid && verdict_.fetch_success.value_or(false) &&
-                       verdict_.policy_valid.value_or(false) && everything_covered &&
+                       verdict_.policy_valid.value_or(false) && everything_covered && !has_policy_faults() &&
                        (hosts_secure || verdict_.null_mx);
     const bool record_broken = verdict_.record == RecordStatus::invalid || verdict_.record == RecordStatus::multiple;
     const bool unexpected = in_.expected_mode &&
@@ -445,6 +451,11 @@ class DomainJudge {
       verdict_.state = DomainState::unknown;
       verdict_.unknown_reason = "the MX host " + member.host + " could not be probed from here";
     }
+  }
+
+  /// Also true where only one of several addresses is at fault.
+  [[nodiscard]] bool has_policy_faults() const {
+    return std::any_of(verdict_.faults.begin(), verdict_.faults.end(), is_policy_fault);
   }
 
   static bool all_families_verified(const MxVerdict* host) {

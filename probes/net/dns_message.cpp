@@ -121,6 +121,12 @@ bool answers_question(const ldns_pkt* packet, const ldns_rdf* name, RrType type,
          ldns_rr_get_class(question) == LDNS_RR_CLASS_IN && ldns_dname_compare(ldns_rr_owner(question), name) == 0;
 }
 
+/// Id and QR of the header say that this is the answer, whatever follows (RFC 1035 section 4.1.1).
+bool has_answer_header(std::span<const std::uint8_t> bytes, std::uint16_t id) {
+  constexpr std::size_t kHeader = 12;
+  return bytes.size() >= kHeader && bytes[0] == (id >> 8) && bytes[1] == (id & 0xff) && (bytes[2] & 0x80) != 0;
+}
+
 }  // namespace
 
 std::vector<std::uint8_t> encode_query(const DnsQuestion& question, std::uint16_t id) {
@@ -142,7 +148,8 @@ std::optional<DnsAnswer> decode_answer(std::span<const std::uint8_t> bytes, cons
                                        std::uint16_t id) {
   const Rdf name(ldns_dname_new_frm_str(question.name.c_str()));
   ldns_pkt* raw = nullptr;
-  if (!name || ldns_wire2pkt(&raw, bytes.data(), bytes.size()) != LDNS_STATUS_OK) return std::nullopt;
+  if (!name || !has_answer_header(bytes, id)) return std::nullopt;
+  if (ldns_wire2pkt(&raw, bytes.data(), bytes.size()) != LDNS_STATUS_OK) return DnsAnswer{};  // servfail: broken
   const Packet packet(raw);
   if (!answers_question(raw, name.get(), question.type, id)) return std::nullopt;
   DnsAnswer answer;

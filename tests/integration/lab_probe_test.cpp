@@ -47,7 +47,6 @@ class LabProbe : public testing::Test {
     config.smtp.helo = "probe.lab.test";
     config.tls.ca_file = (directory_ / "ca.pem").string();
     config.probe.allow_private = true;
-    config.findings.min_max_age_enforce = std::chrono::seconds(1);
     return config;
   }
 
