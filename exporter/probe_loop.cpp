@@ -147,7 +147,6 @@ class ProbeLoop::Core {
     for (const auto& [name, domain] : wanted) slots.push_back({.name = name, .labels = labels_of(*domain)});
     snapshots_.set_domains(std::move(slots));
     for (const auto& [name, domain] : wanted) add_domain(*domain);
-    publish_host_slots();
     self_.set_probe_interval(config.probe.interval);
     self_.clear_dns_servers();
     start_due();
@@ -207,28 +206,16 @@ class ProbeLoop::Core {
     const auto [entry, is_new] = hosts_.try_emplace(name);
     entry->second.domains.insert(domain);
     if (!is_new) return;
+    snapshots_.add_mx_host(name);
     ScheduleEntry due{.key = mx_key(name)};
     const auto kept = kept_hosts_.find(name);
     if (kept != kept_hosts_.end()) {
       due.age = age_of(kept->second.probed);
+      snapshots_.publish(kept->second);
       entry->second.verdict = std::move(kept->second);
       kept_hosts_.erase(kept);
     }
-    new_hosts_.push_back(name);
     to_schedule_.push_back(std::move(due));
-  }
-
-  void publish_host_slots() {
-    if (new_hosts_.empty() && !hosts_changed_) return;
-    std::vector<std::string> names;
-    for (const auto& [name, host] : hosts_) names.push_back(name);
-    snapshots_.set_mx_hosts(names);
-    for (const std::string& name : new_hosts_) {
-      const auto host = hosts_.find(name);
-      if (host != hosts_.end() && host->second.verdict) snapshots_.publish(*host->second.verdict);
-    }
-    new_hosts_.clear();
-    hosts_changed_ = false;
   }
 
   void take_mx_set(const std::string& domain, const DomainObservation& seen) {
@@ -241,7 +228,6 @@ class ProbeLoop::Core {
     if (names != before) release_hosts(domain, before, names);
     for (const std::string& name : names) use_host(name, domain);
     before = std::move(names);
-    publish_host_slots();
   }
 
   void release_hosts(const std::string& domain, const std::set<std::string>& before, const std::set<std::string>& now) {
@@ -252,9 +238,9 @@ class ProbeLoop::Core {
       host->second.domains.erase(domain);
       if (!host->second.domains.empty()) continue;
       schedule_.remove(mx_key(name));
+      snapshots_.remove_mx_host(name);
       if (keeper_.forget_mx_host) keeper_.forget_mx_host(name);
       hosts_.erase(host);
-      hosts_changed_ = true;
     }
   }
 
@@ -488,8 +474,6 @@ class ProbeLoop::Core {
   std::map<std::string, WatchedDomain> domains_;
   std::map<std::string, WatchedHost> hosts_;
   std::map<std::string, std::set<std::string>> used_;  // MX hosts by domain
-  std::vector<std::string> new_hosts_;
-  bool hosts_changed_{};
   std::map<std::string, DomainKeepsake> kept_domains_;
   std::map<std::string, MxVerdict> kept_hosts_;
   std::array<EgressWindow, 2> https_egress_;

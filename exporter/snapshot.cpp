@@ -71,14 +71,15 @@ void SnapshotStore::set_domains(std::vector<DomainSlot> domains) {
   domains_.swap(next);
 }
 
-void SnapshotStore::set_mx_hosts(const std::vector<std::string>& hosts) {
+void SnapshotStore::add_mx_host(const std::string& host) {
+  MxPointer pending = make_entry(host, nullptr);
   const std::scoped_lock lock{mutex_};
-  Table<MxEntry> next;
-  for (const std::string& host : hosts) {
-    const auto old = mx_hosts_.find(host);
-    next.try_emplace(host, old != mx_hosts_.end() ? old->second : make_entry(host, nullptr));
-  }
-  mx_hosts_.swap(next);
+  mx_hosts_.try_emplace(host, std::move(pending));
+}
+
+void SnapshotStore::remove_mx_host(const std::string& host) {
+  const std::scoped_lock lock{mutex_};
+  mx_hosts_.erase(host);
 }
 
 std::shared_ptr<const DomainEntry> SnapshotStore::domain_slot(std::string_view name) const {
@@ -132,10 +133,8 @@ Snapshot snapshot_of_domain(const Snapshot& all, std::string_view domain) {
 
 Snapshot snapshot_of_verdicts(const DomainSlot& slot, DomainVerdict verdict, std::vector<MxVerdict> mx_hosts) {
   SnapshotStore store;
-  std::vector<std::string> hosts;
-  for (const MxVerdict& mx_host : mx_hosts) hosts.push_back(mx_host.host);
+  for (const MxVerdict& mx_host : mx_hosts) store.add_mx_host(mx_host.host);
   store.set_domains({slot});
-  store.set_mx_hosts(hosts);
   verdict.domain = slot.name;
   store.publish(std::move(verdict));
   for (MxVerdict& mx_host : mx_hosts) store.publish(std::move(mx_host));

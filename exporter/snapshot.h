@@ -52,8 +52,10 @@ class SnapshotStore {
  public:
   /// Makes these the configured domains: new ones start without a verdict, the others keep theirs, the rest go at once.
   void set_domains(std::vector<DomainSlot> domains);
-  /// The same for MX hosts.
-  void set_mx_hosts(const std::vector<std::string>& hosts);
+  /// Gives an MX host a slot without a verdict; one that has a slot keeps it.
+  void add_mx_host(const std::string& host);
+  /// Takes the slot away, and its series with it.
+  void remove_mx_host(const std::string& host);
 
   /// Renders a verdict and puts it into its slot. Returns false when there is no such slot (removed meanwhile).
   bool publish(DomainVerdict verdict);

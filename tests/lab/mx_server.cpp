@@ -112,6 +112,7 @@ asio::awaitable<bool> greet(tcp::socket& client, const MxServerSpec& spec) {
       co_return false;
     case SmtpFault::reset:
       client.set_option(tcp::socket::linger{true, 0});
+      client.close();  // at once: a shutdown before it would send a FIN
       co_return false;
     case SmtpFault::drip: {
       std::string text = joined(spec.greeting);

@@ -107,7 +107,7 @@ MxVerdict mx_verdict() {
 Snapshot fleet() {
   SnapshotStore store;
   store.set_domains({{"bad.example", {}}, {"good.example", {{"team", "ma\"il"}}}, {"new.example", {{"team", "x"}}}});
-  store.set_mx_hosts({"mx1.example.org", "mx2.example.net"});
+  for (const char* host : {"mx1.example.org", "mx2.example.net"}) store.add_mx_host(host);
   store.publish(good_verdict());
   store.publish(bad_verdict());
   store.publish(mx_verdict());

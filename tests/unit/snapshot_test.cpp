@@ -59,10 +59,10 @@ TEST(SnapshotStore, ANewSetKeepsVerdictsAndDropsTheRest) {
 
 TEST(SnapshotStore, MxHostsLikewise) {
   SnapshotStore store;
-  store.set_mx_hosts({"mx2.example", "mx1.example", "mx1.example"});
+  for (const char* host : {"mx2.example", "mx1.example", "mx1.example"}) store.add_mx_host(host);
   EXPECT_TRUE(store.publish(mx_of("mx1.example")));
   EXPECT_FALSE(store.publish(mx_of("mx3.example")));
-  store.set_mx_hosts({"mx1.example"});
+  store.remove_mx_host("mx2.example");
   const Snapshot snapshot = store.snapshot();
   ASSERT_EQ(snapshot.mx_hosts.size(), 1U);
   EXPECT_NE(snapshot.mx_hosts[0]->verdict, nullptr);
@@ -71,7 +71,7 @@ TEST(SnapshotStore, MxHostsLikewise) {
 TEST(SnapshotStore, OneDomainTakesItsMxHostsAlong) {
   SnapshotStore store;
   store.set_domains({{"a.example", {}}, {"b.example", {}}});
-  store.set_mx_hosts({"mx1.example", "mx2.example"});
+  for (const char* host : {"mx1.example", "mx2.example"}) store.add_mx_host(host);
   DomainVerdict verdict = verdict_of("a.example", DomainState::ok);
   verdict.mx = {{"mx2.example", 10, {}, {}}};
   store.publish(verdict);
