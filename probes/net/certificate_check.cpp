@@ -11,16 +11,11 @@
 #include <ctime>
 #include <memory>
 
+#include "probes/net/c_handle.h"
+
 namespace mtasts {
 namespace {
 
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* handle) const {
-    Free(handle);
-  }
-};
 void free_text(char* text) { OPENSSL_free(text); }
 using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
 using BigNumber = std::unique_ptr<BIGNUM, Deleter<BN_free>>;

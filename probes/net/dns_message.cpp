@@ -7,17 +7,11 @@
 #include <memory>
 
 #include "probes/core/domain_name.h"
+#include "probes/net/c_handle.h"
 
 namespace mtasts {
 namespace {
 
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* handle) const {
-    Free(handle);
-  }
-};
 void free_rdf(ldns_rdf* rdf) { ldns_rdf_deep_free(rdf); }
 void free_bytes(std::uint8_t* bytes) { LDNS_FREE(bytes); }
 void free_text(char* text) { LDNS_FREE(text); }
