@@ -36,6 +36,15 @@ std::string joined(const std::vector<ConfigProblem>& problems) {
   return text;
 }
 
+/// Says what the configuration asks for and this version does not do yet: silence would look like consent.
+void warn_of_idle_keys(const Config& config) {
+  const bool reports = config.tlsrpt.http.enabled || !config.tlsrpt.maildirs.empty() || !config.tlsrpt.imap.empty();
+  if (reports) log_warn("tlsrpt: this version does not take in reports");
+  const bool dane = std::any_of(config.domains.begin(), config.domains.end(),
+                                [](const DomainConfig& domain) { return domain.require_dane; });
+  if (dane) log_warn("require_dane: this version does not probe DANE");
+}
+
 /// FNV-1a: the same on every machine and in every version, because shards of one fleet must agree.
 std::uint64_t shard_hash(std::string_view name) {
   std::uint64_t hash = 0xCBF29CE484222325U;
@@ -102,6 +111,10 @@ class Daemon {
     ConfigResult loaded = load_config(options_.config_file);
     for (const ConfigProblem& warning : loaded.warnings) log_warn("configuration", {{"problem", to_string(warning)}});
     if (!loaded.config) throw std::runtime_error(joined(loaded.problems));
+    if (!loaded.config->storage.url.empty()) {
+      throw std::runtime_error("storage.url: this version keeps its state in a file only; set storage.path instead");
+    }
+    warn_of_idle_keys(*loaded.config);
     take(std::move(*loaded.config));
     return config_;
   }

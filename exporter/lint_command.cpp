@@ -35,7 +35,7 @@ json::string utf8(std::string_view text) {
 /// A value as a terminal may see it: plain when it is printable ASCII, else quoted and escaped.
 std::string shown(std::string_view value) {
   const bool plain = all_of(value, [](char c) { return is_ascii(c) && !is_control(c); });
-  return plain ? std::string(value) : quoted(value);
+  return plain ? std::string(value) : in_quotes(value);
 }
 
 json::array json_list(const std::vector<std::string>& texts) {

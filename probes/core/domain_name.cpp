@@ -10,7 +10,7 @@ namespace mtasts {
 namespace {
 
 ParseError name_error(std::string_view code, std::string_view text, std::string_view why) {
-  return {.code = code, .detail = quoted(text) + ' ' + std::string(why)};
+  return {.code = code, .detail = in_quotes(text) + ' ' + std::string(why)};
 }
 
 }  // namespace

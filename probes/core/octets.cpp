@@ -73,7 +73,7 @@ std::size_t find_not_utf8(std::string_view text) {
   return std::string_view::npos;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   for (const char c : text.substr(0, kQuotedOctets)) {
     if (is_ascii(c) && !is_control(c)) {

@@ -35,7 +35,7 @@ std::string_view trim_wsp_right(std::string_view text);
 std::size_t find_not_utf8(std::string_view text);
 
 /// The text in double quotes for a message: at most 60 octets, everything outside printable ASCII as \xHH.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 /// Does the name follow the rule that both records and the policy file share for names of extension fields?
 /// Source: RFC 8461 sections 3.1 and 3.2, RFC 8460 section 3: (ALPHA / DIGIT) *31(ALPHA / DIGIT / "_" / "-" / ".").

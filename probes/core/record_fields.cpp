@@ -34,7 +34,7 @@ std::string forgiving_head(std::string_view record) {
 
 void warn_misplaced(std::string_view record, const RecordKind& other, std::vector<ParseError>& warnings) {
   warnings.push_back({.code = "record-misplaced",
-                      .detail = quoted(record) + " is ignored here: its place is " + std::string(other.owner)});
+                      .detail = in_quotes(record) + " is ignored here: its place is " + std::string(other.owner)});
 }
 
 /// Says what a record that does not count was probably meant to be. An SPF record (RFC 7208) contains any word.
@@ -44,7 +44,7 @@ void warn_discarded(std::string_view record, const RecordKind& kind, std::vector
   if (is_candidate(record, other, true)) return warn_misplaced(record, other, warnings);
   if (head.starts_with("vspf1") || head.find(kind.word) == head.npos) return;
   warnings.push_back({.code = "version-typo",
-                      .detail = quoted(record) + " is ignored: a record begins with exactly `" +
+                      .detail = in_quotes(record) + " is ignored: a record begins with exactly `" +
                                 std::string(kind.version_tag) + ";`"});
 }
 
@@ -91,11 +91,11 @@ class FieldCutter {
 
   void split(std::string_view field, std::size_t start) {
     const auto equals = field.find('=');
-    if (equals == field.npos) return error("record-field-syntax", start, quoted(field) + " is not `name=value`");
+    if (equals == field.npos) return error("record-field-syntax", start, in_quotes(field) + " is not `name=value`");
     const std::string_view name = field.substr(0, equals);
     if (!is_extension_name(name)) {
       return error("record-name-syntax", start,
-                   quoted(name) + " cannot be a field name: 1 to 32 letters, digits, `_`, `-` and `.`, no blanks");
+                   in_quotes(name) + " cannot be a field name: 1 to 32 letters, digits, `_`, `-` and `.`, no blanks");
     }
     fields_.push_back({name, field.substr(equals + 1), start, start + equals + 1});
   }
@@ -147,12 +147,12 @@ void check_extension(const RecordField& field, std::vector<ParseError>& errors) 
   if (field.value.empty()) {
     errors.push_back({.code = "record-value-empty",
                       .offset = field.value_offset,
-                      .detail = "the field " + quoted(field.name) + " has no value"});
+                      .detail = "the field " + in_quotes(field.name) + " has no value"});
   } else if (!is_extension_value(field.value)) {
     errors.push_back({.code = "record-value-syntax",
                       .offset = field.value_offset,
-                      .detail = "the value of " + quoted(field.name) +
-                                " is not printable ASCII without `=` and blanks: " + quoted(field.value)});
+                      .detail = "the value of " + in_quotes(field.name) +
+                                " is not printable ASCII without `=` and blanks: " + in_quotes(field.value)});
   }
 }
 
@@ -161,11 +161,11 @@ void warn_ignored_field(const RecordField& field, std::string_view name, bool re
   if (repeated) {
     warnings.push_back({.code = "record-duplicate-field",
                         .offset = field.offset,
-                        .detail = "the field " + quoted(field.name) + " was there before: only the first counts"});
+                        .detail = "the field " + in_quotes(field.name) + " was there before: only the first counts"});
   } else if (to_lower(field.name) == name) {
     warnings.push_back({.code = "record-field-case",
                         .offset = field.offset,
-                        .detail = "the field " + quoted(field.name) + " is ignored: write `" + std::string(name) +
+                        .detail = "the field " + in_quotes(field.name) + " is ignored: write `" + std::string(name) +
                                   "=` in lower case"});
   }
 }

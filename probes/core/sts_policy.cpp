@@ -195,12 +195,13 @@ class PolicyReader {
     const std::string_view key = trim_wsp_right(before);
     if (key.size() != before.size()) {
       error("space-before-colon", at_ + indent + key.size(),
-            "a blank stands between the key " + quoted(key) +
+            "a blank stands between the key " + in_quotes(key) +
                 " and its colon: some senders skip it, others refuse the policy");
     }
     if (!is_extension_name(key)) {
-      error("key-syntax", at_ + indent,
-            quoted(key) + " cannot be a key: 1 to 32 letters, digits, `_`, `-` and `.`, with a letter or digit first");
+      error(
+          "key-syntax", at_ + indent,
+          in_quotes(key) + " cannot be a key: 1 to 32 letters, digits, `_`, `-` and `.`, with a letter or digit first");
       return std::nullopt;
     }
     const std::size_t start = colon + 1 + skip_wsp(line.substr(colon + 1));
@@ -208,7 +209,7 @@ class PolicyReader {
   }
 
   void missing_colon(std::string_view text, std::size_t offset) {
-    std::string why = quoted(text) + " is not `key: value`";
+    std::string why = in_quotes(text) + " is not `key: value`";
     if (text.starts_with("v="))
       why += ": it looks like the TXT record, in the file write `version: STSv1`";
     else if (text.starts_with('<'))
@@ -225,14 +226,15 @@ class PolicyReader {
     if (control != field.value.end()) {
       const std::size_t at = field.value_offset + static_cast<std::size_t>(control - field.value.begin());
       error("control-character", at,
-            "the value of " + quoted(field.key) + " has a control character" +
-                (*control == '\r' ? " (lines end in LF or CRLF)" : "") + ": " + quoted(field.value));
+            "the value of " + in_quotes(field.key) + " has a control character" +
+                (*control == '\r' ? " (lines end in LF or CRLF)" : "") + ": " + in_quotes(field.value));
     }
     if (bad != field.value.npos) {
       error("not-utf8", field.value_offset + bad,
-            "the value of " + quoted(field.key) + " is not UTF-8: " + quoted(field.value));
+            "the value of " + in_quotes(field.key) + " is not UTF-8: " + in_quotes(field.value));
     }
-    if (field.value.empty()) error("value-empty", field.value_offset, "the key " + quoted(field.key) + " has no value");
+    if (field.value.empty())
+      error("value-empty", field.value_offset, "the key " + in_quotes(field.key) + " has no value");
     if (control == field.value.end() && bad == field.value.npos && !field.value.empty()) return true;
     seen_.insert(field.key);  // it is there, if not readable: one error is enough
     return false;
@@ -243,7 +245,7 @@ class PolicyReader {
     if (field.key == "mx") return read_mx(field);
     if (!first) {
       return warn("duplicate-key", field.value_offset,
-                  "the key " + quoted(field.key) + " was there before: only the first counts");
+                  "the key " + in_quotes(field.key) + " was there before: only the first counts");
     }
     if (field.key == "version") return read_version(field);
     if (field.key == "mode") return read_mode(field);
@@ -251,29 +253,30 @@ class PolicyReader {
     const std::string_view intended = intended_key(field.key);
     if (intended.empty()) return;
     warn("key-typo", field.value_offset,
-         "the unknown key " + quoted(field.key) + " is ignored: was " + quoted(intended) + " meant?");
+         "the unknown key " + in_quotes(field.key) + " is ignored: was " + in_quotes(intended) + " meant?");
   }
 
   void read_version(const PolicyField& field) {
     lint_.version = field.value;
     if (field.value != kVersion)
-      error("version-invalid", field.value_offset, "the version is " + quoted(field.value) + version_hint(field.value));
+      error("version-invalid", field.value_offset,
+            "the version is " + in_quotes(field.value) + version_hint(field.value));
   }
 
   void read_mode(const PolicyField& field) {
     lint_.mode = field.value;
     if (!mode_of(field.value))
-      error("mode-invalid", field.value_offset, "the mode is " + quoted(field.value) + mode_hint(field.value));
+      error("mode-invalid", field.value_offset, "the mode is " + in_quotes(field.value) + mode_hint(field.value));
   }
 
   void read_max_age(const PolicyField& field) {
     const std::string_view digits = field.value;
     if (!all_of(digits, is_digit)) {
       return error("max-age-syntax", field.value_offset,
-                   "max_age is " + quoted(digits) + ": write whole seconds, digits only");
+                   "max_age is " + in_quotes(digits) + ": write whole seconds, digits only");
     }
     if (digits.size() > kMaxAgeDigits) {
-      return error("max-age-digits", field.value_offset, "max_age has more than 10 digits: " + quoted(digits));
+      return error("max-age-digits", field.value_offset, "max_age has more than 10 digits: " + in_quotes(digits));
     }
     std::uint64_t seconds = 0;
     std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
@@ -290,19 +293,19 @@ class PolicyReader {
     lint_.mx.emplace_back(field.value);
     if (const auto fault = pattern_fault(field.value)) {
       return error(fault->code, field.value_offset,
-                   "the pattern " + quoted(field.value) + ' ' + std::string(fault->why));
+                   "the pattern " + in_quotes(field.value) + ' ' + std::string(fault->why));
     }
     std::string pattern = to_lower(field.value);
     if (pattern.find('.') == pattern.npos) {
       warn("mx-single-label", field.value_offset,
-           "the pattern " + quoted(pattern) + " has only one label: write the full host name");
+           "the pattern " + in_quotes(pattern) + " has only one label: write the full host name");
     }
     if (pattern.starts_with("*.") && pattern.find('.', 2) == pattern.npos) {
       warn("mx-wide-wildcard", field.value_offset,
-           "the pattern " + quoted(pattern) + " permits every host directly under a top-level domain");
+           "the pattern " + in_quotes(pattern) + " permits every host directly under a top-level domain");
     }
     if (!distinct_mx_.insert(pattern).second)
-      warn("mx-duplicate", field.value_offset, "the pattern " + quoted(pattern) + " was there before");
+      warn("mx-duplicate", field.value_offset, "the pattern " + in_quotes(pattern) + " was there before");
     patterns_.push_back(std::move(pattern));
   }
 
@@ -314,7 +317,7 @@ class PolicyReader {
   }
 
   void require(std::string_view key, std::string_view code) {
-    if (!seen_.contains(key)) error(code, body_.size(), "the policy has no " + quoted(key) + " line");
+    if (!seen_.contains(key)) error(code, body_.size(), "the policy has no " + in_quotes(key) + " line");
   }
 
   StsPolicy policy() {

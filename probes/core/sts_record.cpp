@@ -19,10 +19,10 @@ void read_id(const RecordField& field, StsRecordSet& record) {
   };
   if (field.value.empty()) return fail("id-empty", "the id is empty: it has 1 to 32 letters and digits");
   if (!all_of(field.value, is_alnum)) {
-    return fail("id-syntax", "the id " + quoted(field.value) + " has something else than letters and digits");
+    return fail("id-syntax", "the id " + in_quotes(field.value) + " has something else than letters and digits");
   }
   if (field.value.size() > kMaxIdOctets) {
-    return fail("id-too-long", "the id " + quoted(field.value) + " is longer than 32 octets");
+    return fail("id-too-long", "the id " + in_quotes(field.value) + " is longer than 32 octets");
   }
   record.id = field.value;
 }

@@ -80,7 +80,7 @@ class RuaReader {
     const std::size_t colon = uri.find(':');
     const std::string scheme = to_lower(uri.substr(0, std::min(colon, uri.size())));
     if (colon == uri.npos || !is_scheme(scheme)) {
-      return error("rua-no-scheme", at, quoted(uri) + " is no URI: write it with `mailto:` or `https://` in front");
+      return error("rua-no-scheme", at, in_quotes(uri) + " is no URI: write it with `mailto:` or `https://` in front");
     }
     const std::string_view rest = uri.substr(colon + 1);
     if (const std::size_t bad = find_bad_uri_octet(rest); bad != rest.npos) {
@@ -90,23 +90,23 @@ class RuaReader {
   }
 
   void bad_octet(std::string_view uri, char octet, std::size_t at) {
-    const std::string shown = quoted(std::string_view(&octet, 1));
+    const std::string shown = in_quotes(std::string_view(&octet, 1));
     if (octet == '!')
-      return error("rua-reserved", at, quoted(uri) + " has " + shown + ", which must be written as %21");
-    error("rua-uri-syntax", at, quoted(uri) + " has " + shown + ", which cannot stand there in a URI");
+      return error("rua-reserved", at, in_quotes(uri) + " has " + shown + ", which must be written as %21");
+    error("rua-uri-syntax", at, in_quotes(uri) + " has " + shown + ", which cannot stand there in a URI");
   }
 
   void judge_scheme(std::string_view uri, std::string_view scheme, std::string_view rest, std::size_t at) {
     if (scheme != "mailto" && scheme != "https") {
-      return warn("rua-scheme", at, quoted(uri) + " is neither `mailto:` nor `https:`, which alone are supported");
+      return warn("rua-scheme", at, in_quotes(uri) + " is neither `mailto:` nor `https:`, which alone are supported");
     }
     supported_scheme_ = true;
-    if (!is_usable(scheme, rest)) warn("rua-no-address", at, quoted(uri) + " names no mailbox or host");
+    if (!is_usable(scheme, rest)) warn("rua-no-address", at, in_quotes(uri) + " names no mailbox or host");
   }
 
   void report_no_supported_scheme() {
     std::erase_if(record_.warnings, [](const ParseError& warning) { return warning.code == "rua-scheme"; });
-    error("rua-scheme", 0, "no URI is `mailto:` or `https:`, which alone are supported: " + quoted(field_.value));
+    error("rua-scheme", 0, "no URI is `mailto:` or `https:`, which alone are supported: " + in_quotes(field_.value));
   }
 
   void error(std::string_view code, std::size_t at, std::string why) {
