@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probes/net/dns_message.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+namespace mtasts {
+namespace {
+
+using testing::ElementsAre;
+using Wire = std::vector<std::uint8_t>;
+
+constexpr std::uint16_t kId = 0x1234;
+constexpr std::uint16_t kCname = 5;
+constexpr std::uint16_t kPlain = 0x8180;  // QR, RD, RA
+constexpr std::uint16_t kTc = 0x0200;
+constexpr std::uint16_t kAd = 0x0020;
+
+void put16(Wire& wire, std::size_t value) {
+  wire.push_back(static_cast<std::uint8_t>(value >> 8));
+  wire.push_back(static_cast<std::uint8_t>(value));
+}
+
+Wire name_wire(const std::string& name) {
+  Wire wire;
+  std::istringstream labels(name);
+  for (std::string label; std::getline(labels, label, '.');) {
+    wire.push_back(static_cast<std::uint8_t>(label.size()));
+    wire.insert(wire.end(), label.begin(), label.end());
+  }
+  wire.push_back(0);
+  return wire;
+}
+
+struct Record {
+  std::string owner;
+  std::uint16_t type;
+  Wire data;
+  std::uint16_t ttl{300};
+};
+
+Record cname(const std::string& owner, const std::string& target, std::uint16_t ttl = 300) {
+  return {owner, kCname, name_wire(target), ttl};
+}
+
+/// A message as RFC 1035 section 4.1 lays it out, without compression.
+Wire message(const DnsQuestion& question, std::uint16_t flags, const std::vector<Record>& answers = {}) {
+  Wire wire;
+  const std::size_t header[] = {kId, flags, 1, answers.size(), 0, 0};
+  for (const std::size_t field : header) put16(wire, field);
+  const Wire asked = name_wire(question.name);
+  wire.insert(wire.end(), asked.begin(), asked.end());
+  put16(wire, static_cast<std::uint16_t>(question.type));
+  put16(wire, 1);
+  for (const Record& record : answers) {
+    const Wire owner = name_wire(record.owner);
+    wire.insert(wire.end(), owner.begin(), owner.end());
+    const std::size_t fields[] = {record.type, 1, 0, record.ttl, record.data.size()};
+    for (const std::size_t field : fields) put16(wire, field);
+    wire.insert(wire.end(), record.data.begin(), record.data.end());
+  }
+  return wire;
+}
+
+const DnsQuestion kTxt{"a.example", RrType::txt};
+const DnsQuestion kA{"a.example", RrType::a};
+const Record kAddress{"a.example", 1, {192, 0, 2, 1}};
+
+DnsAnswer decoded(const DnsQuestion& question, std::uint16_t flags, const std::vector<Record>& answers = {}) {
+  const auto answer = decode_answer(message(question, flags, answers), question, kId);
+  EXPECT_TRUE(answer);
+  return answer.value_or(DnsAnswer{});
+}
+
+TEST(DnsQuery, HasRdAdAndEdns) {
+  const Wire query = encode_query(kTxt, kId);
+  Wire expected;
+  const std::size_t header[] = {kId, 0x0120, 1, 0, 0, 1};
+  for (const std::size_t field : header) put16(expected, field);
+  ASSERT_GT(query.size(), 12U);
+  EXPECT_EQ(Wire(query.begin(), query.begin() + 12), expected);
+  const Wire opt{0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0};  // RFC 6891 section 6.1.2: payload 1232, no DO
+  EXPECT_EQ(Wire(query.end() - 11, query.end()), opt);
+}
+
+TEST(DnsQuery, IsEmptyForANameThatDnsCannotCarry) {
+  EXPECT_TRUE(encode_query({std::string(64, 'a') + ".example", RrType::a}, kId).empty());
+  EXPECT_TRUE(encode_query({"a..example", RrType::a}, kId).empty());
+}
+
+TEST(DnsAnswerTest, IgnoresWhatAnswersSomethingElse) {
+  const Wire wire = message(kA, kPlain, {kAddress});
+  EXPECT_TRUE(decode_answer(wire, kA, kId));
+  EXPECT_TRUE(decode_answer(wire, {"A.EXAMPLE.", RrType::a}, kId));
+  EXPECT_FALSE(decode_answer(wire, kA, kId + 1));
+  EXPECT_FALSE(decode_answer(wire, kTxt, kId));
+  EXPECT_FALSE(decode_answer(wire, {"b.example", RrType::a}, kId));
+  EXPECT_FALSE(decode_answer(message(kA, 0x0180), kA, kId)) << "a query";
+  EXPECT_FALSE(decode_answer(Wire{0x12, 0x34, 0x81}, kA, kId));
+}
+
+TEST(DnsAnswerTest, GarbageBehindARightHeaderIsServfail) {
+  Wire wire = message(kA, kPlain, {kAddress});
+  wire.resize(wire.size() - 2);
+  const auto answer = decode_answer(wire, kA, kId);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, DnsStatus::servfail);
+  EXPECT_TRUE(answer->addresses.empty());
+}
+
+TEST(DnsAnswerTest, JoinsTheStringsOfATxtRecord) {
+  const DnsAnswer answer = decoded(kTxt, kPlain, {{"a.example", 16, {2, 'v', '=', 0, 1, 'x'}}});
+  EXPECT_EQ(answer.status, DnsStatus::answered);
+  EXPECT_THAT(answer.txt, ElementsAre("v=x"));
+  EXPECT_EQ(answer.canonical_name, "a.example");
+}
+
+TEST(DnsAnswerTest, ReadsMxAndNullMx) {
+  Wire data{0, 10};
+  const Wire host = name_wire("MX.Example");
+  data.insert(data.end(), host.begin(), host.end());
+  const DnsAnswer answer =
+      decoded({"a.example", RrType::mx}, kPlain, {{"a.example", 15, data}, {"a.example", 15, {0, 0, 0}}});
+  EXPECT_THAT(answer.mx, ElementsAre(MxRecord{10, "mx.example"}, MxRecord{0, ""}));
+}
+
+TEST(DnsAnswerTest, ReadsAddresses) {
+  const DnsAnswer ipv4 = decoded(kA, kPlain, {kAddress});
+  ASSERT_EQ(ipv4.addresses.size(), 1U);
+  EXPECT_EQ(ipv4.addresses[0].family, IpFamily::ipv4);
+  EXPECT_EQ(ipv4.addresses[0].octets[3], 1);
+  Wire data(16, 0);
+  data[0] = 0x20;
+  const DnsAnswer ipv6 = decoded({"a.example", RrType::aaaa}, kPlain, {{"a.example", 28, data}});
+  ASSERT_EQ(ipv6.addresses.size(), 1U);
+  EXPECT_EQ(ipv6.addresses[0].family, IpFamily::ipv6);
+}
+
+TEST(DnsAnswerTest, FollowsAChainInAnyOrder) {
+  const DnsAnswer answer = decoded(
+      kA, kPlain,
+      {{"c.example", 1, {192, 0, 2, 1}}, cname("b.example", "c.example", 900), cname("a.example", "b.example")});
+  EXPECT_EQ(answer.status, DnsStatus::answered);
+  EXPECT_EQ(answer.canonical_name, "c.example");
+  EXPECT_EQ(answer.ttl, std::chrono::seconds{900});
+  EXPECT_EQ(answer.addresses.size(), 1U);
+  EXPECT_FALSE(answer.chain_open);
+}
+
+TEST(DnsAnswerTest, SaysThatAChainIsOpen) {
+  const DnsAnswer answer = decoded(kA, kPlain, {cname("a.example", "b.example")});
+  EXPECT_EQ(answer.status, DnsStatus::nodata);
+  EXPECT_TRUE(answer.chain_open);
+  EXPECT_EQ(answer.canonical_name, "b.example");
+}
+
+TEST(DnsAnswerTest, EndsALoop) {
+  const DnsAnswer answer = decoded(kA, kPlain, {cname("a.example", "b.example"), cname("b.example", "a.example")});
+  EXPECT_EQ(answer.status, DnsStatus::nodata);
+  EXPECT_TRUE(answer.addresses.empty());
+}
+
+TEST(DnsAnswerTest, LeavesRecordsOfOtherNamesAlone) {
+  const DnsAnswer answer = decoded(kA, kPlain, {{"evil.example", 1, {192, 0, 2, 9}}});
+  EXPECT_EQ(answer.status, DnsStatus::nodata);
+  EXPECT_FALSE(answer.chain_open);
+  EXPECT_TRUE(answer.addresses.empty());
+}
+
+TEST(DnsAnswerTest, TellsTheStatusesApart) {
+  EXPECT_EQ(decoded(kA, kPlain).status, DnsStatus::nodata);
+  EXPECT_EQ(decoded(kA, kPlain | 3).status, DnsStatus::nxdomain);
+  for (const std::uint16_t rcode : {1, 2, 4, 5}) EXPECT_EQ(decoded(kA, kPlain | rcode).status, DnsStatus::servfail);
+}
+
+TEST(DnsAnswerTest, ReportsTcAndAd) {
+  EXPECT_FALSE(decoded(kA, kPlain).truncated);
+  EXPECT_FALSE(decoded(kA, kPlain).authentic_data);
+  EXPECT_TRUE(decoded(kA, kPlain | kTc).truncated);
+  EXPECT_TRUE(decoded(kA, kPlain | kAd).authentic_data);
+}
+
+}  // namespace
+}  // namespace mtasts
