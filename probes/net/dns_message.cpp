@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probes/net/dns_message.h"
 
-#include <ldns/ldns.h>
-
 #include <algorithm>
+#include <functional>
 #include <memory>
 
 #include "probes/core/domain_name.h"
 #include "probes/net/c_handle.h"
+
+// Last: ldns makes `true` a macro, which the headers of GCC 14 do not survive.
+#include <ldns/ldns.h>
 
 namespace mtasts {
 namespace {
