@@ -201,7 +201,10 @@ YamlProblem syntax_problem(std::string_view text, const YAML::Exception& error) 
   if (const std::size_t tab = find_tab_indent(text, line); tab != 0) {
     return {tab, "not YAML: indented with a tab; use spaces"};
   }
-  return {line, "not YAML: " + error.msg + " (column " + std::to_string(error.mark.column + 1) + ")"};
+  // yaml-cpp 0.8 names the anchor behind a colon, 0.7 does not: one message for both.
+  constexpr std::string_view kUnknownAnchor = "the referenced anchor is not defined";
+  const std::string said = error.msg.starts_with(kUnknownAnchor) ? std::string(kUnknownAnchor) : error.msg;
+  return {line, "not YAML: " + said + " (column " + std::to_string(error.mark.column + 1) + ")"};
 }
 
 void parse_document(std::string_view text, YamlResult& result) {
