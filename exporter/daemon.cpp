@@ -85,7 +85,7 @@ class Daemon {
         writer_(std::move(store_), {.on_trouble = report_store_trouble}),
         loop_(snapshots_, self_, keeper()) {
     restore();
-    loop_.configure(config());
+    loop_.prepare(config())();
     self_.config_reloaded(true, system_now());
     serve_http();
     loop_.start();
@@ -97,7 +97,7 @@ class Daemon {
       const int number = sigtimedwait(&signals, nullptr, &kWatchInterval);
       if (number == SIGTERM || number == SIGINT) break;
       if (number == SIGHUP) reload();
-      if (number < 0 && domain_files_changed()) reload();
+      if (number < 0) watch_domain_files();
     }
     log_info("stopping");
     server_.stop();
@@ -115,18 +115,33 @@ class Daemon {
       throw std::runtime_error("storage.url: this version keeps its state in a file only; set storage.path instead");
     }
     warn_of_idle_keys(*loaded.config);
-    take(std::move(*loaded.config));
+    take(with_domain_files(std::move(*loaded.config)));
     return config_;
   }
 
-  void take(Config config) {
-    DomainFiles files = load_domain_files(config.domain_files, files_);
-    for (const ConfigProblem& problem : files.problems) log_error("domain file", {{"problem", to_string(problem)}});
-    for (const ConfigProblem& warning : files.warnings) log_warn("domain file", {{"problem", to_string(warning)}});
-    take_domains_of_files(config, files);
+  /// The configuration file as written, and what it comes to with the domain files.
+  struct CompleteConfig {
+    Config written{};
+    Config config{};
+    DomainFiles files{};
+  };
+
+  CompleteConfig with_domain_files(Config written) const {
+    CompleteConfig complete{.written = written, .config = std::move(written)};
+    complete.files = load_domain_files(complete.written.domain_files, files_);
+    for (const ConfigProblem& problem : complete.files.problems)
+      log_error("domain file", {{"problem", to_string(problem)}});
+    for (const ConfigProblem& warning : complete.files.warnings)
+      log_warn("domain file", {{"problem", to_string(warning)}});
+    take_domains_of_files(complete.config, complete.files);
+    return complete;
+  }
+
+  void take(CompleteConfig complete) {
     const std::lock_guard lock(config_mutex_);
-    files_ = std::move(files);
-    config_ = std::move(config);
+    written_ = std::move(complete.written);
+    files_ = std::move(complete.files);
+    config_ = std::move(complete.config);
   }
 
   Config config() const {
@@ -181,9 +196,29 @@ class Daemon {
                            .last_seen = kept.memory.policy_seen});
   }
 
-  [[nodiscard]] bool domain_files_changed() const {
-    const std::lock_guard lock(config_mutex_);
-    return domain_files_fingerprint(config_.domain_files) != files_.fingerprint;
+  /// Takes domain files that have changed, under the configuration that runs: whatever else lies in the configuration
+  /// file by now waits for a reload. A change that cannot be taken is said once, not every few seconds.
+  void watch_domain_files() {
+    const std::lock_guard one_at_a_time(reload_mutex_);
+    const std::string now = domain_files_fingerprint(written_.domain_files);
+    if (now == files_.fingerprint || now == refused_files_) return;
+    try {
+      take_effect(with_domain_files(written_), [] {});
+      log_info("domain files read again", {{"domains", config().domains.size()}});
+    } catch (const std::exception& error) {
+      refused_files_ = now;
+      log_error("the changed domain files cannot be taken, the old domains stay watched", {{"problem", error.what()}});
+    }
+  }
+
+  /// Makes a configuration the one that counts, unless it or `last_condition` throws: then nothing has changed.
+  template <class Condition>
+  void take_effect(CompleteConfig complete, Condition last_condition) {
+    const std::function<void()> probe_by_it = loop_.prepare(complete.config);
+    last_condition();
+    take(std::move(complete));  // from here on nothing can fail
+    probe_by_it();
+    refused_files_.clear();
   }
 
   /// Takes the files anew. Returns what is wrong with them; then the old configuration keeps running.
@@ -203,9 +238,9 @@ class Daemon {
     ConfigResult loaded = load_config(options_.config_file);
     if (!loaded.config) return joined(loaded.problems);
     try {
-      if (auto problem = take_web_options()) return problem;
-      take(std::move(*loaded.config));
-      loop_.configure(config());
+      take_effect(with_domain_files(std::move(*loaded.config)), [this] {
+        if (const auto problem = take_web_options()) throw std::runtime_error(*problem);
+      });
     } catch (const std::exception& error) {
       return error.what();
     }
@@ -283,8 +318,10 @@ class Daemon {
   const ServeOptions& options_;
   mutable std::mutex config_mutex_;
   std::mutex reload_mutex_;
-  Config config_;
+  Config config_;   // with the domains of the files
+  Config written_;  // without them; this and the next two belong to reload_mutex_
   DomainFiles files_;
+  std::string refused_files_;  // fingerprint of domain files that could not be taken
   SnapshotStore snapshots_;
   SelfMetrics self_;
   Store store_;

@@ -106,9 +106,11 @@ class ProbeLoop::Core {
     for (MxVerdict& kept : mx_hosts) kept_hosts_[kept.host] = std::move(kept);
   }
 
-  void configure(const Config& config) {
+  std::function<void()> prepare(const Config& config) {
     auto engine = std::make_shared<ProbeEngine>(io_, config);  // may throw: nothing has changed yet
-    asio::post(io_, [this, engine = std::move(engine), config] { apply(engine, config); });
+    return [this, engine = std::move(engine), config] {
+      asio::post(io_, [this, engine, config] { apply(engine, config); });
+    };
   }
 
   void start() {
@@ -487,7 +489,7 @@ ProbeLoop::~ProbeLoop() { stop(); }
 void ProbeLoop::restore(std::vector<DomainKeepsake> domains, std::vector<MxVerdict> mx_hosts) {
   core_->restore(std::move(domains), std::move(mx_hosts));
 }
-void ProbeLoop::configure(const Config& config) { core_->configure(config); }
+std::function<void()> ProbeLoop::prepare(const Config& config) { return core_->prepare(config); }
 void ProbeLoop::start() { core_->start(); }
 void ProbeLoop::stop() { core_->stop(); }
 void ProbeLoop::probe_now(DomainConfig domain, std::function<void(LiveProbe)> done) {

@@ -39,12 +39,12 @@ class ProbeLoop {
   ProbeLoop(const ProbeLoop&) = delete;
   ProbeLoop& operator=(const ProbeLoop&) = delete;
 
-  /// Takes back what an earlier run knew; before configure().
+  /// Takes back what an earlier run knew; before the first configuration.
   void restore(std::vector<DomainKeepsake> domains, std::vector<MxVerdict> mx_hosts);
 
-  /// Makes this the configuration; new domains get their turn, removed ones go at once.
-  /// Errors: std::runtime_error when the trust store cannot be read; the old configuration stays.
-  void configure(const Config& config);
+  /// Gets ready for a configuration. Calling the result makes it the one that counts, and cannot fail: new domains get
+  /// their turn, removed ones go at once. Errors: std::runtime_error when the trust store cannot be read.
+  [[nodiscard]] std::function<void()> prepare(const Config& config);
 
   void start();
 

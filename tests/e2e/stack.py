@@ -66,7 +66,7 @@ class Stack:
             server.stop()
         self._folder.cleanup()
 
-    def write_config(self, domains, extra=""):
+    def write_config(self, domains, extra="", ca_file=None):
         """Configures the exporter for these domains."""
         self.exporter.config.write_text(f"""\
 domains: {json.dumps(domains)}
@@ -74,7 +74,7 @@ probe: {{interval: 5s, timeout: 20s, allow_private: true}}
 dns: {{servers: ["127.0.0.1:{self.unbound.port}"], timeout: 500ms, attempts: 2}}
 policy: {{port: {self.nginx.port}, timeout: 5s}}
 smtp: {{port: {self.postfix.port}, helo: probe.e2e.test, timeout: 5s, ip_families: [ipv4]}}
-tls: {{ca_file: "{self.authority.ca_file}"}}
+tls: {{ca_file: "{ca_file or self.authority.ca_file}"}}
 storage: {{path: "{self.exporter.folder}/state.db"}}
 {extra}""")
 

@@ -83,6 +83,32 @@ class Lifecycle(StackCase):
         self.assertEqual(http("POST", self.exporter.url("/-/reload"))[0], 200)
         self.stack.await_value("mtasts_exporter_config_last_reload_successful", 1)
 
+    def test_a_reload_whose_trust_store_is_broken_changes_nothing(self):
+        self.addCleanup(self.restore)
+        broken = self.stack.folder / "broken.pem"
+        broken.write_text("no certificate")
+        self.stack.write_config(["later.e2e.test"], ca_file=broken)
+        status, body = http("POST", self.exporter.url("/-/reload"))
+        self.assertEqual(status, 500, body)
+        self.assertIn("broken.pem", body)
+        status, domains = http("GET", self.exporter.url("/sd"))
+        self.assertIn("good.e2e.test", domains)
+        # /probe knows the domains that are configured, and those alone
+        self.assertEqual(http("GET", self.exporter.url("/probe?target=later.e2e.test"))[0], 404)
+        self.assertEqual(http("GET", self.exporter.url("/probe?target=good.e2e.test"))[0], 200)
+
+    def test_domain_files_are_watched_apart_from_the_configuration(self):
+        """A new domain file counts without a reload, and not even a broken configuration file stands in its way."""
+        self.addCleanup(self.restore)
+        more = self.stack.folder / "more.txt"
+        more.write_text("good.e2e.test # already there\n")
+        self.stack.write_config(self.stack.domains, extra=f'domain_files: ["{more}"]\n')
+        self.assertEqual(http("POST", self.exporter.url("/-/reload"))[0], 200)
+        self.stack.write_config(self.stack.domains, extra="half: {edited\n")
+        more.write_text("later.e2e.test\n")
+        self.stack.await_value('mtasts_probe_success{domain="later.e2e.test"}', 1)
+        self.assertEqual(self.stack.value("mtasts_exporter_config_last_reload_successful"), 1)
+
     def test_sigterm_ends_it_even_with_idle_clients(self):
         self.addCleanup(self.restore)
         clients = [socket.create_connection(("127.0.0.1", self.exporter.port)) for _ in range(20)]
