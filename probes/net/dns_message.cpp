@@ -111,7 +111,10 @@ bool answers_question(const ldns_pkt* packet, const ldns_rdf* name, RrType type,
   if (!ldns_pkt_qr(packet) || ldns_pkt_id(packet) != id || ldns_pkt_get_opcode(packet) != LDNS_PACKET_QUERY)
     return false;
   const ldns_rr_list* questions = ldns_pkt_question(packet);
-  if (ldns_rr_list_rr_count(questions) != 1) return false;
+  const std::size_t count = ldns_rr_list_rr_count(questions);
+  // A server that could not read the question need not repeat it (RFC 1035 section 4.1.1, FORMERR).
+  if (count == 0) return ldns_pkt_get_rcode(packet) != LDNS_RCODE_NOERROR;
+  if (count != 1) return false;
   const ldns_rr* question = ldns_rr_list_rr(questions, 0);
   return ldns_rr_get_type(question) == static_cast<ldns_rr_type>(type) &&
          ldns_rr_get_class(question) == LDNS_RR_CLASS_IN && ldns_dname_compare(ldns_rr_owner(question), name) == 0;

@@ -20,7 +20,6 @@ namespace {
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 // A lost packet is sent again after this long, within the attempt's own limit.
 constexpr std::chrono::milliseconds kRetransmit{1000};
-constexpr std::chrono::seconds kHealthHolds{10};
 // How often the target of an open CNAME chain is asked for.
 constexpr int kMaxOpenChains = 8;
 
@@ -81,10 +80,9 @@ class Resolver::Turn {
 };
 
 Resolver::Resolver(LoopClock& clock, ResolverOptions options)
-    : clock_(clock), options_(std::move(options)), waiting_(clock.io()) {
+    : clock_(clock), options_(std::move(options)), waiting_(clock.io()), health_waiting_(clock.io()) {
   for (const ResolverServer& server : options_.servers) {
-    servers_.push_back(
-        {.endpoint = server.endpoint, .trust = server.trust, .proved = false, .text = text_of(server.endpoint)});
+    servers_.push_back({.endpoint = server.endpoint, .trust = server.trust, .text = text_of(server.endpoint)});
   }
 }
 
@@ -96,6 +94,16 @@ std::map<std::string, bool> Resolver::authenticated() const {
   std::map<std::string, bool> by_server;
   for (const Server& server : servers_) by_server[server.text] = trusts(server);
   return by_server;
+}
+
+std::map<IpFamily, bool> Resolver::answering() const {
+  std::map<IpFamily, bool> by_family;
+  for (const Server& server : servers_) {
+    if (!server.answered) continue;
+    const IpFamily family = server.endpoint.address().is_v4() ? IpFamily::ipv4 : IpFamily::ipv6;
+    by_family[family] = by_family[family] || *server.answered;
+  }
+  return by_family;
 }
 
 asio::awaitable<void> Resolver::take_turn() {
@@ -166,6 +174,14 @@ asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_tcp(const Server& server
   co_return decode_answer(reply, question, id);
 }
 
+/// UDP, then TCP where the answer did not fit.
+asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_server(Server& server, DnsQuestion question) {
+  auto answer = co_await ask_udp(server, question);
+  server.answered = answer.has_value();
+  if (answer && answer->truncated) answer = co_await ask_tcp(server, question);
+  co_return answer;
+}
+
 /// Walks the servers until one gives an answer that settles the question. SERVFAIL beats silence: it is an answer.
 asio::awaitable<Resolver::Reply> Resolver::ask_once(DnsQuestion question) {
   co_await take_turn();
@@ -173,9 +189,8 @@ asio::awaitable<Resolver::Reply> Resolver::ask_once(DnsQuestion question) {
   Reply best;
   best.answer.status = DnsStatus::timeout;
   for (int attempt = 0; attempt < options_.attempts; ++attempt) {
-    const Server& server = servers_[static_cast<std::size_t>(attempt) % servers_.size()];
-    auto answer = co_await ask_udp(server, question);
-    if (answer && answer->truncated) answer = co_await ask_tcp(server, question);
+    Server& server = servers_[static_cast<std::size_t>(attempt) % servers_.size()];
+    auto answer = co_await ask_server(server, question);
     if (!answer) continue;
     best.answer = *answer;
     best.server = &server;
@@ -237,27 +252,33 @@ asio::awaitable<AddressObservation> Resolver::observe_addresses(std::string name
   co_return seen;
 }
 
-asio::awaitable<bool> Resolver::check_servers() {
+asio::awaitable<void> Resolver::check_servers() {
   const DnsQuestion question{.name = ".", .type = RrType::soa};
-  bool any = false;
   for (Server& server : servers_) {
-    const auto answer = co_await ask_udp(server, question);
+    const auto answer = co_await ask_server(server, question);
     server.proved = answer && answer->authentic_data;
-    any = any || (answer && answer->status != DnsStatus::servfail);
   }
-  co_return any;
+}
+
+asio::awaitable<bool> Resolver::some_server_answers() {
+  const DnsQuestion question{.name = ".", .type = RrType::soa};
+  for (Server& server : servers_) {
+    const auto answer = co_await ask_server(server, question);
+    if (answer && answer->status != DnsStatus::servfail) co_return true;
+  }
+  co_return false;
 }
 
 asio::awaitable<bool> Resolver::healthy() {
-  const auto now = std::chrono::steady_clock::now();
-  if (checked_ != SteadyTime{} && now - checked_ < kHealthHolds) co_return answered_;
-  if (checking_) co_return answered_;  // somebody is asking; the answer of last time serves until then
-  checking_ = true;
-  const bool any = co_await check_servers();
-  checking_ = false;
-  answered_ = any;
-  checked_ = std::chrono::steady_clock::now();
-  co_return answered_;
+  if (health_asked_) {
+    co_await health_waiting_.wait();
+    co_return healthy_;
+  }
+  health_asked_ = true;
+  healthy_ = co_await some_server_answers();
+  health_asked_ = false;
+  while (!health_waiting_.empty()) health_waiting_.wake_one();
+  co_return healthy_;
 }
 
 }  // namespace mtasts

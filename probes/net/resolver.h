@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,17 +52,25 @@ class Resolver {
   /// Input: name; whether to ask for A and AAAA. The order of the result is A first.
   boost::asio::awaitable<AddressObservation> observe_addresses(std::string name, bool ipv4, bool ipv6);
 
-  /// Does any server answer at all? Asks for `. SOA`, and learns which servers set AD; an answer holds for ten seconds.
+  /// Does any server answer now? Asks for `. SOA`, each time anew: what was so a moment ago says nothing about a lookup
+  /// that has failed since. Callers that come while a question is under way share its answer.
   boost::asio::awaitable<bool> healthy();
+
+  /// Asks every server for `. SOA`: learns which ones answer and which ones set AD.
+  boost::asio::awaitable<void> check_servers();
 
   /// By server text: does its AD count now?
   [[nodiscard]] std::map<std::string, bool> authenticated() const;
+
+  /// By family: did some server of that family answer when it was asked last? Families never asked are left out.
+  [[nodiscard]] std::map<IpFamily, bool> answering() const;
 
  private:
   struct Server {
     boost::asio::ip::udp::endpoint endpoint;
     AdTrust trust;
-    bool proved{};  // `. SOA` came back with AD
+    bool proved{};                   // `. SOA` came back with AD
+    std::optional<bool> answered{};  // when it was asked last, whatever it said
     std::string text;
   };
   struct Reply {
@@ -74,9 +83,10 @@ class Resolver {
   void end_turn();
   boost::asio::awaitable<Reply> ask(DnsQuestion question);
   boost::asio::awaitable<Reply> ask_once(DnsQuestion question);
+  boost::asio::awaitable<std::optional<DnsAnswer>> ask_server(Server& server, DnsQuestion question);
   boost::asio::awaitable<std::optional<DnsAnswer>> ask_udp(const Server& server, DnsQuestion question);
   boost::asio::awaitable<std::optional<DnsAnswer>> ask_tcp(const Server& server, DnsQuestion question);
-  boost::asio::awaitable<bool> check_servers();
+  boost::asio::awaitable<bool> some_server_answers();
   DnsLookup lookup_of(const Reply& reply) const;
   [[nodiscard]] bool trusts(const Server& server) const;
 
@@ -85,9 +95,9 @@ class Resolver {
   std::vector<Server> servers_;
   std::size_t outstanding_{};
   WaitQueue waiting_;
-  SteadyTime checked_{};
-  bool answered_{true};
-  bool checking_{};
+  WaitQueue health_waiting_;  // for the end of a health check under way
+  bool health_asked_{};
+  bool healthy_{};
 };
 
 }  // namespace mtasts

@@ -101,6 +101,20 @@ TEST(DnsAnswerTest, IgnoresWhatAnswersSomethingElse) {
   EXPECT_FALSE(decode_answer(Wire{0x12, 0x34, 0x81}, kA, kId));
 }
 
+TEST(DnsAnswerTest, ARefusalNeedNotRepeatTheQuestion) {
+  const auto header = [](std::uint16_t flags) {
+    Wire wire;
+    const std::size_t fields[] = {kId, flags, 0, 0, 0, 0};
+    for (const std::size_t field : fields) put16(wire, field);
+    return wire;
+  };
+  const auto refusal = decode_answer(header(kPlain | 1), kA, kId);  // FORMERR
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->status, DnsStatus::servfail);
+  EXPECT_FALSE(decode_answer(header(kPlain), kA, kId)) << "NOERROR to nothing";
+  EXPECT_FALSE(decode_answer(header(kPlain | 1), kA, kId + 1));
+}
+
 TEST(DnsAnswerTest, GarbageBehindARightHeaderIsServfail) {
   Wire wire = message(kA, kPlain, {kAddress});
   wire.resize(wire.size() - 2);
