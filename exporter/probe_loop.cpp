@@ -2,7 +2,6 @@
 #include "exporter/probe_loop.h"
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -14,9 +13,9 @@
 #include <set>
 #include <thread>
 
+#include "exporter/egress.h"
 #include "exporter/log.h"
 #include "exporter/schedule.h"
-#include "probes/core/egress_window.h"
 
 namespace mtasts {
 namespace asio = boost::asio;
@@ -24,8 +23,11 @@ namespace {
 
 // The same id is not fetched again this soon after a failed fetch (RFC 8461 section 3.3).
 constexpr std::chrono::minutes kSameIdWait{5};
+constexpr std::string_view kWayLost = "this machine has lost its way out";
 // How often gauges about the loop itself are refreshed.
 constexpr std::chrono::seconds kGaugeInterval{1};
+// How often every DNS server is asked whether it answers, and whether it validates.
+constexpr std::chrono::minutes kResolverCheckInterval{1};
 
 // Keys of the schedule: domains and MX hosts share it, and a name may be both.
 std::string domain_key(const std::string& name) { return "d " + name; }
@@ -65,15 +67,6 @@ bool same_for_domains(const MxVerdict& a, const MxVerdict& b) {
          verified(a.ipv6) == verified(b.ipv6);
 }
 
-bool reached(const std::optional<NetFailure>& failure) {
-  if (!failure || failure->stage != NetStage::connect) return true;
-  return failure->error == NetError::refused || failure->error == NetError::reset;
-}
-
-bool says_nothing_about_egress(const std::optional<NetFailure>& failure) {
-  return failure && (failure->error == NetError::address_refused || failure->error == NetError::local);
-}
-
 std::string_view outcome_of(DomainState state) {
   if (state == DomainState::unknown) return "unknown";
   return state == DomainState::failing ? "failing" : "ok";
@@ -99,6 +92,7 @@ class ProbeLoop::Core {
         work_(asio::make_work_guard(io_)),
         wake_(io_),
         gauges_(io_),
+        resolver_check_(io_),
         schedule_({}, std::random_device{}()) {}
 
   void restore(std::vector<DomainKeepsake> domains, std::vector<MxVerdict> mx_hosts) {
@@ -151,6 +145,7 @@ class ProbeLoop::Core {
     for (const auto& [name, domain] : wanted) add_domain(*domain);
     self_.set_probe_interval(config.probe.interval);
     self_.clear_dns_servers();
+    check_resolver();
     start_due();
   }
 
@@ -163,6 +158,7 @@ class ProbeLoop::Core {
       release_hosts(domain->first, used_[domain->first], {});
       used_.erase(domain->first);
       schedule_.remove(domain_key(domain->first));
+      egress_.forget_domain(domain->first);
       if (keeper_.forget_domain) keeper_.forget_domain(domain->first);
       domain = domains_.erase(domain);
     }
@@ -213,11 +209,18 @@ class ProbeLoop::Core {
     const auto kept = kept_hosts_.find(name);
     if (kept != kept_hosts_.end()) {
       due.age = age_of(kept->second.probed);
+      note_reached(kept->second);
       snapshots_.publish(kept->second);
       entry->second.verdict = std::move(kept->second);
       kept_hosts_.erase(kept);
     }
     to_schedule_.push_back(std::move(due));
+  }
+
+  /// What an earlier run reached tells a host that is down from a way that is lost, from the first probe on.
+  void note_reached(const MxVerdict& host) {
+    if (host.ipv4 && host.ipv4->reachable) egress_.was_reached(IpFamily::ipv4, host.host);
+    if (host.ipv6 && host.ipv6->reachable) egress_.was_reached(IpFamily::ipv6, host.host);
   }
 
   void take_mx_set(const std::string& domain, const DomainObservation& seen) {
@@ -241,6 +244,7 @@ class ProbeLoop::Core {
       if (!host->second.domains.empty()) continue;
       schedule_.remove(mx_key(name));
       snapshots_.remove_mx_host(name);
+      egress_.forget_mx_host(name);
       if (keeper_.forget_mx_host) keeper_.forget_mx_host(name);
       hosts_.erase(host);
     }
@@ -305,7 +309,9 @@ class ProbeLoop::Core {
     if (entry == domains_.end()) return ended(domain_key(name), "unknown");  // removed meanwhile
     WatchedDomain& domain = entry->second;
     seen.domain = name;
-    note_https_egress(seen);
+    const Egress::Suspected suspected = [this, &domain] { return take_back_of(domain); };
+    egress_.note_policy(seen, suspected);
+    egress_.note_lookups(seen, suspected);
     self_.observe_phase(ProbePhase::dns, seen.dns_duration);
     if (seen.policy) self_.observe_phase(ProbePhase::policy, seen.policy_duration);
     if (!seen.spoiled) {
@@ -313,10 +319,8 @@ class ProbeLoop::Core {
       take_mx_set(name, seen);
     }
     const bool spoiled = seen.spoiled.has_value();
-    if (spoiled && !domain.verdict) {
+    if (spoiled) {
       publish_spoiled(domain, seen);
-    } else if (spoiled) {
-      publish(domain, judge(domain, seen));
     } else {
       domain.seen = std::move(seen);
       join(domain);
@@ -326,8 +330,9 @@ class ProbeLoop::Core {
     ended(domain_key(name), spoiled ? "unknown" : outcome_of(state));
   }
 
-  /// Our own trouble before anything was ever seen: the state says so, and nothing else exists.
+  /// Our own trouble: the last known values stay. Where nothing was ever seen, the state is all there is.
   void publish_spoiled(WatchedDomain& domain, const DomainObservation& seen) {
+    if (domain.verdict) return publish(domain, judge(domain, seen));
     DomainVerdict verdict{.domain = seen.domain, .state = DomainState::unknown, .unknown_reason = *seen.spoiled};
     log_change(domain, verdict);
     snapshots_.publish(verdict);
@@ -342,17 +347,17 @@ class ProbeLoop::Core {
 
   void host_ended(const std::string& name, MxHostObservation seen) {
     seen.host = name;
-    note_smtp_egress(seen);
     const auto entry = hosts_.find(name);
     if (entry == hosts_.end()) return ended(mx_key(name), "unknown");  // nobody uses it any more
     WatchedHost& host = entry->second;
+    egress_.note_mx_host(seen, [this, &name, &host] { return take_back_of(name, host); });
     const MxVerdict* before = host.verdict ? &*host.verdict : nullptr;
     MxVerdict verdict = classify_mx_host(seen, before, engine_->classify, engine_->net.now());
     const bool changed = before == nullptr || !same_for_domains(*before, verdict);
     host.verdict = std::move(verdict);
     if (!seen.spoiled) self_.observe_phase(ProbePhase::mx, seen.duration);
     snapshots_.publish(*host.verdict);
-    if (keeper_.save_mx_host && host.verdict->known) keeper_.save_mx_host(*host.verdict);
+    keep(name, host);
     if (changed) {
       for (const std::string& user : std::set(host.domains)) join(domains_.at(user));
     }
@@ -395,9 +400,7 @@ class ProbeLoop::Core {
     log_change(domain, verdict);
     domain.verdict = std::move(verdict);
     snapshots_.publish(*domain.verdict);
-    if (keeper_.save_domain && domain.verdict->state != DomainState::unknown) {
-      keeper_.save_domain({.verdict = *domain.verdict, .memory = domain.memory});
-    }
+    keep(domain);
   }
 
   /// One line per change of verdict; a healthy probe after a healthy probe says nothing.
@@ -414,51 +417,90 @@ class ProbeLoop::Core {
 
   // --- our own ways out ----------------------------------------------------------------------------------------
 
-  void note_https_egress(DomainObservation& seen) {
-    if (!seen.policy) return;
-    for (const PolicyFetchAttempt& attempt : seen.policy->attempts) {
-      if (says_nothing_about_egress(attempt.failure)) continue;
-      https_egress(attempt.address.family).record(seen.domain, reached(attempt.failure));
-    }
-    const bool all_lost = !seen.policy->attempts.empty() &&
-                          std::all_of(seen.policy->attempts.begin(), seen.policy->attempts.end(),
-                                      [this](const PolicyFetchAttempt& attempt) {
-                                        return !reached(attempt.failure) && https_egress(attempt.address.family).lost();
-                                      });
-    if (all_lost && !seen.spoiled) seen.spoiled = "no policy host answers: HTTPS egress is lost";
+  /// Puts the domain back to what was known before its peers fell silent.
+  Egress::TakeBack take_back_of(const WatchedDomain& now) {
+    return [this, name = now.config.name, seen = now.seen, verdict = now.verdict] {
+      const auto entry = domains_.find(name);
+      if (entry == domains_.end()) return;
+      WatchedDomain& domain = entry->second;
+      domain.seen = seen;
+      domain.verdict = verdict;
+      domain.failed_id.clear();
+      keep(domain);
+      publish_spoiled(domain, {.domain = name, .spoiled = std::string(kWayLost)});
+    };
   }
 
-  void note_smtp_egress(MxHostObservation& seen) {
-    for (const SmtpObservation& session : seen.sessions) {
-      if (says_nothing_about_egress(session.failure)) continue;
-      smtp_egress(session.address.family).record(seen.host, reached(session.failure));
-    }
-    const bool all_lost =
-        !seen.sessions.empty() && std::all_of(seen.sessions.begin(), seen.sessions.end(), [this](const auto& session) {
-          return !reached(session.failure) && smtp_egress(session.address.family).lost();
-        });
-    if (all_lost && !seen.spoiled) seen.spoiled = "no MX host answers: SMTP egress is lost";
+  Egress::TakeBack take_back_of(const std::string& name, const WatchedHost& now) {
+    return [this, name, verdict = now.verdict] {
+      const auto entry = hosts_.find(name);
+      if (entry == hosts_.end()) return;
+      WatchedHost& host = entry->second;
+      host.verdict = verdict;
+      keep(name, host);
+      if (!host.verdict) host.verdict.emplace();
+      host.verdict->host = name;
+      host.verdict->known = false;
+      snapshots_.publish(*host.verdict);
+      for (const std::string& user : std::set(host.domains)) join(domains_.at(user));
+    };
   }
 
-  EgressWindow& https_egress(IpFamily family) { return https_egress_[family == IpFamily::ipv4 ? 0 : 1]; }
-  EgressWindow& smtp_egress(IpFamily family) { return smtp_egress_[family == IpFamily::ipv4 ? 0 : 1]; }
+  /// Has the state kept that a next run should start from; nothing when nothing is known.
+  void keep(const WatchedDomain& domain) {
+    if (!domain.verdict) {
+      if (keeper_.forget_domain) keeper_.forget_domain(domain.config.name);
+    } else if (keeper_.save_domain && domain.verdict->state != DomainState::unknown) {
+      keeper_.save_domain({.verdict = *domain.verdict, .memory = domain.memory});
+    }
+  }
+
+  void keep(const std::string& name, const WatchedHost& host) {
+    if (!host.verdict) {
+      if (keeper_.forget_mx_host) keeper_.forget_mx_host(name);
+    } else if (keeper_.save_mx_host && host.verdict->known) {
+      keeper_.save_mx_host(*host.verdict);
+    }
+  }
+
+  void refresh_egress(EgressKind kind, IpFamily family, std::optional<bool> open) {
+    if (open) self_.set_egress_ok(kind, family, *open);
+  }
 
   void refresh_gauges() {
     self_.set_probes_in_flight(in_flight_);
     self_.set_probe_delay(schedule_.delay(schedule_now()));
     for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6}) {
-      if (https_egress(family).known()) self_.set_egress_ok(EgressKind::https, family, !https_egress(family).lost());
-      if (smtp_egress(family).known()) self_.set_egress_ok(EgressKind::smtp, family, !smtp_egress(family).lost());
+      refresh_egress(EgressKind::https, family, egress_.open(EgressKind::https, family));
+      refresh_egress(EgressKind::smtp, family, egress_.open(EgressKind::smtp, family));
     }
-    if (engine_) {
-      for (const auto& [server, trusted] : engine_->resolver.authenticated()) {
-        self_.set_dns_authenticated(server, trusted);
-      }
-    }
+    if (engine_) refresh_resolver_gauges(engine_->resolver);
     gauges_.expires_after(kGaugeInterval);
     gauges_.async_wait([this](const boost::system::error_code& error) {
       if (!error) refresh_gauges();
     });
+  }
+
+  void refresh_resolver_gauges(const Resolver& resolver) {
+    for (const auto& [server, trusted] : resolver.authenticated()) self_.set_dns_authenticated(server, trusted);
+    for (const auto& [family, answers] : resolver.answering()) {
+      self_.set_egress_ok(EgressKind::dns, family, answers && !egress_.lookups_lost());
+    }
+  }
+
+  /// Asks the resolver's servers now and then, so that what is known of them does not wait for a probe.
+  void check_resolver() {
+    if (engine_) {
+      asio::co_spawn(io_, check_servers_of(engine_), [](std::exception_ptr) {});
+    }
+    resolver_check_.expires_after(kResolverCheckInterval);
+    resolver_check_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) check_resolver();
+    });
+  }
+
+  static asio::awaitable<void> check_servers_of(std::shared_ptr<ProbeEngine> engine) {
+    co_await engine->resolver.check_servers();
   }
 
   SnapshotStore& snapshots_;
@@ -468,6 +510,7 @@ class ProbeLoop::Core {
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   asio::steady_timer wake_;
   asio::steady_timer gauges_;
+  asio::steady_timer resolver_check_;
   Schedule schedule_;
   std::vector<ScheduleEntry> to_schedule_;  // added together, so that a first pass is spread
   std::shared_ptr<ProbeEngine> engine_;
@@ -478,8 +521,7 @@ class ProbeLoop::Core {
   std::map<std::string, std::set<std::string>> used_;  // MX hosts by domain
   std::map<std::string, DomainKeepsake> kept_domains_;
   std::map<std::string, MxVerdict> kept_hosts_;
-  std::array<EgressWindow, 2> https_egress_;
-  std::array<EgressWindow, 2> smtp_egress_;
+  Egress egress_;
   std::jthread thread_;
 };
 

@@ -6,18 +6,11 @@
 
 #include "probes/core/classify_tls.h"
 #include "probes/core/domain_name.h"
+#include "probes/core/own_trouble.h"
 #include "probes/core/tlsrpt_record.h"
 
 namespace mtasts {
 namespace {
-
-bool lookup_failed(const DnsLookup& lookup) {
-  return lookup.status == DnsStatus::servfail || lookup.status == DnsStatus::timeout;
-}
-
-bool lookup_failed(const AddressObservation& seen) {
-  return (seen.ipv4 && lookup_failed(*seen.ipv4)) || (seen.ipv6 && lookup_failed(*seen.ipv6));
-}
 
 bool is_null_mx(const std::vector<MxRecord>& records) { return records.size() == 1 && records.front().host.empty(); }
 

@@ -3,6 +3,7 @@
 
 #include "probes/core/classify.h"
 #include "probes/core/classify_tls.h"
+#include "probes/core/own_trouble.h"
 
 namespace mtasts {
 namespace {
@@ -155,7 +156,7 @@ std::optional<MxFamilyVerdict> family_verdict(const MxHostObservation& seen, IpF
                                               const std::optional<MxFamilyVerdict>* previous, UnixTime now) {
   const std::optional<MxFamilyVerdict> last = previous != nullptr ? *previous : std::nullopt;
   if (!lookup) return std::nullopt;  // not asked for, or no connectivity of that family here
-  const bool unknown = lookup->status == DnsStatus::servfail || lookup->status == DnsStatus::timeout;
+  const bool unknown = lookup_failed(*lookup);
   const Sessions sessions = sessions_of(seen, family);
   if (sessions.empty()) return unknown ? last : std::nullopt;
 
@@ -167,14 +168,6 @@ std::optional<MxFamilyVerdict> family_verdict(const MxHostObservation& seen, IpF
   return verdict;
 }
 
-bool lookup_broken(const std::optional<DnsLookup>& lookup) {
-  return lookup && (lookup->status == DnsStatus::servfail || lookup->status == DnsStatus::timeout);
-}
-
-bool lookup_empty(const AddressObservation& lookup) {
-  return lookup.addresses.empty() && !lookup_broken(lookup.ipv4) && !lookup_broken(lookup.ipv6);
-}
-
 }  // namespace
 
 MxVerdict classify_mx_host(const MxHostObservation& seen, const MxVerdict* previous, const ClassifyOptions& options,
@@ -184,8 +177,9 @@ MxVerdict classify_mx_host(const MxHostObservation& seen, const MxVerdict* previ
     kept.known = false;
     return kept;
   }
+  const bool has_no_address = seen.lookup.addresses.empty() && !lookup_failed(seen.lookup);
   MxVerdict verdict{.host = seen.host, .known = true, .probed = seen.ended, .duration = seen.duration};
-  verdict.lookup_success = !lookup_broken(seen.lookup.ipv4) && !lookup_broken(seen.lookup.ipv6);
+  verdict.lookup_success = !lookup_failed(seen.lookup);
   const auto* last4 = previous != nullptr ? &previous->ipv4 : nullptr;
   const auto* last6 = previous != nullptr ? &previous->ipv6 : nullptr;
   verdict.ipv4 = family_verdict(seen, IpFamily::ipv4, seen.lookup.ipv4, last4, now);
@@ -194,13 +188,13 @@ MxVerdict classify_mx_host(const MxHostObservation& seen, const MxVerdict* previ
     add_session_faults(session, seen.host, options, verdict.faults);
     add_session_findings(session, seen.host, options, now, verdict.findings);
   }
-  if (!seen.sessions.empty() || lookup_empty(seen.lookup)) {
+  if (!seen.sessions.empty() || has_no_address) {
     verdict.secure_delivery = std::any_of(seen.sessions.begin(), seen.sessions.end(),
                                           [](const SmtpObservation& session) { return verified(session); });
   } else if (previous != nullptr) {
     verdict.secure_delivery = previous->secure_delivery;
   }
-  if (lookup_empty(seen.lookup)) {
+  if (has_no_address) {
     verdict.findings.push_back({"mx-no-address", seen.host, seen.host + " has neither an A nor an AAAA record"});
   }
   if (seen.addresses_skipped > 0) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
+#include "probes/core/own_trouble.h"
 #include "probes/core/sts_record.h"
 
 namespace mtasts {
@@ -22,14 +23,6 @@ class Stopwatch {
   SteadyTime start_{std::chrono::steady_clock::now()};
 };
 
-bool broken(const DnsLookup& lookup) {
-  return lookup.status == DnsStatus::servfail || lookup.status == DnsStatus::timeout;
-}
-
-bool broken(const AddressObservation& seen) {
-  return (seen.ipv4 && broken(*seen.ipv4)) || (seen.ipv6 && broken(*seen.ipv6));
-}
-
 /// The addresses to probe: up to the limit per family, in answer order.
 std::vector<IpAddress> chosen_addresses(const AddressObservation& seen, const ProbeOptions& options) {
   const std::size_t most = options.first_address_only ? 1 : options.max_addresses;
@@ -47,28 +40,6 @@ std::vector<IpAddress> chosen_addresses(const AddressObservation& seen, const Pr
 Milliseconds share_of(Milliseconds total, Milliseconds spent, std::size_t addresses_left, Milliseconds most) {
   const Milliseconds left = std::max(total - spent, Milliseconds{1000});
   return std::min(most, left / static_cast<long>(std::max<std::size_t>(addresses_left, 1)));
-}
-
-bool no_route(const std::optional<NetFailure>& failure) { return failure && failure->error == NetError::no_route; }
-bool our_trouble(const std::optional<NetFailure>& failure) { return failure && failure->error == NetError::local; }
-
-/// Drops the attempts that this machine had no route for. Returns our own trouble in words, if it spoiled the probe:
-/// something else failed on our side, or no attempt is left.
-template <class Attempt>
-std::optional<std::string> drop_unroutable(std::vector<Attempt>& attempts, AddressObservation& lookup) {
-  for (const Attempt& attempt : attempts) {
-    if (our_trouble(attempt.failure)) return "this machine: " + attempt.failure->text;
-  }
-  const auto first = std::stable_partition(attempts.begin(), attempts.end(),
-                                           [](const Attempt& attempt) { return !no_route(attempt.failure); });
-  if (first == attempts.end()) return std::nullopt;
-  if (first == attempts.begin()) return "this machine has no route: " + first->failure->text;
-  for (auto gone = first; gone != attempts.end(); ++gone) {
-    (gone->address.family == IpFamily::ipv4 ? lookup.ipv4 : lookup.ipv6).reset();
-    std::erase(lookup.addresses, gone->address);
-  }
-  attempts.erase(first, attempts.end());
-  return std::nullopt;
 }
 
 constexpr std::string_view kResolverDown = "no DNS server of ours answers";
@@ -109,10 +80,10 @@ asio::awaitable<DomainObservation> observe_domain(NetContext& net, Resolver& res
     const Stopwatch policy;
     seen.policy = co_await observe_policy(net, resolver, "mta-sts." + domain, options);
     seen.policy_duration = policy.elapsed();
-    seen.spoiled = drop_unroutable(seen.policy->attempts, seen.policy->lookup);
+    seen.spoiled = take_out_own_trouble(*seen.policy);
   }
-  const bool dns_broken = broken(seen.sts.lookup) || broken(seen.tlsrpt.lookup) || broken(seen.mx.lookup) ||
-                          (seen.policy && broken(seen.policy->lookup));
+  const bool dns_broken = lookup_failed(seen.sts.lookup) || lookup_failed(seen.tlsrpt.lookup) ||
+                          lookup_failed(seen.mx.lookup) || (seen.policy && lookup_failed(seen.policy->lookup));
   if (dns_broken) {
     const bool resolver_answers = co_await resolver.healthy();
     if (!resolver_answers) seen.spoiled = std::string(kResolverDown);
@@ -136,8 +107,8 @@ asio::awaitable<MxHostObservation> observe_mx_host(NetContext& net, Resolver& re
     SmtpObservation session = co_await observe_smtp(net, host, addresses[i], smtp);
     seen.sessions.push_back(std::move(session));
   }
-  seen.spoiled = drop_unroutable(seen.sessions, seen.lookup);
-  if (broken(seen.lookup)) {
+  seen.spoiled = take_out_own_trouble(seen);
+  if (lookup_failed(seen.lookup)) {
     const bool resolver_answers = co_await resolver.healthy();
     if (!resolver_answers) seen.spoiled = std::string(kResolverDown);
   }

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/egress.h"
+
+#include "probes/core/own_trouble.h"
+
+namespace mtasts {
+namespace {
+
+bool says_nothing(const std::optional<NetFailure>& failure) {
+  return failure && (failure->error == NetError::address_refused || failure->error == NetError::local);
+}
+
+std::string lost_text(EgressKind kind, IpFamily family) {
+  const std::string protocol = kind == EgressKind::https ? "HTTPS" : "SMTP";
+  return protocol + " egress over " + std::string(to_string(family)) + " is lost: no peer answers any more";
+}
+
+bool own_lookups_failed(const DomainObservation& seen) {
+  return lookup_failed(seen.sts.lookup) || lookup_failed(seen.tlsrpt.lookup) || lookup_failed(seen.mx.lookup);
+}
+
+}  // namespace
+
+void Egress::Way::reached(const std::string& peer) {
+  window.reached(peer);
+  suspects.clear();
+}
+
+void Egress::Way::silent(const std::string& peer, const Suspected& suspected) {
+  const bool lost_before = window.lost();
+  window.silent(peer);
+  if (!window.lost()) {
+    if (!suspects.contains(peer)) suspects.emplace(peer, suspected());
+  } else if (!lost_before) {
+    for (const auto& [suspect, take_back] : std::exchange(suspects, {})) take_back();
+  }
+}
+
+void Egress::Way::forget(const std::string& peer) {
+  window.forget(peer);
+  suspects.erase(peer);
+}
+
+Egress::Way& Egress::way(EgressKind kind, IpFamily family) {
+  if (kind == EgressKind::https) return family == IpFamily::ipv4 ? https4_ : https6_;
+  return family == IpFamily::ipv4 ? smtp4_ : smtp6_;
+}
+
+template <class Attempts>
+void Egress::note(EgressKind kind, IpFamily family, const std::string& peer, Attempts& attempts,
+                  const Suspected& suspected) {
+  bool any_reached = false;
+  bool any_silent = false;
+  for (const auto& attempt : attempts) {
+    if (attempt.address.family != family || says_nothing(attempt.failure)) continue;
+    (silent(attempt.failure) ? any_silent : any_reached) = true;
+  }
+  Way& taken = way(kind, family);
+  if (any_reached) return taken.reached(peer);  // an address of it is dead, then
+  if (!any_silent) return;
+  taken.silent(peer, suspected);
+  if (!taken.window.lost()) return;
+  for (auto& attempt : attempts) {
+    if (attempt.address.family != family || !silent(attempt.failure)) continue;
+    attempt.failure->error = NetError::no_route;
+    attempt.failure->text = lost_text(kind, family);
+  }
+}
+
+void Egress::note_policy(DomainObservation& seen, const Suspected& suspected) {
+  if (!seen.policy || seen.spoiled) return;
+  for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6})
+    note(EgressKind::https, family, seen.domain, seen.policy->attempts, suspected);
+  seen.spoiled = take_out_own_trouble(*seen.policy);
+}
+
+void Egress::note_mx_host(MxHostObservation& seen, const Suspected& suspected) {
+  if (seen.spoiled) return;
+  for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6})
+    note(EgressKind::smtp, family, seen.host, seen.sessions, suspected);
+  seen.spoiled = take_out_own_trouble(seen);
+  const bool lookup_is_ours = lookup_failed(seen.lookup) && lookups_lost();
+  if (lookup_is_ours) seen.spoiled = "lookups fail for every domain";
+}
+
+void Egress::note_lookups(DomainObservation& seen, const Suspected& suspected) {
+  if (seen.spoiled) return;
+  if (own_lookups_failed(seen)) {
+    lookups_.silent(seen.domain, suspected);
+  } else {
+    lookups_.reached(seen.domain);
+  }
+  const bool any_failed = own_lookups_failed(seen) || (seen.policy && lookup_failed(seen.policy->lookup));
+  if (any_failed && lookups_lost()) seen.spoiled = "lookups fail for every domain";
+}
+
+void Egress::was_reached(IpFamily family, const std::string& mx_host) {
+  way(EgressKind::smtp, family).reached(mx_host);
+}
+
+void Egress::forget_domain(const std::string& domain) {
+  for (Way* taken : {&https4_, &https6_, &lookups_}) taken->forget(domain);
+}
+
+void Egress::forget_mx_host(const std::string& host) {
+  smtp4_.forget(host);
+  smtp6_.forget(host);
+}
+
+std::optional<bool> Egress::open(EgressKind kind, IpFamily family) const {
+  switch (kind) {
+    case EgressKind::https:
+      return (family == IpFamily::ipv4 ? https4_ : https6_).window.open();
+    case EgressKind::smtp:
+      return (family == IpFamily::ipv4 ? smtp4_ : smtp6_).window.open();
+    case EgressKind::dns:
+      break;
+  }
+  return std::nullopt;
+}
+
+}  // namespace mtasts

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probes/core/own_trouble.h"
+
+#include <algorithm>
+#include <iterator>
+#include <vector>
+
+namespace mtasts {
+namespace {
+
+bool no_route(const std::optional<NetFailure>& failure) { return failure && failure->error == NetError::no_route; }
+bool local(const std::optional<NetFailure>& failure) { return failure && failure->error == NetError::local; }
+
+template <class Attempt>
+void take_out_attempt(const Attempt& gone, const std::vector<Attempt>& left, AddressObservation& lookup) {
+  const IpFamily family = gone.address.family;
+  std::erase(lookup.addresses, gone.address);
+  const bool family_left = std::any_of(left.begin(), left.end(),
+                                       [family](const Attempt& attempt) { return attempt.address.family == family; });
+  if (!family_left) (family == IpFamily::ipv4 ? lookup.ipv4 : lookup.ipv6).reset();
+}
+
+template <class Attempt>
+std::optional<std::string> take_out(std::vector<Attempt>& attempts, AddressObservation& lookup) {
+  for (const Attempt& attempt : attempts) {
+    if (local(attempt.failure)) return "this machine: " + attempt.failure->text;
+  }
+  const auto first_gone = std::stable_partition(attempts.begin(), attempts.end(),
+                                                [](const Attempt& attempt) { return !no_route(attempt.failure); });
+  if (first_gone == attempts.end()) return std::nullopt;
+  if (first_gone == attempts.begin()) return "this machine: " + first_gone->failure->text;
+  const std::vector<Attempt> gone(std::make_move_iterator(first_gone), std::make_move_iterator(attempts.end()));
+  attempts.erase(first_gone, attempts.end());
+  for (const Attempt& attempt : gone) take_out_attempt(attempt, attempts, lookup);
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool lookup_failed(const DnsLookup& lookup) {
+  return lookup.status == DnsStatus::servfail || lookup.status == DnsStatus::timeout;
+}
+
+bool lookup_failed(const AddressObservation& seen) {
+  return (seen.ipv4 && lookup_failed(*seen.ipv4)) || (seen.ipv6 && lookup_failed(*seen.ipv6));
+}
+
+bool silent(const std::optional<NetFailure>& failure) {
+  if (!failure || failure->stage != NetStage::connect) return false;
+  return failure->error == NetError::timeout || failure->error == NetError::unreachable ||
+         failure->error == NetError::no_route;
+}
+
+std::optional<std::string> take_out_own_trouble(PolicyObservation& seen) {
+  return take_out(seen.attempts, seen.lookup);
+}
+
+std::optional<std::string> take_out_own_trouble(MxHostObservation& seen) {
+  return take_out(seen.sessions, seen.lookup);
+}
+
+}  // namespace mtasts

@@ -1,0 +1,27 @@
+// What of an observation tells of this machine and not of the peer: found, and taken out before anyone is judged.
+// Next: probes/net/domain_probe.h, which asks it of every probe; exporter/egress.h, which sees many probes together.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "probes/core/observations.h"
+
+namespace mtasts {
+
+/// SERVFAIL or silence: the lookup says nothing about the name.
+bool lookup_failed(const DnsLookup& lookup);
+/// The same of either family's lookup.
+bool lookup_failed(const AddressObservation& seen);
+
+/// Did the connection attempt end in silence? A peer that refuses or resets proves that the way to it is open.
+bool silent(const std::optional<NetFailure>& failure);
+
+/// Takes out the attempts that this machine had no route for, and with them their address family: a family without
+/// connectivity here has no verdict. Returns our own trouble in words when it spoiled the observation: something else
+/// failed on our side, or no attempt is left.
+std::optional<std::string> take_out_own_trouble(PolicyObservation& seen);
+std::optional<std::string> take_out_own_trouble(MxHostObservation& seen);
+
+}  // namespace mtasts

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/egress.h"
+
+#include <gmock/gmock.h>
+
+namespace mtasts {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+IpAddress address_of(IpFamily family) {
+  IpAddress made{.family = family};
+  made.octets[0] = 1;
+  return made;
+}
+
+/// What peers' probes do to Egress, and what it takes back.
+class EgressTest : public testing::Test {
+ protected:
+  std::string host(int number) { return "mx" + std::to_string(number) + ".example"; }
+
+  MxHostObservation probe(const std::string& name, std::vector<std::pair<IpFamily, std::optional<NetError>>> sessions) {
+    MxHostObservation seen{.host = name};
+    for (const auto& [family, error] : sessions) {
+      SmtpObservation session{.address = address_of(family)};
+      if (error) session.failure = NetFailure{.stage = NetStage::connect, .error = *error};
+      (family == IpFamily::ipv4 ? seen.lookup.ipv4 : seen.lookup.ipv6) = DnsLookup{.status = DnsStatus::answered};
+      seen.lookup.addresses.push_back(session.address);
+      seen.sessions.push_back(session);
+    }
+    egress_.note_mx_host(seen, [this, name] { return [this, name] { taken_back_.push_back(name); }; });
+    return seen;
+  }
+  MxHostObservation reach(int number) { return probe(host(number), {{IpFamily::ipv4, std::nullopt}}); }
+  MxHostObservation silence(int number) { return probe(host(number), {{IpFamily::ipv4, NetError::timeout}}); }
+
+  DomainObservation look_up(const std::string& domain, DnsStatus status) {
+    DomainObservation seen{.domain = domain};
+    for (DnsLookup* lookup : {&seen.sts.lookup, &seen.tlsrpt.lookup, &seen.mx.lookup}) lookup->status = status;
+    egress_.note_lookups(seen, [this, domain] { return [this, domain] { taken_back_.push_back(domain); }; });
+    return seen;
+  }
+
+  Egress egress_;
+  std::vector<std::string> taken_back_;
+};
+
+TEST_F(EgressTest, ASilentHostAmongOthersIsDown) {
+  for (int i = 0; i < 5; ++i) reach(i);
+  EXPECT_EQ(silence(0).spoiled, std::nullopt);
+  reach(1);
+  EXPECT_THAT(taken_back_, IsEmpty());
+  EXPECT_EQ(egress_.open(EgressKind::smtp, IpFamily::ipv4), true);
+}
+
+TEST_F(EgressTest, ALossTakesBackWhatTheFirstSilentHostsBrought) {
+  for (int i = 0; i < 5; ++i) reach(i);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(silence(i).spoiled, std::nullopt);
+  EXPECT_THAT(taken_back_, IsEmpty());
+  EXPECT_THAT(silence(4).spoiled.value_or(""), HasSubstr("SMTP egress over ipv4 is lost"));
+  EXPECT_THAT(taken_back_, ElementsAre(host(0), host(1), host(2), host(3)));
+  EXPECT_EQ(egress_.open(EgressKind::smtp, IpFamily::ipv4), false);
+  taken_back_.clear();
+  EXPECT_TRUE(silence(0).spoiled);
+  EXPECT_THAT(taken_back_, IsEmpty()) << "once";
+}
+
+TEST_F(EgressTest, AHostThatWasDownBeforeTheLossStaysDown) {
+  for (int i = 0; i < 6; ++i) reach(i);
+  silence(5);
+  for (int i = 0; i < 5; ++i) reach(i);
+  for (int i = 0; i < 5; ++i) silence(i);
+  EXPECT_THAT(taken_back_, ElementsAre(host(0), host(1), host(2), host(3)));
+}
+
+TEST_F(EgressTest, AForgottenHostIsNotTakenBack) {
+  for (int i = 0; i < 6; ++i) reach(i);
+  silence(0);
+  egress_.forget_mx_host(host(0));
+  for (int i = 1; i < 6; ++i) silence(i);
+  EXPECT_THAT(taken_back_, ElementsAre(host(1), host(2), host(3), host(4)));
+}
+
+TEST_F(EgressTest, WherePort25NeverWorkedTheFirstSilentHostSpeaksAgainstUs) {
+  EXPECT_TRUE(silence(0).spoiled);
+  EXPECT_EQ(egress_.open(EgressKind::smtp, IpFamily::ipv4), false);
+  EXPECT_EQ(egress_.open(EgressKind::smtp, IpFamily::ipv6), std::nullopt);
+}
+
+TEST_F(EgressTest, AnEarlierRunThatReachedAHostSpeaksForUs) {
+  egress_.was_reached(IpFamily::ipv4, host(7));
+  EXPECT_EQ(silence(0).spoiled, std::nullopt);
+}
+
+TEST_F(EgressTest, WithOneFamilyLostTheOtherIsJudged) {
+  const std::vector<std::pair<IpFamily, std::optional<NetError>>> only4 = {{IpFamily::ipv4, std::nullopt},
+                                                                           {IpFamily::ipv6, NetError::timeout}};
+  const MxHostObservation seen = probe(host(0), only4);
+  EXPECT_EQ(seen.spoiled, std::nullopt);
+  ASSERT_EQ(seen.sessions.size(), 1U);
+  EXPECT_EQ(seen.sessions[0].address.family, IpFamily::ipv4);
+  EXPECT_FALSE(seen.lookup.ipv6) << "no verdict on a family that this machine cannot use";
+  EXPECT_EQ(egress_.open(EgressKind::smtp, IpFamily::ipv4), true);
+  EXPECT_EQ(egress_.open(EgressKind::smtp, IpFamily::ipv6), false);
+}
+
+TEST_F(EgressTest, AHostWithOneDeadAddressIsReached) {
+  for (int i = 0; i < 5; ++i) reach(i);
+  for (int i = 0; i < 5; ++i) {
+    const auto seen = probe(host(i), {{IpFamily::ipv4, NetError::timeout}, {IpFamily::ipv4, std::nullopt}});
+    EXPECT_EQ(seen.sessions.size(), 2U);
+  }
+  EXPECT_EQ(egress_.open(EgressKind::smtp, IpFamily::ipv4), true);
+}
+
+TEST_F(EgressTest, AnAddressWeRefuseSaysNothing) {
+  for (int i = 0; i < 5; ++i) probe(host(i), {{IpFamily::ipv4, NetError::address_refused}});
+  EXPECT_EQ(egress_.open(EgressKind::smtp, IpFamily::ipv4), std::nullopt);
+}
+
+TEST_F(EgressTest, LookupsThatFailForEverybodyAreOurs) {
+  for (int i = 0; i < 4; ++i) look_up(host(i), DnsStatus::nxdomain);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(look_up(host(i), DnsStatus::servfail).spoiled, std::nullopt);
+  EXPECT_TRUE(look_up(host(3), DnsStatus::timeout).spoiled);
+  EXPECT_TRUE(egress_.lookups_lost());
+  EXPECT_THAT(taken_back_, ElementsAre(host(0), host(1), host(2)));
+  EXPECT_EQ(look_up(host(0), DnsStatus::answered).spoiled, std::nullopt);
+  EXPECT_FALSE(egress_.lookups_lost());
+}
+
+TEST_F(EgressTest, AProbeThatIsSpoiledAlreadySaysNothing) {
+  MxHostObservation seen{.host = host(0), .spoiled = "another reason"};
+  seen.sessions.push_back({.address = address_of(IpFamily::ipv4),
+                           .failure = NetFailure{.stage = NetStage::connect, .error = NetError::timeout}});
+  egress_.note_mx_host(seen, [] { return [] {}; });
+  EXPECT_EQ(seen.spoiled, "another reason");
+  EXPECT_EQ(egress_.open(EgressKind::smtp, IpFamily::ipv4), std::nullopt);
+}
+
+}  // namespace
+}  // namespace mtasts
