@@ -2,6 +2,7 @@
 #include "probes/core/classify.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "probes/core/classify_tls.h"
@@ -111,6 +112,13 @@ void add(std::vector<Fault>& faults, Fault fault) {
 bool is_policy_fault(const Fault& fault) {
   return fault.type == ResultType::sts_policy_fetch_error || fault.type == ResultType::sts_policy_invalid ||
          fault.type == ResultType::sts_webpki_invalid;
+}
+
+/// Findings about the policy host that judge_mode() makes anew for every verdict, fetched or not.
+bool is_mode_finding(const Finding& finding) {
+  constexpr std::array<std::string_view, 4> kCodes{"policy-without-record", "policy-cached-only", "testing",
+                                                   "mode-unexpected"};
+  return std::find(kCodes.begin(), kCodes.end(), finding.code) != kCodes.end();
 }
 
 /// The policy that a memory says a sender applies at `now`: seen live by the last probe, or still cached.
@@ -226,6 +234,9 @@ class DomainJudge {
     verdict_.policy_not_after = in_.previous->policy_not_after;
     for (const Fault& fault : in_.previous->faults) {
       if (is_policy_fault(fault)) verdict_.faults.push_back(fault);
+    }
+    for (const Finding& finding : in_.previous->findings) {
+      if (finding.host == host_ && !is_mode_finding(finding)) verdict_.findings.push_back(finding);
     }
   }
 

@@ -10,9 +10,10 @@ namespace {
 
 bool greeted(const SmtpObservation& session) { return session.greeting_code == 220; }
 bool starttls_accepted(const SmtpObservation& session) { return session.starttls_code == 220; }
-bool verified(const SmtpObservation& session) {
-  return session.tls && session.tls->problems.empty() && session.hello_after_tls;
-}
+/// Chain, validity and DNS-ID are good (RFC 8461 section 4.2).
+bool verified(const SmtpObservation& session) { return session.tls && session.tls->problems.empty(); }
+/// A sender that insists on a verified session would hand its mail over here.
+bool takes_mail_securely(const SmtpObservation& session) { return verified(session) && session.hello_after_tls; }
 
 /// Broken before the server could say whether it offers STARTTLS: no verdict on TLS (RFC 8460 section 4.3.4).
 bool tls_undecided(const SmtpObservation& session) {
@@ -190,7 +191,7 @@ MxVerdict classify_mx_host(const MxHostObservation& seen, const MxVerdict* previ
   }
   if (!seen.sessions.empty() || has_no_address) {
     verdict.secure_delivery = std::any_of(seen.sessions.begin(), seen.sessions.end(),
-                                          [](const SmtpObservation& session) { return verified(session); });
+                                          [](const SmtpObservation& session) { return takes_mail_securely(session); });
   } else if (previous != nullptr) {
     verdict.secure_delivery = previous->secure_delivery;
   }
