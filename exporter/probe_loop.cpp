@@ -16,6 +16,8 @@
 #include "exporter/egress.h"
 #include "exporter/log.h"
 #include "exporter/schedule.h"
+#include "probes/core/clock_skew.h"
+#include "probes/net/ip_family.h"
 
 namespace mtasts {
 namespace asio = boost::asio;
@@ -24,6 +26,9 @@ namespace {
 // The same id is not fetched again this soon after a failed fetch (RFC 8461 section 3.3).
 constexpr std::chrono::minutes kSameIdWait{5};
 constexpr std::string_view kWayLost = "this machine has lost its way out";
+constexpr std::string_view kClockWrong = "this machine's clock and the policy hosts' differ: dates cannot be judged";
+// Latency and the whole seconds of an HTTP date account for some; beyond this, somebody's clock is off.
+constexpr std::chrono::seconds kClockTolerance{30};
 // How often gauges about the loop itself are refreshed.
 constexpr std::chrono::seconds kGaugeInterval{1};
 // How often every DNS server is asked whether it answers, and whether it validates.
@@ -65,6 +70,12 @@ bool same_for_domains(const MxVerdict& a, const MxVerdict& b) {
   return a.known == b.known && a.lookup_success == b.lookup_success && a.secure_delivery == b.secure_delivery &&
          a.faults == b.faults && a.findings == b.findings && verified(a.ipv4) == verified(b.ipv4) &&
          verified(a.ipv6) == verified(b.ipv6);
+}
+
+bool has_date_fault(const TlsObservation& tls) {
+  return std::any_of(tls.problems.begin(), tls.problems.end(), [](const CertificateProblem& problem) {
+    return problem.fault == CertificateFault::expired || problem.fault == CertificateFault::not_yet_valid;
+  });
 }
 
 std::string_view outcome_of(DomainState state) {
@@ -312,6 +323,7 @@ class ProbeLoop::Core {
     const Egress::Suspected suspected = [this, &domain] { return take_back_of(domain); };
     egress_.note_policy(seen, suspected);
     egress_.note_lookups(seen, suspected);
+    note_clock(seen);
     self_.observe_phase(ProbePhase::dns, seen.dns_duration);
     if (seen.policy) self_.observe_phase(ProbePhase::policy, seen.policy_duration);
     if (!seen.spoiled) {
@@ -351,6 +363,7 @@ class ProbeLoop::Core {
     if (entry == hosts_.end()) return ended(mx_key(name), "unknown");  // nobody uses it any more
     WatchedHost& host = entry->second;
     egress_.note_mx_host(seen, [this, &name, &host] { return take_back_of(name, host); });
+    note_clock(seen, host);
     const MxVerdict* before = host.verdict ? &*host.verdict : nullptr;
     MxVerdict verdict = classify_mx_host(seen, before, engine_->classify, engine_->net.now());
     const bool changed = before == nullptr || !same_for_domains(*before, verdict);
@@ -417,6 +430,44 @@ class ProbeLoop::Core {
 
   // --- our own ways out ----------------------------------------------------------------------------------------
 
+  /// Hears the policy hosts' clocks; certificates that only a wrong clock of ours finds fault with are not judged.
+  void note_clock(DomainObservation& seen) {
+    if (!seen.policy) return;
+    for (const PolicyFetchAttempt& attempt : seen.policy->attempts) {
+      if (attempt.clock_ahead) clock_skew_.note(seen.domain, *attempt.clock_ahead);
+    }
+    if (clock_skew_.guess()) first_clock_heard();
+    for (const PolicyFetchAttempt& attempt : seen.policy->attempts) {
+      if (attempt.tls && clock_spoils(*attempt.tls, seen.ended)) seen.spoiled = std::string(kClockWrong);
+    }
+  }
+
+  /// MX hosts show no clock: until a policy host has, what is said of their certificates' dates may be taken back.
+  void note_clock(MxHostObservation& seen, const WatchedHost& host) {
+    for (const SmtpObservation& session : seen.sessions) {
+      if (!session.tls) continue;
+      if (clock_spoils(*session.tls, seen.ended)) seen.spoiled = std::string(kClockWrong);
+      const bool doubtful =
+          !clock_skew_.guess() && has_date_fault(*session.tls) && !judged_unheard_.contains(seen.host);
+      if (doubtful) judged_unheard_.emplace(seen.host, take_back_of(seen.host, host));
+    }
+  }
+
+  void first_clock_heard() {
+    const auto judged = std::exchange(judged_unheard_, {});
+    if (!clock_is_wrong()) return;
+    for (const auto& [host, take_back] : judged) take_back();
+  }
+
+  [[nodiscard]] bool clock_is_wrong() const {
+    const auto ahead = clock_skew_.guess();
+    return ahead && std::chrono::abs(*ahead) > kClockTolerance;
+  }
+
+  [[nodiscard]] bool clock_spoils(const TlsObservation& tls, UnixTime now) const {
+    return clock_is_wrong() && clock_decides(tls, now, *clock_skew_.guess());
+  }
+
   /// Puts the domain back to what was known before its peers fell silent.
   Egress::TakeBack take_back_of(const WatchedDomain& now) {
     return [this, name = now.config.name, seen = now.seen, verdict = now.verdict] {
@@ -474,6 +525,9 @@ class ProbeLoop::Core {
       refresh_egress(EgressKind::https, family, egress_.open(EgressKind::https, family));
       refresh_egress(EgressKind::smtp, family, egress_.open(EgressKind::smtp, family));
     }
+    for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6})
+      self_.set_ip_family_usable(family, has_public_route(family));
+    if (const auto ahead = clock_skew_.known()) self_.set_clock_skew(*ahead);
     if (engine_) refresh_resolver_gauges(engine_->resolver);
     gauges_.expires_after(kGaugeInterval);
     gauges_.async_wait([this](const boost::system::error_code& error) {
@@ -522,6 +576,8 @@ class ProbeLoop::Core {
   std::map<std::string, DomainKeepsake> kept_domains_;
   std::map<std::string, MxVerdict> kept_hosts_;
   Egress egress_;
+  ClockSkew clock_skew_;
+  std::map<std::string, Egress::TakeBack> judged_unheard_;  // MX hosts, by name
   std::jthread thread_;
 };
 

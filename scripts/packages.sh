@@ -35,7 +35,7 @@ packages_for() {
       ;;
     test)
       echo "libgtest-dev libgmock-dev python3 python3-yaml openssl"
-      echo "unbound nginx postfix prometheus"
+      echo "unbound nginx postfix prometheus libfaketime"
       ;;
     run) echo "curl" ;;
     check) echo "clang-format clang-tidy shellcheck ccache debootstrap" ;;

@@ -129,10 +129,11 @@ struct PolicyFetchAttempt {
   std::optional<NetFailure> failure{};
   int http_status{};  // 0: no response came
   std::string content_type{};
-  std::string location{};     // of a redirect, which is never followed
-  std::string server{};       // Server header, for people
-  std::string body{};         // at most the size limit
-  std::string body_sha256{};  // hexadecimal, lower case; "" without a complete body
+  std::string location{};                             // of a redirect, which is never followed
+  std::string server{};                               // Server header, for people
+  std::string body{};                                 // at most the size limit
+  std::string body_sha256{};                          // hexadecimal, lower case; "" without a complete body
+  std::optional<std::chrono::seconds> clock_ahead{};  // our clock minus the response's Date, if a server set that now
 };
 
 struct PolicyObservation {

@@ -6,6 +6,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
+#include "probes/core/http_date.h"
 #include "probes/net/sha256.h"
 
 namespace mtasts {
@@ -67,8 +68,18 @@ asio::awaitable<std::optional<NetFailure>> read_response(Connection& connection,
   }
 }
 
-void take_response(const Parser& parser, PolicyFetchAttempt& attempt) {
+/// Our clock minus the server's. A response that lay in a cache carries the time when it was made (RFC 9110 section
+/// 6.6.1), which says nothing.
+std::optional<std::chrono::seconds> clock_ahead(const Parser& parser, UnixTime now) {
+  if (parser.get().count(http::field::age) > 0) return std::nullopt;
+  const std::optional<UnixTime> date = parse_http_date(header(parser, http::field::date));
+  if (!date) return std::nullopt;
+  return now - *date;
+}
+
+void take_response(const Parser& parser, UnixTime now, PolicyFetchAttempt& attempt) {
   if (!parser.is_header_done()) return;
+  attempt.clock_ahead = clock_ahead(parser, now);
   attempt.http_status = static_cast<int>(parser.get().result_int());
   attempt.content_type = header(parser, http::field::content_type);
   attempt.location = header(parser, http::field::location);
@@ -76,7 +87,8 @@ void take_response(const Parser& parser, PolicyFetchAttempt& attempt) {
 }
 
 asio::awaitable<std::optional<NetFailure>> exchange(Connection& connection, std::string host,
-                                                    PolicyFetchOptions options, PolicyFetchAttempt& attempt) {
+                                                    PolicyFetchOptions options, std::function<UnixTime()> now,
+                                                    PolicyFetchAttempt& attempt) {
   const std::string request = request_for(host, options.port);
   auto failure = co_await connection.write(NetStage::request, request);
   if (failure) co_return failure;
@@ -87,7 +99,7 @@ asio::awaitable<std::optional<NetFailure>> exchange(Connection& connection, std:
     parser.header_limit(kMaxHeader);
     parser.body_limit(options.max_size);
     failure = co_await read_response(connection, parser, pending);
-    take_response(parser, attempt);
+    take_response(parser, now(), attempt);
     if (failure) co_return failure;
     if (attempt.http_status >= 200) {
       attempt.body = std::move(parser.get().body());
@@ -109,7 +121,7 @@ asio::awaitable<PolicyFetchAttempt> fetch_policy(NetContext& net, std::string ho
   auto failure = co_await connection.connect(address, options.port);
   if (!failure) failure = co_await connection.start_tls(host);
   attempt.tls = connection.tls();
-  if (!failure) failure = co_await exchange(connection, host, options, attempt);
+  if (!failure) failure = co_await exchange(connection, host, options, net.now, attempt);
   attempt.failure = std::move(failure);
   co_return attempt;
 }

@@ -1,6 +1,7 @@
 """Child processes that are stopped by their own process id, free ports, and waiting with a deadline."""
 # SPDX-License-Identifier: Apache-2.0
 import contextlib
+import os
 import pathlib
 import signal
 import socket
@@ -55,10 +56,11 @@ class Child:
         self.log = self.folder / f"{name}.log"
         self.process = None
 
-    def spawn(self, command, ready):
-        """Starts the command and waits until ready() is true."""
+    def spawn(self, command, ready, environment=None):
+        """Starts the command and waits until ready() is true. Input: environment is added to ours."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
+                                            env=os.environ | (environment or {}),
                                             start_new_session=True)  # Postfix signals its whole process group
 
         def up():

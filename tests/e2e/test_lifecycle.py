@@ -69,7 +69,7 @@ class Lifecycle(StackCase):
         self.stack.write_config(kept + ["later.e2e.test"])
         self.exporter.reload()
         self.stack.await_value('mtasts_probe_success{domain="later.e2e.test"}', 1)
-        self.assertEqual(self.stack.prometheus.query('{domain="testing.e2e.test"}'), [])
+        self.stack.await_value('count({domain="testing.e2e.test"})', None)
 
     def test_a_bad_reload_keeps_the_old_configuration(self):
         self.addCleanup(self.restore)
@@ -108,6 +108,18 @@ class Lifecycle(StackCase):
         more.write_text("later.e2e.test\n")
         self.stack.await_value('mtasts_probe_success{domain="later.e2e.test"}', 1)
         self.assertEqual(self.stack.value("mtasts_exporter_config_last_reload_successful"), 1)
+
+    def test_a_wrong_clock_is_nobodys_fault(self):
+        """Half a year ahead, every certificate looks expired."""
+        failures = self.stack.series("mtasts_failure == 1")
+        self.addCleanup(self.restore)
+        self.addCleanup(self.exporter.stop)
+        self.exporter.stop()
+        self.exporter.start(clock="+180d")
+        for domain in ("good.e2e.test", "testing.e2e.test"):
+            self.stack.await_value(f'mtasts_domain_state{{domain="{domain}",state="unknown"}}', 1)
+        self.stack.await_value("abs(mtasts_exporter_clock_skew_seconds - 180 * 86400) < bool 5", 1)
+        self.assertEqual(self.stack.series("mtasts_failure == 1"), failures)
 
     def test_sigterm_ends_it_even_with_idle_clients(self):
         self.addCleanup(self.restore)

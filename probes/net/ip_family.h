@@ -1,0 +1,14 @@
+// Can this machine reach the Internet over IPv4, over IPv6?
+// Next: connection.h, where a missing route shows as NetError::no_route.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "probes/core/ip_address.h"
+
+namespace mtasts {
+
+/// Is there a route to public addresses of the family, and an address of ours to send from that is not link-local?
+/// Sends nothing: the kernel only looks the route up. Says nothing about whether packets arrive.
+bool has_public_route(IpFamily family);
+
+}  // namespace mtasts
