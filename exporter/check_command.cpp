@@ -65,14 +65,14 @@ std::vector<CheckResult> probe_all(const Config& config, const std::vector<std::
 }
 
 CheckReportOptions report_options(const Config& config) {
-  CheckReportOptions options{.now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()),
-                             .color = wants_color(),
-                             .policy_port = config.policy.port,
-                             .smtp_port = config.smtp.port};
+  CheckReportOptions options{
+      .now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()),
+      .color = wants_color(),
+      .places = {.policy_port = config.policy.port, .smtp_port = config.smtp.port, .ca_file = config.tls.ca_file}};
   if (!config.dns.servers.empty()) {
     const DnsServer& server = config.dns.servers.front();
     const std::string address = to_string(server.address);
-    options.dns_server =
+    options.places.dns_server =
         (server.address.family == IpFamily::ipv6 ? "[" + address + "]" : address) + ":" + std::to_string(server.port);
   }
   return options;
@@ -97,7 +97,7 @@ int run_check(const CheckOptions& options, std::ostream& out, std::ostream& err)
     const CheckReportOptions report = report_options(*config);
     out << (options.format == OutputFormat::json ? render_check_json(results, report)
                                                  : render_check_text(results, report));
-    return check_exit_status(results, report);
+    return check_exit_status(results);
   } catch (const std::runtime_error& error) {
     err << "mtasts_exporter check: " << error.what() << '\n';
     return kUsageErrorOfChecks;

@@ -34,7 +34,7 @@ packages_for() {
       fi
       ;;
     test)
-      echo "libgtest-dev libgmock-dev python3 python3-yaml openssl"
+      echo "libgtest-dev libgmock-dev python3 python3-yaml openssl curl"
       echo "unbound nginx postfix prometheus libfaketime"
       ;;
     run) echo "curl" ;;

@@ -265,6 +265,8 @@ constexpr auto kCatalogue = std::to_array<CatalogueEntry>({
      "Write letters, digits and hyphens between the dots.", "RFC 5321 section 4.1.2"},
 
     // What is worth putting right although no sender reports it.
+    {finding, "no-such-domain", high, "The domain does not exist, so nobody can send mail to it.",
+     "Check the name for a mistake, and whether the registration has lapsed.", "RFC 5321 section 5.1"},
     {finding, "mta-sts-missing", info, "The domain publishes no MTA-STS record.",
      "Publish a policy in mode testing, then the `_mta-sts` TXT record.", "RFC 8461 section 3.1"},
     {finding, "mta-sts-record-invalid", high, "The `_mta-sts` record does not count, so new senders see no policy.",

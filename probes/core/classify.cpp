@@ -207,6 +207,7 @@ class DomainJudge {
     const TlsrptRecordSet records = parse_tlsrpt_records(in_.seen.tlsrpt.records);
     verdict_.tlsrpt = records.status;
     const std::string name = "_smtp._tls." + verdict_.domain;
+    if (no_such_domain()) return;
     if (records.status == RecordStatus::none) {
       find("tlsrpt-record-missing", name, "no TLS-RPT record: nobody reports what fails");
     } else if (records.status != RecordStatus::valid) {
@@ -309,8 +310,11 @@ class DomainJudge {
              " seconds, the least that makes sense in mode " + std::string(to_string(policy.mode)));
   }
 
+  [[nodiscard]] bool no_such_domain() const { return in_.seen.mx.lookup.status == DnsStatus::nxdomain; }
+
   void judge_mx_set() {
     if (lookup_failed(in_.seen.mx.lookup)) return keep_mx_set();
+    if (no_such_domain()) find("no-such-domain", verdict_.domain, "DNS knows no such domain (NXDOMAIN)");
     verdict_.null_mx = is_null_mx(in_.seen.mx.records);
     const std::vector<MxRecord> hosts = mx_hosts_of(in_.seen);
     verdict_.mx_hosts = hosts.size();
@@ -413,7 +417,7 @@ class DomainJudge {
   }
 
   void judge_mode() {
-    if (verdict_.record == RecordStatus::none && in_.expected_mode != StsMode::none) {
+    if (verdict_.record == RecordStatus::none && in_.expected_mode != StsMode::none && !no_such_domain()) {
       find("mta-sts-missing", "_mta-sts." + verdict_.domain, "no MTA-STS record: senders do not ask for a policy");
     }
     const bool served = verdict_.policy_valid.value_or(false);
@@ -447,7 +451,7 @@ class DomainJudge {
     const bool unexpected = in_.expected_mode &&
                             (in_.expected_mode != (verdict_.in_force ? verdict_.in_force->policy.mode : StsMode::none));
     const bool lost = verdict_.in_force && verdict_.record == RecordStatus::none;
-    const bool failing = !verdict_.faults.empty() || record_broken || unexpected || lost;
+    const bool failing = !verdict_.faults.empty() || record_broken || unexpected || lost || no_such_domain();
     verdict_.state = failing ? DomainState::failing : DomainState::ok;
     for (const MxMembership& member : verdict_.mx) {
       const MxVerdict* host = host_verdict(member.host);

@@ -75,14 +75,20 @@ std::size_t find_not_utf8(std::string_view text) {
 
 std::string in_quotes(std::string_view text) {
   std::string out = "\"";
-  for (const char c : text.substr(0, kQuotedOctets)) {
+  out += escape_unprintable(text.substr(0, kQuotedOctets));
+  out += text.size() > kQuotedOctets ? "…\"" : "\"";
+  return out;
+}
+
+std::string escape_unprintable(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
     if (is_ascii(c) && !is_control(c)) {
       out += c;
     } else {
       append_escaped(out, c);
     }
   }
-  out += text.size() > kQuotedOctets ? "…\"" : "\"";
   return out;
 }
 

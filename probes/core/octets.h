@@ -37,6 +37,9 @@ std::size_t find_not_utf8(std::string_view text);
 /// The text in double quotes for a message: at most 60 octets, everything outside printable ASCII as \xHH.
 std::string in_quotes(std::string_view text);
 
+/// The whole text with everything outside printable ASCII as \xHH: fit for a terminal and for JSON.
+std::string escape_unprintable(std::string_view text);
+
 /// Does the name follow the rule that both records and the policy file share for names of extension fields?
 /// Source: RFC 8461 sections 3.1 and 3.2, RFC 8460 section 3: (ALPHA / DIGIT) *31(ALPHA / DIGIT / "_" / "-" / ".").
 bool is_extension_name(std::string_view name);

@@ -11,6 +11,7 @@
 #include <ctime>
 #include <memory>
 
+#include "probes/core/date_text.h"
 #include "probes/net/c_handle.h"
 
 namespace mtasts {
@@ -171,14 +172,17 @@ void add_problem(std::vector<CertificateProblem>& problems, CertificateProblem p
   if (std::none_of(problems.begin(), problems.end(), same)) problems.push_back(std::move(problem));
 }
 
-/// Notes the error and lets verification go on, so that every fault is found.
+/// Notes the error and lets verification go on, so that every fault is found. Dates are looked at afterwards, all of
+/// them (check_dates).
 int note_error(int ok, X509_STORE_CTX* context) {
   if (ok == 1) return 1;
   auto& problems = *static_cast<std::vector<CertificateProblem>*>(X509_STORE_CTX_get_app_data(context));
   const int error = X509_STORE_CTX_get_error(context);
-  add_problem(problems, {.fault = fault_of(error),
-                         .depth = X509_STORE_CTX_get_error_depth(context),
-                         .text = X509_verify_cert_error_string(error)});
+  const CertificateFault fault = fault_of(error);
+  if (fault == CertificateFault::expired || fault == CertificateFault::not_yet_valid) return 1;
+  add_problem(
+      problems,
+      {.fault = fault, .depth = X509_STORE_CTX_get_error_depth(context), .text = X509_verify_cert_error_string(error)});
   return 1;
 }
 
@@ -200,18 +204,25 @@ void check_name(X509* leaf, const std::string& reference_name, const std::vector
        .text = no_san ? "the certificate has no SAN DNS-ID at all" : "no SAN DNS-ID matches " + reference_name});
 }
 
-/// The dates of every certificate of the path, those included that verification stopped before.
+/// The leaf needs no name; of the others one wants to know which.
+std::string certificate_text(X509* certificate, std::size_t depth) {
+  return depth == 0 ? "the certificate" : "the chain's certificate " + name_text(X509_get_subject_name(certificate));
+}
+
+/// The dates of every certificate of the path.
 void check_dates(const std::vector<X509*>& path, UnixTime now, std::vector<CertificateProblem>& problems) {
   for (std::size_t depth = 0; depth < path.size(); ++depth) {
-    if (now < time_of(X509_get0_notBefore(path[depth]))) {
+    const UnixTime from = time_of(X509_get0_notBefore(path[depth]));
+    const UnixTime until = time_of(X509_get0_notAfter(path[depth]));
+    if (now < from) {
       add_problem(problems, {.fault = CertificateFault::not_yet_valid,
                              .depth = static_cast<int>(depth),
-                             .text = "certificate is not yet valid"});
+                             .text = certificate_text(path[depth], depth) + " is not valid before " + date_text(from)});
     }
-    if (now > time_of(X509_get0_notAfter(path[depth]))) {
-      add_problem(
-          problems,
-          {.fault = CertificateFault::expired, .depth = static_cast<int>(depth), .text = "certificate has expired"});
+    if (now > until) {
+      add_problem(problems, {.fault = CertificateFault::expired,
+                             .depth = static_cast<int>(depth),
+                             .text = certificate_text(path[depth], depth) + " expired on " + date_text(until)});
     }
   }
 }

@@ -53,3 +53,17 @@ class Web(StackCase):
         results = json.loads(answer.stdout)[0]["results"]
         self.assertIn("certificate-expired", [result["result_type"] for result in results])
         self.assertEqual(subprocess.run([*command, "good.e2e.test"], capture_output=True, check=False).returncode, 0)
+
+    def test_check_prints_commands_that_show_the_fault(self):
+        """Pasted into a shell as they stand, though no resolver of this machine knows the names."""
+        shown = {"mx-expired.e2e.test": "certificate has expired",
+                 "policy-misnamed.e2e.test": "ostname mismatch",
+                 "policy-missing.e2e.test": "404 Not Found"}
+        command = [self.stack.exporter.binary, "check", f"--config.file={self.stack.exporter.config}"]
+        for domain, sign in shown.items():
+            with self.subTest(domain=domain):
+                text = subprocess.run([*command, domain], capture_output=True, text=True, check=False).stdout
+                see_it = [line.split("See it: ")[1] for line in text.splitlines() if "See it: " in line]
+                self.assertEqual(len(see_it), 1, text)
+                pasted = subprocess.run(see_it[0], shell=True, capture_output=True, text=True, timeout=20, check=False)
+                self.assertIn(sign, pasted.stdout + pasted.stderr, see_it[0])

@@ -18,9 +18,9 @@ using mtasts::lab::LabOptions;
 
 void list(const std::string& path) {
   for (const auto& scenario : mtasts::lab::load_scenarios(path)) {
-    std::cout << std::left << std::setw(34) << scenario.domain << scenario.about << '\n';
+    std::cout << std::left << std::setw(40) << scenario.domain << scenario.about << '\n';
     for (const auto& fault : scenario.expect.faults.value_or(std::vector<mtasts::lab::ExpectedFault>{})) {
-      std::cout << std::setw(34) << "" << fault.result_type << ": " << fault.reason << " (" << fault.host << ")\n";
+      std::cout << std::setw(40) << "" << fault.result_type << ": " << fault.reason << " (" << fault.host << ")\n";
     }
   }
 }

@@ -47,6 +47,35 @@ MxFamilyVerdict good_family() {
           .not_after = kNow + 62 * 24h};
 }
 
+IpAddress address(unsigned char last) { return {.family = IpFamily::ipv4, .octets = {192, 0, 2, last}}; }
+
+TlsObservation good_tls() {
+  return {.version = "TLSv1.3",
+          .cipher = "TLS_AES_256_GCM_SHA384",
+          .chain = {{.subject = "CN=mta-sts.example.org",
+                     .issuer = "CN=An Authority,O=Example",
+                     .serial = "01AB",
+                     .sha256 = "0123",
+                     .not_before = kNow - 50 * 24h,
+                     .not_after = kNow + 40 * 24h,
+                     .dns_names = {"mta-sts.example.org"},
+                     .key_type = "EC",
+                     .key_bits = 256,
+                     .signature = "ecdsa-with-SHA256"}}};
+}
+
+PolicyFetchAttempt good_attempt() {
+  return {.address = address(1),
+          .tls = good_tls(),
+          .http_status = 200,
+          .content_type = "text/plain",
+          .body = "version: STSv1\r\n"};
+}
+
+SmtpObservation good_session() {
+  return {.address = address(25), .greeting_code = 220, .starttls_code = 220, .tls = good_tls()};
+}
+
 CheckResult healthy() {
   CheckResult result{.seconds = 1.25};
   const StsPolicy policy{.mode = StsMode::enforce, .max_age = 7 * 24h, .mx = {"*.example.org"}};
@@ -68,8 +97,14 @@ CheckResult healthy() {
   verdict.deliverable = true;
   result.seen.sts.records = {"v=STSv1; id=20260101"};
   result.seen.mx.lookup.status = DnsStatus::answered;
-  for (const MxMembership& mx : verdict.mx)
+  result.seen.tlsrpt.records = {"v=TLSRPTv1; rua=mailto:tlsrpt@example.org"};
+  verdict.tlsrpt = RecordStatus::valid;
+  result.seen.policy = PolicyObservation{};
+  result.seen.policy->attempts = {good_attempt()};
+  for (const MxMembership& mx : verdict.mx) {
     result.hosts.push_back({.host = mx.host, .ipv4 = good_family(), .ipv6 = good_family(), .known = true});
+    result.host_observations.push_back({.host = mx.host, .sessions = {good_session()}});
+  }
   return result;
 }
 
@@ -80,6 +115,7 @@ CheckResult several_faults() {
   verdict.success = false;
   verdict.mx.push_back({"mx.backup.example", 30, false, false});
   verdict.mx[0].deliverable = false;
+  result.host_observations[0].sessions[0].tls->problems = {{.fault = CertificateFault::expired, .text = "expired"}};
   MxFamilyVerdict& ipv4 = *result.hosts[0].ipv4;
   ipv4.verified = false;
   ipv4.not_after = kNow - 3 * 24h;
@@ -89,6 +125,10 @@ CheckResult several_faults() {
       {ResultType::certificate_expired, "mx1.example.org", "expired", "The certificate expired on 2027-01-12."},
       {ResultType::validation_failure, "mx.backup.example", "mx-mismatch", "No pattern matches mx.backup.example."},
       {ResultType::starttls_not_supported, "mx.backup.example", "not-offered", "answered \x1b[2J to EHLO\r\n"}};
+  SmtpObservation silent{.address = address(26)};
+  silent.failure = NetFailure{.stage = NetStage::connect, .error = NetError::timeout, .text = "no answer in time"};
+  result.host_observations[0].sessions.push_back(silent);
+  result.host_observations.push_back({.host = "mx.backup.example", .sessions = {{.address = address(27)}}});
   verdict.findings = {{"max-age-short", "", "max_age is 7 days; below 14 days the protection hardly lasts."},
                       {"tlsrpt-record-missing", "", ""}};
   return result;
@@ -100,6 +140,17 @@ CheckResult unresolvable() {
   result.verdict.state = DomainState::unknown;
   result.verdict.unknown_reason = "the resolver 127.0.0.1:53 answers nothing";
   result.seen.mx.lookup.status = DnsStatus::timeout;
+  return result;
+}
+
+CheckResult nonexistent() {
+  CheckResult result{.seconds = 0.1};
+  result.verdict.domain = "no-such.example";
+  result.verdict.state = DomainState::failing;
+  result.verdict.record = RecordStatus::none;
+  result.verdict.tlsrpt = RecordStatus::none;
+  result.verdict.findings = {{"no-such-domain", "no-such.example", "DNS knows no such domain (NXDOMAIN)"}};
+  result.seen.mx.lookup.status = DnsStatus::nxdomain;
   return result;
 }
 
@@ -128,6 +179,7 @@ CheckResult no_mta_sts() {
   result.verdict.policy_not_after.reset();
   for (MxMembership& mx : result.verdict.mx) mx.covered.reset();
   result.seen.sts.records.clear();
+  result.seen.policy->attempts.clear();
   return result;
 }
 
@@ -151,54 +203,55 @@ TEST_P(CheckReport, MatchesItsGoldenFiles) {
   const std::array results{GetParam().result()};
   expect_golden(std::string(GetParam().name) + ".txt", render_check_text(results, options()));
   expect_golden(std::string(GetParam().name) + ".json", render_check_json(results, options()));
-  EXPECT_EQ(check_exit_status(results, options()), GetParam().exit_status);
+  EXPECT_EQ(check_exit_status(results, find_in_test), GetParam().exit_status);
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, CheckReport,
                          testing::Values(GoldenCase{"healthy", healthy, 0},
                                          GoldenCase{"several_faults", several_faults, 1},
-                                         GoldenCase{"unresolvable", unresolvable, 3}, GoldenCase{"null_mx", null_mx, 0},
+                                         GoldenCase{"unresolvable", unresolvable, 3},
+                                         GoldenCase{"nonexistent", nonexistent, 3}, GoldenCase{"null_mx", null_mx, 0},
                                          GoldenCase{"no_mta_sts", no_mta_sts, 0}),
                          [](const auto& tested) { return tested.param.name; });
 
 TEST(CheckExitStatus, CriticalWhenMailIsRefused) {
   CheckResult result = several_faults();
   result.verdict.deliverable = false;
-  EXPECT_EQ(check_status(result, options()), CheckStatus::critical);
+  EXPECT_EQ(check_status(result, find_in_test), CheckStatus::critical);
   result.verdict.in_force->policy.mode = StsMode::testing;
-  EXPECT_EQ(check_status(result, options()), CheckStatus::warning);
+  EXPECT_EQ(check_status(result, find_in_test), CheckStatus::warning);
 }
 
 TEST(CheckExitStatus, CriticalWhenAFundamentalIsBroken) {
   for (const RecordStatus status : {RecordStatus::none, RecordStatus::invalid, RecordStatus::multiple}) {
     CheckResult result = healthy();
     result.verdict.record = status;
-    EXPECT_EQ(check_status(result, options()), CheckStatus::critical) << to_string(status);
+    EXPECT_EQ(check_status(result, find_in_test), CheckStatus::critical) << to_string(status);
   }
   for (const ResultType type :
        {ResultType::sts_policy_fetch_error, ResultType::sts_policy_invalid, ResultType::sts_webpki_invalid}) {
     CheckResult result = healthy();
     result.verdict.faults = {{.type = type}};
-    EXPECT_EQ(check_status(result, options()), CheckStatus::critical) << to_string(type);
+    EXPECT_EQ(check_status(result, find_in_test), CheckStatus::critical) << to_string(type);
   }
 }
 
 TEST(CheckExitStatus, UnknownWhenDnsDidNotSay) {
   CheckResult result = healthy();
   result.verdict.dns_success[static_cast<std::size_t>(DnsQuery::mx)] = false;
-  EXPECT_EQ(check_status(result, options()), CheckStatus::unknown);
+  EXPECT_EQ(check_status(result, find_in_test), CheckStatus::unknown);
   result = no_mta_sts();
   result.seen.mx.lookup.status = DnsStatus::nxdomain;
-  EXPECT_EQ(check_status(result, options()), CheckStatus::unknown);
+  EXPECT_EQ(check_status(result, find_in_test), CheckStatus::unknown);
 }
 
 TEST(CheckExitStatus, TheWorstCounts) {
   CheckResult critical = healthy();
   critical.verdict.record = RecordStatus::invalid;
-  EXPECT_EQ(check_exit_status(std::array{healthy(), several_faults()}, options()), 1);
-  EXPECT_EQ(check_exit_status(std::array{several_faults(), unresolvable()}, options()), 3);
-  EXPECT_EQ(check_exit_status(std::array{unresolvable(), critical, healthy()}, options()), 2);
-  EXPECT_EQ(check_exit_status({}, options()), 3);
+  EXPECT_EQ(check_exit_status(std::array{healthy(), several_faults()}, find_in_test), 1);
+  EXPECT_EQ(check_exit_status(std::array{several_faults(), unresolvable()}, find_in_test), 3);
+  EXPECT_EQ(check_exit_status(std::array{unresolvable(), critical, healthy()}, find_in_test), 2);
+  EXPECT_EQ(check_exit_status({}, find_in_test), 3);
 }
 
 TEST(CheckReportText, ColorOnlyWhenAskedFor) {
@@ -215,15 +268,46 @@ TEST(CheckReportText, NoCommandIsMadeOfANameThatAShellWouldRun) {
   EXPECT_EQ(render_check_text(std::array{result}, options()).find("See it"), std::string::npos);
 }
 
+TEST(CheckSeverity, EveryFaultIsCriticalOnceMailIsRefused) {
+  CheckResult result = several_faults();
+  const Fault& expired = result.verdict.faults[1];
+  EXPECT_EQ(severity_of(expired, result.verdict, find_in_test), Severity::high);
+  result.verdict.deliverable = false;
+  EXPECT_EQ(severity_of(expired, result.verdict, find_in_test), Severity::critical);
+  result.verdict.in_force->policy.mode = StsMode::testing;
+  EXPECT_EQ(severity_of(expired, result.verdict, find_in_test), Severity::high);
+}
+
+TEST(CheckSeverity, NoSenderRefusesADomainWithoutMtaSts) {
+  CheckResult result = no_mta_sts();
+  const Fault fault{ResultType::starttls_not_supported, "mx1.example.org", "not-offered", ""};
+  EXPECT_EQ(severity_of(fault, result.verdict, find_in_test), Severity::warning);
+}
+
+TEST(CheckReportText, CommandsReachWhatOnlyTheProbesResolverKnows) {
+  CheckResult result = healthy();
+  result.verdict.faults = {{ResultType::sts_policy_fetch_error, "mta-sts.example.org", "http-status", ""}};
+  result.seen.policy->attempts[0].http_status = 404;
+  CheckReportOptions lab = options();
+  lab.places = {.policy_port = 8443, .dns_server = "[::1]:53", .ca_file = "/tmp/my lab/ca.pem"};
+  const std::string text = render_check_text(std::array{result}, lab);
+  EXPECT_NE(text.find("See it: curl -sSi --max-time 60 --cacert '/tmp/my lab/ca.pem' "
+                      "--resolve mta-sts.example.org:8443:192.0.2.1 "
+                      "https://mta-sts.example.org:8443/.well-known/mta-sts.txt\n"),
+            std::string::npos)
+      << text;
+}
+
 TEST(CheckReportText, CommandsUseTheServerAndPortsOfTheProbe) {
   CheckResult result = several_faults();
   result.verdict.record = RecordStatus::invalid;
   CheckReportOptions lab = options();
-  lab.smtp_port = 2525;
-  lab.dns_server = "127.0.0.1:5353";
+  lab.places.smtp_port = 2525;
+  lab.places.dns_server = "127.0.0.1:5353";
   const std::string text = render_check_text(std::array{result}, lab);
   EXPECT_NE(text.find("dig @127.0.0.1 -p 5353 TXT _mta-sts.example.org\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("-starttls smtp -connect mx1.example.org:2525 "), std::string::npos) << text;
+  EXPECT_NE(text.find("-starttls smtp -connect 192.0.2.25:2525 -servername mx1.example.org "), std::string::npos)
+      << text;
 }
 
 }  // namespace

@@ -1,0 +1,47 @@
+// The dig, curl and openssl commands that show a person what a probe saw.
+// Next: check_report.h, which prints them beside each fault.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "exporter/check_status.h"
+
+namespace mtasts {
+
+/// Where the probe looked, as far as it differs from what the commands would do by themselves.
+struct CheckPlaces {
+  std::uint16_t policy_port{443};
+  std::uint16_t smtp_port{25};
+  std::string dns_server{};  // "ADDRESS:PORT", "" for the system's
+  std::string ca_file{};     // "" for the system's trust store
+};
+
+/// Commands for one domain, fit to be pasted into a shell: "" where a name in them is not.
+class CheckCommands {
+ public:
+  /// Input: both outlive the object.
+  CheckCommands(const CheckResult& result, const CheckPlaces& places) : result_(result), places_(places) {}
+
+  [[nodiscard]] std::string record() const;
+  /// Shows the fault.
+  [[nodiscard]] std::string of(const Fault& fault) const;
+
+ private:
+  [[nodiscard]] std::string dig(std::string_view what, const std::string& name) const;
+  [[nodiscard]] std::string curl() const;
+  [[nodiscard]] std::string openssl_to_policy_host() const;
+  [[nodiscard]] std::string openssl_to_mx(const std::string& host) const;
+  [[nodiscard]] std::string openssl(const std::string& host, const std::string& address, std::uint16_t port,
+                                    std::string_view extra) const;
+  [[nodiscard]] std::string policy_host() const;
+  [[nodiscard]] std::string policy_address() const;
+  [[nodiscard]] std::string mx_address(const std::string& host) const;
+
+  const CheckResult& result_;
+  const CheckPlaces& places_;
+};
+
+}  // namespace mtasts

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <boost/json.hpp>
+
+#include "exporter/check_report.h"
+#include "probes/core/octets.h"
+#include "probes/core/tlsrpt_record.h"
+
+namespace mtasts {
+namespace {
+
+namespace json = boost::json;
+
+json::string text(std::string_view from_outside) { return json::string(escape_unprintable(from_outside)); }
+
+template <class T>
+json::value or_null(const std::optional<T>& value) {
+  return value ? json::value(*value) : json::value{};
+}
+
+template <class Enum>
+json::value word_or_null(const std::optional<Enum>& value) {
+  return value ? json::value(to_string(*value)) : json::value{};
+}
+
+template <class Items, class Convert>
+json::array array_of(const Items& items, Convert convert) {
+  json::array array;
+  for (const auto& item : items) array.push_back(convert(item));
+  return array;
+}
+
+json::array texts(const std::vector<std::string>& all) { return array_of(all, text); }
+
+json::value expiry_json(const std::optional<UnixTime>& not_after, UnixTime now) {
+  if (!not_after) return nullptr;
+  return json::object{{"not_after", not_after->time_since_epoch().count()}, {"days_left", days_left(*not_after, now)}};
+}
+
+// --- What was seen, address by address ---
+
+json::value failure_json(const std::optional<NetFailure>& failure) {
+  return failure ? json::value(text(failure->text)) : json::value{};
+}
+
+json::object certificate_json(const Certificate& certificate) {
+  return {{"subject", text(certificate.subject)},
+          {"issuer", text(certificate.issuer)},
+          {"serial", certificate.serial},
+          {"sha256", certificate.sha256},
+          {"not_before", certificate.not_before.time_since_epoch().count()},
+          {"not_after", certificate.not_after.time_since_epoch().count()},
+          {"dns_names", texts(certificate.dns_names)},
+          {"key", certificate.key_type + " " + std::to_string(certificate.key_bits)},
+          {"signature", certificate.signature}};
+}
+
+json::value tls_json(const std::optional<TlsObservation>& tls) {
+  if (!tls) return nullptr;
+  return json::object{{"version", tls->version},
+                      {"cipher", tls->cipher},
+                      {"problems", array_of(tls->problems, [](const auto& problem) { return text(problem.text); })},
+                      {"chain", array_of(tls->chain, certificate_json)}};
+}
+
+json::object attempt_json(const PolicyFetchAttempt& attempt) {
+  return {{"address", to_string(attempt.address)},
+          {"http_status", attempt.http_status},
+          {"content_type", text(attempt.content_type)},
+          {"location", text(attempt.location)},
+          {"body", text(attempt.body)},
+          {"failure", failure_json(attempt.failure)},
+          {"tls", tls_json(attempt.tls)}};
+}
+
+json::object session_json(const SmtpObservation& session) {
+  return {{"address", to_string(session.address)},
+          {"transcript", texts(session.transcript)},
+          {"failure", failure_json(session.failure)},
+          {"tls", tls_json(session.tls)}};
+}
+
+json::array sessions_json(const CheckResult& result, const std::string& host) {
+  for (const MxHostObservation& seen : result.host_observations)
+    if (seen.host == host) return array_of(seen.sessions, session_json);
+  return {};
+}
+
+// --- What follows from it ---
+
+json::object record_json(const CheckResult& result) {
+  const std::string& id = result.verdict.record_id;
+  return {{"status", word_or_null(result.verdict.record)},
+          {"id", id.empty() ? json::value{} : json::value(text(id))},
+          {"records", texts(result.seen.sts.records)}};
+}
+
+json::object tlsrpt_json(const CheckResult& result) {
+  return {{"status", word_or_null(result.verdict.tlsrpt)},
+          {"rua", texts(parse_tlsrpt_records(result.seen.tlsrpt.records).rua)},
+          {"records", texts(result.seen.tlsrpt.records)}};
+}
+
+json::value in_force_json(const std::optional<PolicyInForce>& in_force) {
+  if (!in_force) return nullptr;
+  return json::object{{"mode", to_string(in_force->policy.mode)},
+                      {"id", text(in_force->id)},
+                      {"until", in_force->until.time_since_epoch().count()},
+                      {"live", in_force->live}};
+}
+
+json::object policy_json(const CheckResult& result, UnixTime now) {
+  const DomainVerdict& verdict = result.verdict;
+  json::object object{{"fetched", or_null(verdict.fetch_success)},
+                      {"http_status", or_null(verdict.http_status)},
+                      {"valid", or_null(verdict.policy_valid)},
+                      {"mode", nullptr},
+                      {"max_age", nullptr},
+                      {"mx", json::array{}},
+                      {"in_force", in_force_json(verdict.in_force)},
+                      {"certificate", expiry_json(verdict.policy_not_after, now)},
+                      {"addresses", json::array{}}};
+  if (verdict.policy) {
+    object["mode"] = to_string(verdict.policy->mode);
+    object["max_age"] = verdict.policy->max_age.count();
+    object["mx"] = texts(verdict.policy->mx);
+  }
+  if (result.seen.policy) object["addresses"] = array_of(result.seen.policy->attempts, attempt_json);
+  return object;
+}
+
+json::value family_json(const std::optional<MxFamilyVerdict>& family, UnixTime now) {
+  if (!family) return nullptr;
+  return json::object{{"reachable", family->reachable},
+                      {"unreachable_reason", text(family->unreachable_reason)},
+                      {"starttls", or_null(family->starttls)},
+                      {"verified", or_null(family->verified)},
+                      {"tls_version", text(family->tls_version)},
+                      {"cipher", text(family->cipher)},
+                      {"certificate", expiry_json(family->not_after, now)}};
+}
+
+json::object mx_json(const CheckResult& result, const MxMembership& mx, UnixTime now) {
+  const MxVerdict* host = find_host(result, mx.host);
+  return {{"host", text(mx.host)},
+          {"preference", mx.preference},
+          {"covered", or_null(mx.covered)},
+          {"deliverable", or_null(mx.deliverable)},
+          {"ipv4", host != nullptr ? family_json(host->ipv4, now) : json::value{}},
+          {"ipv6", host != nullptr ? family_json(host->ipv6, now) : json::value{}},
+          {"addresses", sessions_json(result, mx.host)}};
+}
+
+json::object fault_json(const Fault& fault, const CheckResult& result, const CheckReportOptions& options) {
+  return {{"result_type", to_string(fault.type)},
+          {"severity", to_string(severity_of(fault, result.verdict, options.find))},
+          {"host", text(fault.host)},
+          {"reason", text(fault.reason)},
+          {"message", text(fault.message)},
+          {"command", text(CheckCommands(result, options.places).of(fault))}};
+}
+
+json::object finding_json(const Finding& finding, const CheckReportOptions& options) {
+  const CatalogueEntry* entry = options.find(CodeKind::finding, finding.code);
+  return {{"code", text(finding.code)},
+          {"severity", to_string(severity_of(finding, options.find))},
+          {"host", text(finding.host)},
+          {"message", text(finding.message)},
+          {"remedy", entry != nullptr ? entry->remedy : std::string_view{}}};
+}
+
+json::object result_json(const CheckResult& result, const CheckReportOptions& options) {
+  const DomainVerdict& verdict = result.verdict;
+  return {
+      {"domain", text(verdict.domain)},
+      {"status", to_string(check_status(result, options.find))},
+      {"success", verdict.success},
+      {"state", to_string(verdict.state)},
+      {"unknown_reason", text(verdict.unknown_reason)},
+      {"mode", word_or_null(mode_in_force(verdict))},
+      {"deliverable", or_null(verdict.deliverable)},
+      {"null_mx", verdict.null_mx},
+      {"seconds", result.seconds},
+      {"results", array_of(verdict.faults, [&](const Fault& fault) { return fault_json(fault, result, options); })},
+      {"findings", array_of(verdict.findings, [&](const Finding& finding) { return finding_json(finding, options); })},
+      {"record", record_json(result)},
+      {"tlsrpt", tlsrpt_json(result)},
+      {"policy", policy_json(result, options.now)},
+      {"mx", array_of(verdict.mx, [&](const MxMembership& mx) { return mx_json(result, mx, options.now); })}};
+}
+
+}  // namespace
+
+std::string render_check_json(std::span<const CheckResult> results, const CheckReportOptions& options) {
+  return json::serialize(array_of(results, [&](const CheckResult& result) { return result_json(result, options); })) +
+         "\n";
+}
+
+}  // namespace mtasts

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/check_status.h"
+
+#include <algorithm>
+#include <array>
+
+namespace mtasts {
+namespace {
+
+bool is_broken(const DomainVerdict& verdict) {
+  if (!has_mta_sts(verdict)) return false;
+  return (verdict.record && *verdict.record != RecordStatus::valid) ||
+         has_fault(verdict, ResultType::sts_policy_fetch_error) || has_fault(verdict, ResultType::sts_policy_invalid) ||
+         has_fault(verdict, ResultType::sts_webpki_invalid);
+}
+
+bool refuses_mail(const DomainVerdict& verdict) {
+  return mode_in_force(verdict) == StsMode::enforce && verdict.deliverable == false;
+}
+
+/// Our side failed, or DNS did not say what we need to know.
+bool is_unknown(const CheckResult& result) {
+  const DomainVerdict& verdict = result.verdict;
+  const auto dns_failed = [&](DnsQuery query) { return verdict.dns_success[static_cast<std::size_t>(query)] == false; };
+  return verdict.state == DomainState::unknown || verdict.state == DomainState::pending ||
+         dns_failed(DnsQuery::mta_sts) || dns_failed(DnsQuery::mx) || is_nonexistent(result);
+}
+
+Severity severity_in(const FindCode& find, CodeKind kind, std::string_view code) {
+  const CatalogueEntry* entry = find(kind, code);
+  return entry != nullptr ? entry->severity : Severity::warning;
+}
+
+}  // namespace
+
+std::string_view to_string(CheckStatus status) {
+  constexpr std::array<std::string_view, 4> kWords{"OK", "WARNING", "CRITICAL", "UNKNOWN"};
+  return kWords[static_cast<std::size_t>(status)];
+}
+
+std::optional<StsMode> mode_in_force(const DomainVerdict& verdict) {
+  return verdict.in_force ? std::optional(verdict.in_force->policy.mode) : std::nullopt;
+}
+
+bool has_mta_sts(const DomainVerdict& verdict) {
+  const bool wanted = verdict.expected_mode && *verdict.expected_mode != StsMode::none;
+  const bool announced = verdict.record && *verdict.record != RecordStatus::none;
+  return announced || wanted || verdict.in_force || verdict.fetch_success.value_or(false);
+}
+
+bool has_fault(const DomainVerdict& verdict, ResultType type) {
+  return std::any_of(verdict.faults.begin(), verdict.faults.end(),
+                     [=](const Fault& fault) { return fault.type == type; });
+}
+
+bool is_nonexistent(const CheckResult& result) { return result.seen.mx.lookup.status == DnsStatus::nxdomain; }
+
+Severity severity_of(const Fault& fault, const DomainVerdict& verdict, const FindCode& find) {
+  if (refuses_mail(verdict)) return Severity::critical;
+  if (!has_mta_sts(verdict)) return Severity::warning;
+  return severity_in(find, CodeKind::result_type, to_string(fault.type));
+}
+
+Severity severity_of(const Finding& finding, const FindCode& find) {
+  return severity_in(find, CodeKind::finding, finding.code);
+}
+
+CheckStatus check_status(const CheckResult& result, const FindCode& find) {
+  const DomainVerdict& verdict = result.verdict;
+  if (refuses_mail(verdict) || is_broken(verdict)) return CheckStatus::critical;
+  if (is_unknown(result)) return CheckStatus::unknown;
+  const bool noteworthy = std::any_of(verdict.findings.begin(), verdict.findings.end(), [&](const Finding& finding) {
+    return severity_of(finding, find) != Severity::info;
+  });
+  const bool mx_faulty =
+      std::any_of(result.hosts.begin(), result.hosts.end(), [](const MxVerdict& host) { return !host.faults.empty(); });
+  const bool harmless = verdict.faults.empty() || !has_mta_sts(verdict);
+  return noteworthy || !harmless || mx_faulty ? CheckStatus::warning : CheckStatus::ok;
+}
+
+int check_exit_status(std::span<const CheckResult> results, const FindCode& find) {
+  for (const CheckStatus worst : {CheckStatus::critical, CheckStatus::unknown, CheckStatus::warning, CheckStatus::ok})
+    if (std::any_of(results.begin(), results.end(),
+                    [&](const CheckResult& result) { return check_status(result, find) == worst; }))
+      return static_cast<int>(worst);
+  return static_cast<int>(CheckStatus::unknown);
+}
+
+}  // namespace mtasts

@@ -1,0 +1,59 @@
+// What a check found of one domain, how bad that is, and the exit status that says so.
+// Next: check_report.h, which explains it; check_command.cpp, which runs it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "probes/core/catalogue.h"
+#include "probes/core/observations.h"
+#include "probes/core/verdicts.h"
+
+namespace mtasts {
+
+/// One domain, probed and judged. `hosts` and `host_observations` are those of the domain's MX hosts, in any order.
+struct CheckResult {
+  DomainVerdict verdict{};
+  std::vector<MxVerdict> hosts{};
+  DomainObservation seen{};
+  std::vector<MxHostObservation> host_observations{};
+  double seconds{};
+};
+
+/// Looks a code up in the catalogue.
+using FindCode = std::function<const CatalogueEntry*(CodeKind, std::string_view)>;
+
+/// Nagios plugin states.
+enum class CheckStatus { ok = 0, warning = 1, critical = 2, unknown = 3 };
+/// "OK", "WARNING", "CRITICAL", "UNKNOWN".
+std::string_view to_string(CheckStatus status);
+
+/// The mode that a sender applies now; nullopt where no policy is in force.
+std::optional<StsMode> mode_in_force(const DomainVerdict& verdict);
+
+/// Is there anything of MTA-STS at this domain, or should there be?
+bool has_mta_sts(const DomainVerdict& verdict);
+
+bool has_fault(const DomainVerdict& verdict, ResultType type);
+
+/// DNS says that there is no such domain.
+bool is_nonexistent(const CheckResult& result);
+
+/// The catalogue's severity for the fault's type; critical for every fault while an enforce policy is in force and no
+/// MX is deliverable; warning where no sender asks for TLS.
+Severity severity_of(const Fault& fault, const DomainVerdict& verdict, const FindCode& find);
+Severity severity_of(const Finding& finding, const FindCode& find);
+
+/// critical: an enforce policy is in force and no MX is deliverable, or record, policy or policy certificate of a
+/// domain that has MTA-STS is broken. unknown: our side failed, or DNS could not say. warning: another fault, or a
+/// finding above `info`. An `info` finding alone is ok.
+CheckStatus check_status(const CheckResult& result, const FindCode& find = find_code);
+
+/// The worst of all, in Nagios' order: critical over unknown over warning over ok; unknown for no result at all.
+int check_exit_status(std::span<const CheckResult> results, const FindCode& find = find_code);
+
+}  // namespace mtasts
