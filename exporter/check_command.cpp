@@ -53,7 +53,8 @@ std::vector<CheckResult> probe_all(const Config& config, const std::vector<std::
   std::exception_ptr failure;
   for (std::size_t i = 0; i < names.size(); ++i) {
     const DomainMemory nothing_known;
-    boost::asio::co_spawn(io, probe_live(engine, domain_config(config, names[i]), nothing_known),
+    boost::asio::co_spawn(io,
+                          probe_live(engine, domain_config(config, names[i]), nothing_known, 2 * config.probe.timeout),
                           [&results, &failure, i](std::exception_ptr error, LiveProbe probe) {
                             if (error) failure = error;
                             results[i] = result_of(std::move(probe));

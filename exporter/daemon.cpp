@@ -127,7 +127,8 @@ class Daemon {
   };
 
   CompleteConfig with_domain_files(Config written) const {
-    CompleteConfig complete{.written = written, .config = std::move(written)};
+    CompleteConfig complete{.written = std::move(written)};
+    complete.config = complete.written;
     complete.files = load_domain_files(complete.written.domain_files, files_);
     for (const ConfigProblem& problem : complete.files.problems)
       log_error("domain file", {{"problem", to_string(problem)}});
@@ -271,7 +272,7 @@ class Daemon {
     return options;
   }
 
-  void probe_on_demand(const std::string& name, std::function<void(ProbeAnswer)> done) {
+  void probe_on_demand(const std::string& name, Milliseconds limit, std::function<void(ProbeAnswer)> done) {
     const Config current = config();
     const auto known = std::find_if(current.domains.begin(), current.domains.end(),
                                     [&name](const DomainConfig& domain) { return domain.name == name; });
@@ -279,7 +280,7 @@ class Daemon {
       return done({.refused = name + " is not among the configured domains (probe.allow_unconfigured is false)"});
     }
     const DomainConfig domain = known != current.domains.end() ? *known : DomainConfig{.name = name};
-    loop_.probe_now(domain, [domain, done = std::move(done)](LiveProbe probe) {
+    loop_.probe_now(domain, limit, [domain, done = std::move(done)](LiveProbe probe) {
       ProbeAnswer answer;
       if (probe.verdict.state == DomainState::unknown) answer.error = probe.verdict.unknown_reason;
       const DomainSlot slot{.name = domain.name, .labels = {domain.labels.begin(), domain.labels.end()}};
@@ -293,12 +294,12 @@ class Daemon {
         .snapshot = [this] { return snapshots_.snapshot(); },
         .now = system_now,
         .ready = [] { return true; },  // the server starts last: who gets an answer finds everything up
-        .probe = [this](std::string domain, std::chrono::milliseconds, std::stop_token,
-                        std::function<void(ProbeAnswer)> done) { probe_on_demand(domain, std::move(done)); },
+        .probe = [this](std::string domain, Milliseconds limit,
+                        std::function<void(ProbeAnswer)> done) { probe_on_demand(domain, limit, std::move(done)); },
         .self = &self_,
         .version = MTASTS_VERSION,
         .external_url = options_.external_url,
-        .probe_timeout = config().probe.timeout};
+        .probe_timeout = [this] { return config().probe.timeout; }};
     if (options_.enable_lifecycle) callbacks.reload = [this] { return reload(); };
     return callbacks;
   }

@@ -101,7 +101,7 @@ DomainFiles load_domain_files(const std::vector<std::string>& globs, const Domai
   std::sort(result.domains.begin(), result.domains.end());
   if (unreadable && !previous.domains.empty()) return keep_previous(std::move(result), previous);
   if (!result.domains.empty() || globs.empty()) return result;
-  const std::string pattern = globs.front();
+  const std::string& pattern = globs.front();
   if (previous.domains.empty()) {
     result.warnings.push_back({pattern, 0, "domain_files", "no domain in any file that matches; add one"});
     return result;

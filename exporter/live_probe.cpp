@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/live_probe.h"
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -11,15 +12,18 @@ namespace mtasts {
 namespace asio = boost::asio;
 namespace {
 
+// For MX hosts when the domain has used up all the time.
+constexpr Milliseconds kLeastTime{1000};
+
 /// Probes all hosts side by side and returns when the last one is done, in the order given.
 asio::awaitable<std::vector<MxHostObservation>> probe_mx_hosts(std::shared_ptr<ProbeEngine> engine,
-                                                               std::vector<std::string> names) {
+                                                               std::vector<std::string> names, ProbeOptions options) {
   asio::steady_timer all_done(engine->clock.io(), SteadyTime::max());
   std::vector<MxHostObservation> seen(names.size());
   std::size_t left = names.size();
   std::exception_ptr failure;
   for (std::size_t i = 0; i < names.size(); ++i) {
-    asio::co_spawn(engine->clock.io(), probe_mx_host(engine, names[i]),
+    asio::co_spawn(engine->clock.io(), probe_mx_host(engine, names[i], options),
                    [&seen, &left, &all_done, &failure, i](std::exception_ptr error, MxHostObservation host) {
                      if (error) failure = error;
                      seen[i] = std::move(host);
@@ -42,17 +46,22 @@ std::vector<std::string> hosts_to_probe(const DomainObservation& seen, std::size
 
 }  // namespace
 
-asio::awaitable<MxHostObservation> probe_mx_host(std::shared_ptr<ProbeEngine> engine, std::string host) {
+asio::awaitable<MxHostObservation> probe_mx_host(std::shared_ptr<ProbeEngine> engine, std::string host,
+                                                 ProbeOptions options) {
   const HostLocks::Held lock = co_await engine->hosts.lock(host);
-  co_return co_await observe_mx_host(engine->net, engine->resolver, host, engine->options);
+  co_return co_await observe_mx_host(engine->net, engine->resolver, host, options);
 }
 
-asio::awaitable<LiveProbe> probe_live(std::shared_ptr<ProbeEngine> engine, DomainConfig domain, DomainMemory memory) {
+asio::awaitable<LiveProbe> probe_live(std::shared_ptr<ProbeEngine> engine, DomainConfig domain, DomainMemory memory,
+                                      Milliseconds limit) {
   const auto start = std::chrono::steady_clock::now();
   LiveProbe probe;
-  probe.seen = co_await observe_domain(engine->net, engine->resolver, domain.name, engine->options, std::nullopt);
+  ProbeOptions options = engine->options;
+  options.timeout = std::min(options.timeout, limit / 2);
+  probe.seen = co_await observe_domain(engine->net, engine->resolver, domain.name, options, std::nullopt);
   std::vector<std::string> names = hosts_to_probe(probe.seen, engine->max_hosts);
-  probe.hosts = co_await probe_mx_hosts(engine, std::move(names));
+  options.timeout = std::min(engine->options.timeout, std::max(limit - probe.seen.total_duration, kLeastTime));
+  probe.hosts = co_await probe_mx_hosts(engine, std::move(names), options);
 
   const UnixTime now = engine->net.now();
   MxVerdicts by_host;

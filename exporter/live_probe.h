@@ -20,12 +20,14 @@ struct LiveProbe {
   Milliseconds duration{};
 };
 
-/// Probes a domain and, at once, all its MX hosts. Input: `memory` is what is remembered of the domain, nothing for a
-/// stranger. Errors: none thrown; our own trouble makes the verdict's state unknown.
+/// Probes a domain and, after it, all its MX hosts side by side. Input: `memory` is what is remembered of the domain,
+/// nothing for a stranger; `limit` is shared by the two halves, apart from DNS, which has limits of its own.
+/// Errors: none thrown; our own trouble makes the verdict's state unknown.
 boost::asio::awaitable<LiveProbe> probe_live(std::shared_ptr<ProbeEngine> engine, DomainConfig domain,
-                                             DomainMemory memory);
+                                             DomainMemory memory, Milliseconds limit);
 
 /// One MX host, waiting for a probe of the same host that is under way.
-boost::asio::awaitable<MxHostObservation> probe_mx_host(std::shared_ptr<ProbeEngine> engine, std::string host);
+boost::asio::awaitable<MxHostObservation> probe_mx_host(std::shared_ptr<ProbeEngine> engine, std::string host,
+                                                        ProbeOptions options);
 
 }  // namespace mtasts

@@ -128,18 +128,48 @@ class ProbeLoop::Core {
     if (thread_.joinable()) thread_.join();
   }
 
-  void probe_now(DomainConfig domain, std::function<void(LiveProbe)> done) {
-    asio::post(io_, [this, domain = std::move(domain), done = std::move(done)] {
+  void probe_now(DomainConfig domain, Milliseconds limit, std::function<void(LiveProbe)> done) {
+    asio::post(io_, [this, domain = std::move(domain), limit, done = std::move(done)]() mutable {
+      if (on_demand_ >= concurrency_) return done(no_verdict(domain.name, "too many probes on demand are running"));
       const auto known = domains_.find(domain.name);
       DomainMemory memory = known != domains_.end() ? known->second.memory : DomainMemory{};
-      asio::co_spawn(io_, probe_live(engine_, domain, std::move(memory)),
-                     [done](std::exception_ptr error, LiveProbe probe) {
-                       if (!error) done(std::move(probe));
+      const auto answer = std::make_shared<Answer>(io_, std::move(done));
+      answer->timer.expires_after(limit);
+      answer->timer.async_wait([answer, name = domain.name](const boost::system::error_code& error) {
+        if (!error) answer->give(no_verdict(name, "no verdict within the time that the scrape allows"));
+      });
+      ++on_demand_;
+      asio::co_spawn(io_,
+                     probe_live(engine_, domain, std::move(memory), limit * 9 / 10),  // and a tenth for the judging
+                     [this, answer, name = domain.name](std::exception_ptr error, LiveProbe probe) {
+                       --on_demand_;
+                       answer->give(error ? no_verdict(name, "internal error") : std::move(probe));
                      });
     });
   }
 
  private:
+  /// The answer to a probe on demand: given once, by the probe or by the clock.
+  struct Answer {
+    Answer(asio::io_context& io, std::function<void(LiveProbe)> to) : timer(io), done(std::move(to)) {}
+
+    void give(LiveProbe probe) {
+      timer.cancel();
+      if (auto once = std::exchange(done, nullptr)) once(std::move(probe));
+    }
+
+    asio::steady_timer timer;
+    std::function<void(LiveProbe)> done;
+  };
+
+  static LiveProbe no_verdict(const std::string& domain, std::string reason) {
+    LiveProbe probe;
+    probe.verdict.domain = domain;
+    probe.verdict.state = DomainState::unknown;
+    probe.verdict.unknown_reason = std::move(reason);
+    return probe;
+  }
+
   // --- configuration -------------------------------------------------------------------------------------------
 
   void apply(const std::shared_ptr<ProbeEngine>& engine, const Config& config) {
@@ -307,10 +337,11 @@ class ProbeLoop::Core {
   }
 
   void start_host(const std::string& name) {
-    asio::co_spawn(io_, probe_mx_host(engine_, name), [this, name](std::exception_ptr error, MxHostObservation seen) {
-      if (error) seen.spoiled = "internal error";
-      host_ended(name, std::move(seen));
-    });
+    asio::co_spawn(io_, probe_mx_host(engine_, name, engine_->options),
+                   [this, name](std::exception_ptr error, MxHostObservation seen) {
+                     if (error) seen.spoiled = "internal error";
+                     host_ended(name, std::move(seen));
+                   });
   }
 
   // --- what a probe brought ------------------------------------------------------------------------------------
@@ -570,6 +601,7 @@ class ProbeLoop::Core {
   std::shared_ptr<ProbeEngine> engine_;
   std::size_t concurrency_{1};
   std::size_t in_flight_{};
+  std::size_t on_demand_{};
   std::map<std::string, WatchedDomain> domains_;
   std::map<std::string, WatchedHost> hosts_;
   std::map<std::string, std::set<std::string>> used_;  // MX hosts by domain
@@ -590,8 +622,8 @@ void ProbeLoop::restore(std::vector<DomainKeepsake> domains, std::vector<MxVerdi
 std::function<void()> ProbeLoop::prepare(const Config& config) { return core_->prepare(config); }
 void ProbeLoop::start() { core_->start(); }
 void ProbeLoop::stop() { core_->stop(); }
-void ProbeLoop::probe_now(DomainConfig domain, std::function<void(LiveProbe)> done) {
-  core_->probe_now(std::move(domain), std::move(done));
+void ProbeLoop::probe_now(DomainConfig domain, Milliseconds limit, std::function<void(LiveProbe)> done) {
+  core_->probe_now(std::move(domain), limit, std::move(done));
 }
 
 }  // namespace mtasts

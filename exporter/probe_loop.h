@@ -51,8 +51,9 @@ class ProbeLoop {
   /// Abandons the probes in flight and joins the thread; what was published stays.
   void stop();
 
-  /// Probes a domain now, configured or not; `done` is called on the loop's thread, or never once stopped.
-  void probe_now(DomainConfig domain, std::function<void(LiveProbe)> done);
+  /// Probes a domain now, configured or not. `done` is called on the loop's thread at the latest when `limit` has
+  /// passed, with our own trouble as the reason; never once stopped.
+  void probe_now(DomainConfig domain, Milliseconds limit, std::function<void(LiveProbe)> done);
 
  private:
   class Core;

@@ -104,9 +104,10 @@ void serve_probe(const Shared& callbacks, const HttpRequest& request, const Resp
   if (!target || target->empty()) return respond(text_response(400, "The parameter 'target' is missing."));
   const auto domain = parse_domain_name(*target);
   if (!domain) return respond(text_response(400, "target is not a domain name: " + domain.error().detail));
-  const Milli limit = probe_time_limit(request.header("x-prometheus-scrape-timeout-seconds"), callbacks->probe_timeout);
+  const Milli limit =
+      probe_time_limit(request.header("x-prometheus-scrape-timeout-seconds"), callbacks->probe_timeout());
   const auto begin = std::chrono::steady_clock::now();
-  callbacks->probe(*domain, limit, request.disconnected, [callbacks, respond, begin](const ProbeAnswer& answer) {
+  callbacks->probe(*domain, limit, [callbacks, respond, begin](const ProbeAnswer& answer) {
     const auto taken = std::chrono::duration_cast<Milli>(std::chrono::steady_clock::now() - begin);
     respond(probe_response(*callbacks, answer, taken));
   });

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <functional>
 #include <optional>
-#include <stop_token>
 #include <string>
 
 #include "exporter/http_server.h"
@@ -30,13 +29,12 @@ struct RouteCallbacks {
   /// Reloads the configuration; returns what is wrong with the new one. Empty: the path is not enabled.
   std::function<std::optional<std::string>()> reload{};
   /// Probes a (syntactically valid) domain now; must call `done` once, at the latest soon after `timeout`.
-  std::function<void(std::string domain, std::chrono::milliseconds timeout, std::stop_token cancelled,
-                     std::function<void(ProbeAnswer)> done)>
+  std::function<void(std::string domain, std::chrono::milliseconds timeout, std::function<void(ProbeAnswer)> done)>
       probe{};
   SelfMetrics* self{};         // outlives the server
   std::string version{};       // for the pages
   std::string external_url{};  // --web.external-url; its path is the prefix of links, "" for none
-  std::chrono::milliseconds probe_timeout{std::chrono::seconds{60}};  // without a scrape timeout header
+  std::function<std::chrono::milliseconds()> probe_timeout{};  // without a scrape timeout header, and at most
 };
 
 /// Registers every path of the contract that this program answers.

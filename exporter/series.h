@@ -123,7 +123,7 @@ struct RenderedSeries {
 
 /// Renders a domain's series. Input: `verdict` nullptr or in state pending gives mtasts_domain_state and
 /// mtasts_domain_info only; free labels that collide with `domain` are left out. Errors: none.
-RenderedSeries render_domain_series(std::string_view domain, const Labels& labels, const DomainVerdict* verdict);
+RenderedSeries render_domain_series(std::string_view name, const Labels& labels, const DomainVerdict* verdict);
 
 /// Renders an MX host's series. Input: `verdict` nullptr (not observed yet) gives none. Errors: none.
 RenderedSeries render_mx_series(std::string_view host, const MxVerdict* verdict);

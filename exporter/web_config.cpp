@@ -175,7 +175,7 @@ std::optional<std::string> credentials_of(std::string_view authorization) {
   constexpr std::string_view kScheme = "basic ";
   constexpr std::size_t kMaxHeader = 4096;
   if (authorization.size() > kMaxHeader || to_lower(authorization.substr(0, kScheme.size())) != kScheme) return {};
-  const auto credentials = decode_base64(authorization.substr(kScheme.size()));
+  auto credentials = decode_base64(authorization.substr(kScheme.size()));
   if (!credentials || credentials->find(':') == std::string::npos || credentials->find('\0') != std::string::npos) {
     return std::nullopt;
   }

@@ -357,13 +357,14 @@ class RoutesTest : public ::testing::Test {
     callbacks.reload = [this]() -> std::optional<std::string> {
       return reload_ok_ ? std::nullopt : std::optional<std::string>{"line 3: no"};
     };
-    callbacks.probe = [this](std::string domain, milliseconds limit, std::stop_token, const auto& done) {
+    callbacks.probe = [this](std::string domain, milliseconds limit, const auto& done) {
       limit_ = limit;
       ProbeAnswer answer;
       answer.snapshot = snapshot_of_domain(store_.snapshot(), domain);
       if (answer.snapshot.domains.empty()) answer.refused = "not configured: " + domain;
       done(answer);
     };
+    callbacks.probe_timeout = [] { return milliseconds{60000}; };
     callbacks.self = &self_;
     add_routes(server_, callbacks);
     port_ = server_.listen({"127.0.0.1", 0});

@@ -58,7 +58,7 @@ class LabProbe : public testing::Test {
     for (std::size_t i = 0; i < domains.size(); ++i) {
       const DomainConfig domain{.name = domains[i]};
       const DomainMemory memory;
-      boost::asio::co_spawn(io, probe_live(engine, domain, memory),
+      boost::asio::co_spawn(io, probe_live(engine, domain, memory, 2 * engine->options.timeout),
                             [&probes, i](std::exception_ptr error, LiveProbe done) {
                               ASSERT_EQ(error, nullptr);
                               probes[i] = std::move(done);
