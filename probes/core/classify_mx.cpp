@@ -169,6 +169,16 @@ std::optional<MxFamilyVerdict> family_verdict(const MxHostObservation& seen, IpF
   return verdict;
 }
 
+/// DNS says that the host has no address at all. A family that was not asked for may have one, unless the name does not
+/// exist (RFC 8020 section 2).
+bool lookup_empty(const AddressObservation& lookup) {
+  const auto no_such_name = [](const std::optional<DnsLookup>& one) {
+    return one && one->status == DnsStatus::nxdomain;
+  };
+  if (!lookup.addresses.empty() || lookup_failed(lookup)) return false;
+  return (lookup.ipv4 && lookup.ipv6) || no_such_name(lookup.ipv4) || no_such_name(lookup.ipv6);
+}
+
 }  // namespace
 
 MxVerdict classify_mx_host(const MxHostObservation& seen, const MxVerdict* previous, const ClassifyOptions& options,
@@ -178,7 +188,7 @@ MxVerdict classify_mx_host(const MxHostObservation& seen, const MxVerdict* previ
     kept.known = false;
     return kept;
   }
-  const bool has_no_address = seen.lookup.addresses.empty() && !lookup_failed(seen.lookup);
+  const bool has_no_address = lookup_empty(seen.lookup);
   MxVerdict verdict{.host = seen.host, .known = true, .probed = seen.ended, .duration = seen.duration};
   verdict.lookup_success = !lookup_failed(seen.lookup);
   const auto* last4 = previous != nullptr ? &previous->ipv4 : nullptr;
