@@ -408,10 +408,15 @@ class DomainJudge {
     }
   }
 
+  /// Does a policy ask something of senders? One of mode none is as good as no policy (RFC 8461 section 5).
+  [[nodiscard]] bool policy_applies() const {
+    return verdict_.in_force && verdict_.in_force->policy.mode != StsMode::none;
+  }
+
   /// Policy faults are reported by senders that found a valid record, or still hold a policy. Without either, the
   /// policy host is nobody's business (RFC 8461 section 3.1), and no `mx` pattern applies.
   void drop_faults_no_sender_sees() {
-    if (verdict_.record == RecordStatus::valid || verdict_.in_force) return;
+    if (verdict_.record == RecordStatus::valid || policy_applies()) return;
     std::erase_if(verdict_.faults,
                   [](const Fault& fault) { return is_policy_fault(fault) || fault.reason == "mx-mismatch"; });
   }
@@ -424,7 +429,7 @@ class DomainJudge {
     if (served && verdict_.record && *verdict_.record != RecordStatus::valid) {
       find("policy-without-record", host_, "a policy is served, but without a valid record no sender fetches it");
     }
-    if (verdict_.in_force && !verdict_.in_force->live) {
+    if (policy_applies() && !verdict_.in_force->live) {
       find("policy-cached-only", host_, "senders apply the policy they fetched before; nobody can fetch it now");
     }
     if (served && verdict_.policy->mode == StsMode::testing) {
@@ -450,7 +455,7 @@ class DomainJudge {
     const bool record_broken = verdict_.record == RecordStatus::invalid || verdict_.record == RecordStatus::multiple;
     const bool unexpected = in_.expected_mode &&
                             (in_.expected_mode != (verdict_.in_force ? verdict_.in_force->policy.mode : StsMode::none));
-    const bool lost = verdict_.in_force && verdict_.record == RecordStatus::none;
+    const bool lost = policy_applies() && verdict_.record == RecordStatus::none;
     const bool failing = !verdict_.faults.empty() || record_broken || unexpected || lost || no_such_domain();
     verdict_.state = failing ? DomainState::failing : DomainState::ok;
     for (const MxMembership& member : verdict_.mx) {
