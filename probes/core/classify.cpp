@@ -214,6 +214,7 @@ class DomainJudge {
       find("tlsrpt-record-invalid", name,
            records.errors.empty() ? std::string("more than one record") : records.errors.front().detail);
     }
+    for (const ParseError& warning : records.warnings) find("record-warning", name, warning.detail);
   }
 
   void judge_policy() {
