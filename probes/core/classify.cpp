@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <set>
 
 #include "probes/core/classify_tls.h"
@@ -187,15 +188,28 @@ class DomainJudge {
       verdict_.record_id = in_.previous->record_id;
       verdict_.tlsrpt = in_.previous->tlsrpt;
     }
-    if (!lookup_failed(in_.seen.sts.lookup)) judge_sts_record();
-    if (!lookup_failed(in_.seen.tlsrpt.lookup)) judge_tlsrpt_record();
+    const std::string sts = "_mta-sts." + verdict_.domain;
+    const std::string tlsrpt = "_smtp._tls." + verdict_.domain;
+    lookup_failed(in_.seen.sts.lookup) ? keep_findings({"mta-sts-record-invalid", "record-warning"}, sts)
+                                       : judge_sts_record(sts);
+    lookup_failed(in_.seen.tlsrpt.lookup)
+        ? keep_findings({"tlsrpt-record-missing", "tlsrpt-record-invalid", "record-warning"}, tlsrpt)
+        : judge_tlsrpt_record(tlsrpt);
   }
 
-  void judge_sts_record() {
+  /// What was found before stays where this probe could not look. Input: `host` is "" where the codes say enough.
+  void keep_findings(std::initializer_list<std::string_view> codes, std::string_view host) {
+    if (in_.previous == nullptr) return;
+    for (const Finding& finding : in_.previous->findings) {
+      const bool meant = std::find(codes.begin(), codes.end(), finding.code) != codes.end();
+      if (meant && (host.empty() || finding.host == host)) find(finding.code, finding.host, finding.message);
+    }
+  }
+
+  void judge_sts_record(const std::string& name) {
     const StsRecordSet records = parse_sts_records(in_.seen.sts.records);
     verdict_.record = records.status;
     verdict_.record_id = records.status == RecordStatus::valid ? records.id.value_or("") : "";
-    const std::string name = "_mta-sts." + verdict_.domain;
     if (records.status == RecordStatus::invalid || records.status == RecordStatus::multiple) {
       find("mta-sts-record-invalid", name,
            records.errors.empty() ? std::string("more than one record") : records.errors.front().detail);
@@ -203,10 +217,9 @@ class DomainJudge {
     for (const ParseError& warning : records.warnings) find("record-warning", name, warning.detail);
   }
 
-  void judge_tlsrpt_record() {
+  void judge_tlsrpt_record(const std::string& name) {
     const TlsrptRecordSet records = parse_tlsrpt_records(in_.seen.tlsrpt.records);
     verdict_.tlsrpt = records.status;
-    const std::string name = "_smtp._tls." + verdict_.domain;
     if (no_such_domain()) return;
     if (records.status == RecordStatus::none) {
       find("tlsrpt-record-missing", name, "no TLS-RPT record: nobody reports what fails");
@@ -311,7 +324,13 @@ class DomainJudge {
              " seconds, the least that makes sense in mode " + std::string(to_string(policy.mode)));
   }
 
-  [[nodiscard]] bool no_such_domain() const { return in_.seen.mx.lookup.status == DnsStatus::nxdomain; }
+  /// NXDOMAIN now, or before and the lookup fails now.
+  [[nodiscard]] bool no_such_domain() const {
+    if (!lookup_failed(in_.seen.mx.lookup)) return in_.seen.mx.lookup.status == DnsStatus::nxdomain;
+    if (in_.previous == nullptr) return false;
+    return std::any_of(in_.previous->findings.begin(), in_.previous->findings.end(),
+                       [](const Finding& finding) { return finding.code == "no-such-domain"; });
+  }
 
   void judge_mx_set() {
     if (lookup_failed(in_.seen.mx.lookup)) return keep_mx_set();
@@ -349,6 +368,7 @@ class DomainJudge {
     for (const MxMembership& member : in_.previous->mx) {
       verdict_.mx.push_back({.host = member.host, .preference = member.preference});
     }
+    keep_findings({"no-such-domain", "null-mx", "null-mx-not-alone", "mx-name-invalid", "too-many-mx-hosts"}, "");
   }
 
   const MxVerdict* host_verdict(const std::string& host) const {
