@@ -113,7 +113,7 @@ std::vector<Finding> certificate_findings(const TlsObservation& tls, const std::
                           .message = "the server also sends " + certificate.subject + ", which has expired"});
     }
   }
-  const bool soon = tls.not_after && *tls.not_after > now && *tls.not_after < now + options.expiry_warning;
+  const bool soon = tls.not_after && *tls.not_after >= now && *tls.not_after < now + options.expiry_warning;
   if (soon) {
     findings.push_back(
         {.code = "certificate-expires-soon", .host = host, .message = days_left_text(*tls.not_after, now)});
