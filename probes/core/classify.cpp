@@ -235,7 +235,9 @@ class DomainJudge {
     const PolicyObservation& seen = *in_.seen.policy;
     verdict_.fetch_success = successful_attempt(seen) != nullptr;
     judge_attempts(seen);
-    if (const PolicyFetchAttempt* success = successful_attempt(seen)) judge_body(*success);
+    for (const PolicyFetchAttempt& attempt : seen.attempts) {
+      if (attempt_succeeded(attempt)) judge_body(attempt);
+    }
     if (!verdict_.policy_valid) verdict_.policy_valid = false;
   }
 
@@ -297,10 +299,13 @@ class DomainJudge {
     }
   }
 
+  /// The first address that serves a policy speaks for the domain; a sender may meet the faults of each.
   void judge_body(const PolicyFetchAttempt& success) {
     const PolicyLint lint = parse_sts_policy(success.body);
-    verdict_.policy_valid = lint.policy.has_value();
-    verdict_.policy = lint.policy;
+    if (!verdict_.policy_valid) {
+      verdict_.policy_valid = lint.policy.has_value();
+      verdict_.policy = lint.policy;
+    }
     for (const ParseError& warning : lint.warnings) find("policy-warning", host_, at_line(warning));
     if (!lint.errors.empty()) {
       fault(ResultType::sts_policy_invalid, lint.errors.front().code, at_line(lint.errors.front()));
