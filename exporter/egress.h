@@ -66,7 +66,7 @@ class Egress {
   Way https6_{EgressWindow{kDoubtAfter}};
   Way smtp4_{EgressWindow{kDoubtSmtpAfter}};
   Way smtp6_{EgressWindow{kDoubtSmtpAfter}};
-  Way lookups_{EgressWindow{kDoubtAfter}};
+  Way lookups_{EgressWindow{kDoubtAfter, EgressWindow::kEnoughLookups}};
 };
 
 }  // namespace mtasts

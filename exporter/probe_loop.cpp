@@ -17,6 +17,7 @@
 #include "exporter/log.h"
 #include "exporter/schedule.h"
 #include "probes/core/clock_skew.h"
+#include "probes/core/own_trouble.h"
 #include "probes/net/ip_family.h"
 
 namespace mtasts {
@@ -264,7 +265,9 @@ class ProbeLoop::Core {
     if (host.ipv6 && host.ipv6->reachable) egress_.was_reached(IpFamily::ipv6, host.host);
   }
 
+  /// A lookup that failed says nothing about the set: the hosts stay.
   void take_mx_set(const std::string& domain, const DomainObservation& seen) {
+    if (lookup_failed(seen.mx.lookup)) return;
     std::set<std::string> names;
     for (const MxRecord& record : mx_hosts_of(seen)) {
       if (names.size() == engine_->max_hosts) break;
@@ -556,8 +559,9 @@ class ProbeLoop::Core {
       refresh_egress(EgressKind::https, family, egress_.open(EgressKind::https, family));
       refresh_egress(EgressKind::smtp, family, egress_.open(EgressKind::smtp, family));
     }
-    for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6})
-      self_.set_ip_family_usable(family, has_public_route(family));
+    for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6}) {
+      if (const auto usable = has_public_route(io_, family)) self_.set_ip_family_usable(family, *usable);
+    }
     if (const auto ahead = clock_skew_.known()) self_.set_clock_skew(*ahead);
     if (engine_) refresh_resolver_gauges(engine_->resolver);
     gauges_.expires_after(kGaugeInterval);

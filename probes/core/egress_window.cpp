@@ -10,11 +10,11 @@ void EgressWindow::reached(const std::string& peer) {
   for (const std::string& suspect : suspects_) answering_.erase(suspect);
   down_.merge(suspects_);  // the way is open, so they are down
   suspects_.clear();
-  if (answering_.size() < kEnough) answering_.insert(peer);
+  if (answering_.size() < enough_) answering_.insert(peer);
 }
 
 void EgressWindow::silent(const std::string& peer) {
-  if (suspects_.size() < kEnough && !down_.contains(peer)) suspects_.insert(peer);
+  if (suspects_.size() < enough_ && !down_.contains(peer)) suspects_.insert(peer);
 }
 
 void EgressWindow::forget(const std::string& peer) {

@@ -17,11 +17,15 @@ class EgressWindow {
  public:
   /// So many peers that used to answer do not fall silent in a row by chance.
   static constexpr std::size_t kEnough = 20;
+  /// The same for lookups that a resolver answers for everybody else: their failures are rare.
+  static constexpr std::size_t kEnoughLookups = 6;
   /// Fewer peers than this may well be down together; their silence does not speak against the way to them.
   static constexpr std::size_t kLeast = 4;
 
-  /// Input: how many silent peers are enough to doubt ourselves first while nobody has ever answered.
-  explicit EgressWindow(std::size_t doubt_after) : doubt_after_(doubt_after) {}
+  /// Input: how many silent peers are enough to doubt ourselves first while nobody has ever answered, and how many once
+  /// somebody has.
+  explicit EgressWindow(std::size_t doubt_after, std::size_t enough = kEnough)
+      : doubt_after_(doubt_after), enough_(enough) {}
 
   void reached(const std::string& peer);
   /// Nothing came back: a timeout, no route, a router's "unreachable".
@@ -37,9 +41,10 @@ class EgressWindow {
   using Peers = std::unordered_set<std::string>;
 
   std::size_t doubt_after_;
+  std::size_t enough_;
   bool reached_ever_{};
-  Peers answering_{};  // peers that answered last; kEnough of them at most
-  Peers suspects_{};   // fell silent since somebody answered last; kEnough of them at most
+  Peers answering_{};  // peers that answered last; enough_ of them at most
+  Peers suspects_{};   // fell silent since somebody answered last; enough_ of them at most
   Peers down_{};       // were silent while others answered
 };
 

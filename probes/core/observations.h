@@ -21,6 +21,7 @@ enum class DnsStatus { answered, nodata, nxdomain, servfail, timeout };
 
 struct DnsLookup {
   DnsStatus status{DnsStatus::timeout};
+  bool resolver_down{};                       // it failed, and no DNS server of ours answered anything
   bool authenticated{};                       // AD, from a resolver that is trusted with it
   std::optional<std::chrono::seconds> ttl{};  // the largest seen along the CNAME chain
   std::string canonical_name{};               // the end of the CNAME chain, the name asked for without one

@@ -45,6 +45,15 @@ bool lookup_failed(const AddressObservation& seen) {
   return (seen.ipv4 && lookup_failed(*seen.ipv4)) || (seen.ipv6 && lookup_failed(*seen.ipv6));
 }
 
+bool resolver_down(const AddressObservation& seen) {
+  return (seen.ipv4 && seen.ipv4->resolver_down) || (seen.ipv6 && seen.ipv6->resolver_down);
+}
+
+bool resolver_down(const DomainObservation& seen) {
+  return seen.sts.lookup.resolver_down || seen.tlsrpt.lookup.resolver_down || seen.mx.lookup.resolver_down ||
+         (seen.policy && resolver_down(seen.policy->lookup));
+}
+
 bool silent(const std::optional<NetFailure>& failure) {
   if (!failure || failure->stage != NetStage::connect) return false;
   return failure->error == NetError::timeout || failure->error == NetError::unreachable ||

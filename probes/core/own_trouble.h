@@ -15,6 +15,10 @@ bool lookup_failed(const DnsLookup& lookup);
 /// The same of either family's lookup.
 bool lookup_failed(const AddressObservation& seen);
 
+/// Did a lookup fail because no DNS server of ours answered? Then it says something of us alone.
+bool resolver_down(const DomainObservation& seen);
+bool resolver_down(const AddressObservation& seen);
+
 /// Did the connection attempt end in silence? A peer that refuses or resets proves that the way to it is open.
 bool silent(const std::optional<NetFailure>& failure);
 

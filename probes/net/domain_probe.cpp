@@ -82,12 +82,7 @@ asio::awaitable<DomainObservation> observe_domain(NetContext& net, Resolver& res
     seen.policy_duration = policy.elapsed();
     seen.spoiled = take_out_own_trouble(*seen.policy);
   }
-  const bool dns_broken = lookup_failed(seen.sts.lookup) || lookup_failed(seen.tlsrpt.lookup) ||
-                          lookup_failed(seen.mx.lookup) || (seen.policy && lookup_failed(seen.policy->lookup));
-  if (dns_broken) {
-    const bool resolver_answers = co_await resolver.healthy();
-    if (!resolver_answers) seen.spoiled = std::string(kResolverDown);
-  }
+  if (resolver_down(seen)) seen.spoiled = std::string(kResolverDown);
   seen.total_duration = total.elapsed();
   seen.ended = net.now();
   co_return seen;
@@ -108,10 +103,7 @@ asio::awaitable<MxHostObservation> observe_mx_host(NetContext& net, Resolver& re
     seen.sessions.push_back(std::move(session));
   }
   seen.spoiled = take_out_own_trouble(seen);
-  if (lookup_failed(seen.lookup)) {
-    const bool resolver_answers = co_await resolver.healthy();
-    if (!resolver_answers) seen.spoiled = std::string(kResolverDown);
-  }
+  if (resolver_down(seen.lookup)) seen.spoiled = std::string(kResolverDown);
   seen.duration = clock.elapsed();
   seen.ended = net.now();
   co_return seen;

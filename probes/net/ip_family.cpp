@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probes/net/ip_family.h"
 
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/udp.hpp>
+#include <cerrno>
 
 namespace mtasts {
 namespace asio = boost::asio;
@@ -19,12 +19,13 @@ bool is_link_local(const asio::ip::address& address) {
 
 }  // namespace
 
-bool has_public_route(IpFamily family) {
-  asio::io_context io;
+std::optional<bool> has_public_route(asio::io_context& io, IpFamily family) {
+  const asio::ip::udp::endpoint far(asio::ip::make_address(family == IpFamily::ipv4 ? kPublic4 : kPublic6), kAnyPort);
   asio::ip::udp::socket socket(io);
   boost::system::error_code error;
-  const auto address = asio::ip::make_address(family == IpFamily::ipv4 ? kPublic4 : kPublic6);
-  socket.connect({address, kAnyPort}, error);  // for UDP this sends nothing
+  socket.open(far.protocol(), error);
+  if (error) return error.value() == EAFNOSUPPORT ? std::optional(false) : std::nullopt;
+  socket.connect(far, error);  // for UDP this sends nothing
   if (error) return false;
   const auto own = socket.local_endpoint(error).address();
   return !error && !own.is_loopback() && !own.is_unspecified() && !is_link_local(own);

@@ -3,12 +3,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <boost/asio/io_context.hpp>
+#include <optional>
+
 #include "probes/core/ip_address.h"
 
 namespace mtasts {
 
 /// Is there a route to public addresses of the family, and an address of ours to send from that is not link-local?
 /// Sends nothing: the kernel only looks the route up. Says nothing about whether packets arrive.
-bool has_public_route(IpFamily family);
+/// Errors: nullopt when the kernel cannot say, for want of descriptors or memory.
+std::optional<bool> has_public_route(boost::asio::io_context& io, IpFamily family);
 
 }  // namespace mtasts

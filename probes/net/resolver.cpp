@@ -199,14 +199,26 @@ asio::awaitable<Resolver::Reply> Resolver::ask_once(DnsQuestion question) {
   co_return best;
 }
 
+/// Asks, and when that fails looks at our own side first: a resolver that answers nothing else either is down, and one
+/// that was away only for a moment gets the question a second time.
+asio::awaitable<Resolver::Reply> Resolver::ask_surely(DnsQuestion question) {
+  Reply reply = co_await ask_once(question);
+  const bool failed = reply.answer.status == DnsStatus::servfail || reply.answer.status == DnsStatus::timeout;
+  if (!failed) co_return reply;
+  const bool some_answer = co_await healthy();
+  if (some_answer) co_return co_await ask_once(question);
+  reply.resolver_down = true;
+  co_return reply;
+}
+
 /// Asks, and asks again where an answer ends in a CNAME whose target it does not bring along.
 asio::awaitable<Resolver::Reply> Resolver::ask(DnsQuestion question) {
-  Reply reply = co_await ask_once(question);
+  Reply reply = co_await ask_surely(question);
   for (int hop = 0; hop < kMaxOpenChains && reply.answer.chain_open; ++hop) {
     const bool authentic_so_far = reply.answer.authentic_data;
     const auto ttl_so_far = reply.answer.ttl;
     question.name = reply.answer.canonical_name;
-    reply = co_await ask_once(question);
+    reply = co_await ask_surely(question);
     reply.answer.authentic_data = reply.answer.authentic_data && authentic_so_far;
     reply.answer.ttl = std::max(reply.answer.ttl, ttl_so_far);
   }
@@ -215,6 +227,7 @@ asio::awaitable<Resolver::Reply> Resolver::ask(DnsQuestion question) {
 
 DnsLookup Resolver::lookup_of(const Reply& reply) const {
   return {.status = reply.answer.status,
+          .resolver_down = reply.resolver_down,
           .authenticated = reply.server != nullptr && reply.answer.authentic_data && trusts(*reply.server),
           .ttl = reply.answer.ttl,
           .canonical_name = reply.answer.canonical_name,
@@ -269,6 +282,8 @@ asio::awaitable<bool> Resolver::some_server_answers() {
   co_return false;
 }
 
+/// Does any server answer now? Asked each time anew: what was so a moment ago says nothing about a lookup that has
+/// failed since. Callers that come while a question is under way share its answer.
 asio::awaitable<bool> Resolver::healthy() {
   if (health_asked_) {
     co_await health_waiting_.wait();

@@ -52,10 +52,6 @@ class Resolver {
   /// Input: name; whether to ask for A and AAAA. The order of the result is A first.
   boost::asio::awaitable<AddressObservation> observe_addresses(std::string name, bool ipv4, bool ipv6);
 
-  /// Does any server answer now? Asks for `. SOA`, each time anew: what was so a moment ago says nothing about a lookup
-  /// that has failed since. Callers that come while a question is under way share its answer.
-  boost::asio::awaitable<bool> healthy();
-
   /// Asks every server for `. SOA`: learns which ones answer and which ones set AD.
   boost::asio::awaitable<void> check_servers();
 
@@ -76,17 +72,20 @@ class Resolver {
   struct Reply {
     DnsAnswer answer;
     const Server* server{};
+    bool resolver_down{};
   };
   class Turn;
 
   boost::asio::awaitable<void> take_turn();
   void end_turn();
   boost::asio::awaitable<Reply> ask(DnsQuestion question);
+  boost::asio::awaitable<Reply> ask_surely(DnsQuestion question);
   boost::asio::awaitable<Reply> ask_once(DnsQuestion question);
   boost::asio::awaitable<std::optional<DnsAnswer>> ask_server(Server& server, DnsQuestion question);
   boost::asio::awaitable<std::optional<DnsAnswer>> ask_udp(const Server& server, DnsQuestion question);
   boost::asio::awaitable<std::optional<DnsAnswer>> ask_tcp(const Server& server, DnsQuestion question);
   boost::asio::awaitable<bool> some_server_answers();
+  boost::asio::awaitable<bool> healthy();
   DnsLookup lookup_of(const Reply& reply) const;
   [[nodiscard]] bool trusts(const Server& server) const;
 
