@@ -25,7 +25,7 @@ def free_port():
                 return port
 
 
-def wait_until(condition, seconds, what):
+def wait_until(condition, seconds, what, step=POLL_SECONDS):
     """Polls until condition() is true and returns its value. Errors: AssertionError that says what was awaited."""
     deadline = time.monotonic() + seconds
     while True:
@@ -34,7 +34,7 @@ def wait_until(condition, seconds, what):
             return value
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what() if callable(what) else what}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(step)
 
 
 def accepts(address, port):
