@@ -191,6 +191,9 @@ TEST_F(LabTest, ChangesBehaviourAtRunTime) {
   EXPECT_THAT(lab_.control("set healthy.lab.test nothing-like-it"), StartsWith("error: "));
   EXPECT_EQ(lab_.control("dns servfail"), "ok");
   EXPECT_EQ(ask(lab_, "", kSoa).code, 2);
+  EXPECT_EQ(lab_.control("dns cut"), "ok");
+  EXPECT_EQ(ask(lab_, "", kSoa).code, 0);
+  EXPECT_EQ(ask(lab_, "mta-sts.healthy.lab.test", kA).code, 2);
 }
 
 TEST(LabBulk, ServesGeneratedDomains) {

@@ -155,7 +155,8 @@ DnsFault DnsServer::fault_of(const std::string& name) const {
 }
 
 DnsAnswer DnsServer::answer(const DnsQuestion& question) const {
-  if (mode_ == DnsMode::servfail) return only(DnsCode::servfail);
+  const bool root_soa = question.name.empty() && question.type == static_cast<std::uint16_t>(DnsType::soa);
+  if (mode_ == DnsMode::servfail || (mode_ == DnsMode::cut && !root_soa)) return only(DnsCode::servfail);
   DnsAnswer result;
   std::string name = question.name;
   for (int hops = 0; hops < kMaxChain; ++hops) {
@@ -176,7 +177,6 @@ DnsAnswer DnsServer::answer(const DnsQuestion& question) const {
     result.answers.push_back({name, DnsType::cname, render_name(set.cname)});
     name = set.cname;
   }
-  const bool root_soa = question.name.empty() && question.type == static_cast<std::uint16_t>(DnsType::soa);
   auto& section = root_soa ? result.answers : result.authority;
   if (root_soa || result.answers.empty()) section.push_back({"", DnsType::soa, render_soa()});
   return result;

@@ -40,7 +40,8 @@ struct DnsSet {
 };
 
 /// What the whole server does; `answer` is the normal state.
-enum class DnsMode { answer, silent, servfail };
+/// cut: a resolver that has lost its way out and still has the root's SOA in its cache.
+enum class DnsMode { answer, silent, servfail, cut };
 
 /// Lives on one io_context and its thread.
 class DnsServer {

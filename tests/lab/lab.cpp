@@ -297,10 +297,12 @@ std::string Lab::Impl::control(const std::string& line) {
       set_dns(DnsMode::silent);
     else if (verb == "dns" && first == "servfail")
       set_dns(DnsMode::servfail);
+    else if (verb == "dns" && first == "cut")
+      set_dns(DnsMode::cut);
     else if (verb == "queries")
       return std::to_string(dns_.queries());
     else
-      return "error: set DOMAIN SCENARIO, dns start|stop|servfail, or queries";
+      return "error: set DOMAIN SCENARIO, dns start|stop|servfail|cut, or queries";
   } catch (const std::exception& error) {
     return std::string("error: ") + error.what();
   }
