@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Debian packages the build, the tests and the checks need, per release, and a function that installs what is missing.
-# Sourced by run.sh, test.sh, bench.sh and .ci/run; plain sh.
+# Sourced by run.sh, test.sh, bench.sh, soak.sh and .ci/run; plain sh.
 # SPDX-License-Identifier: Apache-2.0
 
 # Prints the Debian release number, or fails with a message on anything that is not Debian 12 or later.
@@ -19,7 +19,8 @@ debian_release() {
 }
 
 # Prints the packages of a purpose: build (compile and link), run (ask the exporter whether it is ready), test (unit
-# tests, real servers), bench (what to compare with), check (style, a second Debian).
+# tests, real servers), bench (what to compare with), soak (campaigns against the lab), check (style, a second
+# Debian).
 packages_for() {
   case $1 in
     build)
@@ -39,6 +40,7 @@ packages_for() {
       ;;
     run) echo "curl" ;;
     bench) echo "python3 python3-yaml prometheus-blackbox-exporter" ;;
+    soak) echo "python3 python3-yaml" ;;
     check) echo "clang-format clang-tidy shellcheck ccache debootstrap" ;;
   esac
 }

@@ -217,11 +217,13 @@ class Exporter(Child):
     def url(self, path):
         return f"http://127.0.0.1:{self.port}{path}"
 
+    def command(self):
+        return [self.binary, f"--config.file={self.config}", f"--web.listen-address=127.0.0.1:{self.port}",
+                "--web.enable-lifecycle"]
+
     def start(self, clock=None):
         """Input: clock, such as "+2d", is what its wall clock is off by."""
-        self.spawn([self.binary, f"--config.file={self.config}", f"--web.listen-address=127.0.0.1:{self.port}",
-                    "--web.enable-lifecycle"],
-                   lambda: http("GET", self.url("/-/ready"))[0] == 200,
+        self.spawn(self.command(), lambda: http("GET", self.url("/-/ready"))[0] == 200,
                    self._wrong_clock(clock) if clock else None)
 
     @staticmethod
