@@ -115,6 +115,8 @@ class ProbeLoop::Core {
   std::function<void()> prepare(const Config& config) {
     auto engine = std::make_shared<ProbeEngine>(io_, config);  // may throw: nothing has changed yet
     return [this, engine = std::move(engine), config] {
+      // Before the loop runs there is nobody to disturb: what was kept is shown before anyone can ask for it.
+      if (!thread_.joinable()) return apply(engine, config);
       asio::post(io_, [this, engine, config] { apply(engine, config); });
     };
   }
