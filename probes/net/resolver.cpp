@@ -79,6 +79,24 @@ class Resolver::Turn {
   Resolver& resolver_;
 };
 
+/// A health check under way; its end, however it comes, wakes those who wait for it.
+class Resolver::HealthCheck {
+ public:
+  explicit HealthCheck(Resolver& resolver) : resolver_(resolver) {
+    resolver_.health_asked_ = true;
+    resolver_.healthy_ = false;
+  }
+  ~HealthCheck() {
+    resolver_.health_asked_ = false;
+    while (!resolver_.health_waiting_.empty()) resolver_.health_waiting_.wake_one();
+  }
+  HealthCheck(const HealthCheck&) = delete;
+  HealthCheck& operator=(const HealthCheck&) = delete;
+
+ private:
+  Resolver& resolver_;
+};
+
 Resolver::Resolver(LoopClock& clock, ResolverOptions options)
     : clock_(clock), options_(std::move(options)), waiting_(clock.io()), health_waiting_(clock.io()) {
   for (const ResolverServer& server : options_.servers) {
@@ -289,10 +307,8 @@ asio::awaitable<bool> Resolver::healthy() {
     co_await health_waiting_.wait();
     co_return healthy_;
   }
-  health_asked_ = true;
+  const HealthCheck check(*this);
   healthy_ = co_await some_server_answers();
-  health_asked_ = false;
-  while (!health_waiting_.empty()) health_waiting_.wake_one();
   co_return healthy_;
 }
 

@@ -75,6 +75,7 @@ class Resolver {
     bool resolver_down{};
   };
   class Turn;
+  class HealthCheck;
 
   boost::asio::awaitable<void> take_turn();
   void end_turn();
