@@ -30,6 +30,7 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr unsigned kFirstAddress = 0x7f400000;  // 127.64.0.0; all of 127/8 is loopback on Linux
 constexpr unsigned kPerBlock = 250;             // keeps clear of .0 and .255
 constexpr std::size_t kBulkAddresses = 200;
+constexpr int kPortTries = 10;
 constexpr std::string_view kBulkZone = ".bulk.test";
 
 /// A TCP port that nobody uses on 127.0.0.1, and so most likely on no other loopback address.
@@ -323,7 +324,16 @@ asio::awaitable<void> Lab::Impl::serve_control(tcp::socket client) {
   }
 }
 
-Lab::Lab(LabOptions options) : impl_{std::make_unique<Impl>(std::move(options))} {
+Lab::Lab(LabOptions options) {
+  // A port that was free on 127.0.0.1 may be taken on another address, or by the time it is bound: another is picked.
+  const bool may_pick = options.dns_port == 0 || options.https_port == 0 || options.smtp_port == 0;
+  for (int tries = may_pick ? kPortTries : 1; !impl_; --tries) {
+    try {
+      impl_ = std::make_unique<Impl>(options);
+    } catch (const boost::system::system_error& error) {
+      if (error.code() != asio::error::address_in_use || tries == 1) throw;
+    }
+  }
   if (impl_->options_.dir.empty()) return;
   const std::filesystem::path dir = std::filesystem::absolute(impl_->options_.dir);
   std::filesystem::create_directories(dir);
