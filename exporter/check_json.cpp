@@ -173,7 +173,7 @@ json::object result_json(const CheckResult& result, const CheckReportOptions& op
   return {
       {"domain", text(verdict.domain)},
       {"status", to_string(check_status(result, options.find))},
-      {"success", verdict.success},
+      {"success", verdict.success.value_or(false)},
       {"state", to_string(verdict.state)},
       {"unknown_reason", text(verdict.unknown_reason)},
       {"mode", word_or_null(mode_in_force(verdict))},

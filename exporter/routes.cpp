@@ -94,7 +94,7 @@ HttpResponse probe_response(const RouteCallbacks& callbacks, const ProbeAnswer& 
   if (!answer.refused.empty()) return text_response(404, answer.refused);
   const auto& domains = answer.snapshot.domains;
   const bool success =
-      answer.error.empty() && !domains.empty() && domains.front()->verdict && domains.front()->verdict->success;
+      answer.error.empty() && !domains.empty() && domains.front()->verdict && domains.front()->verdict->success == true;
   std::string body = render_probe_metrics(answer.snapshot, callbacks.now(), success, duration);
   return typed_response(kExposition, std::move(body));
 }

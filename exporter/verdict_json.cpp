@@ -99,7 +99,7 @@ json::value family_json(const std::optional<MxFamilyVerdict>& family) {
 
 json::object verdict_json(const DomainVerdict& verdict) {
   return {{"domain", verdict.domain},
-          {"success", verdict.success},
+          {"success", verdict.success.value_or(false)},
           {"state", text(to_string(verdict.state))},
           {"unknown_reason", verdict.unknown_reason},
           {"mode", name_or_null(mode_in_force(verdict))},

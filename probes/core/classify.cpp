@@ -470,14 +470,7 @@ class DomainJudge {
   }
 
   void judge_state() {
-    const bool everything_covered = !verdict_.coverage || *verdict_.coverage == 1.0;
-    const bool hosts_secure =
-        !verdict_.mx.empty() && std::all_of(verdict_.mx.begin(), verdict_.mx.end(), [this](const MxMembership& member) {
-          return all_families_verified(host_verdict(member.host));
-        });
-    verdict_.success = verdict_.record == RecordStatus::valid && verdict_.fetch_success.value_or(false) &&
-                       verdict_.policy_valid.value_or(false) && everything_covered && !has_policy_faults() &&
-                       (hosts_secure || verdict_.null_mx);
+    judge_success();
     const bool record_broken = verdict_.record == RecordStatus::invalid || verdict_.record == RecordStatus::multiple;
     const bool unexpected = in_.expected_mode &&
                             (in_.expected_mode != (verdict_.in_force ? verdict_.in_force->policy.mode : StsMode::none));
@@ -492,14 +485,30 @@ class DomainJudge {
     }
   }
 
+  /// Broken by what is known, good when everything is known, and undecided while our own trouble keeps an MX
+  /// host from us that was never seen.
+  void judge_success() {
+    const bool everything_covered = !verdict_.coverage || *verdict_.coverage == 1.0;
+    const bool domain_good = verdict_.record == RecordStatus::valid && verdict_.fetch_success.value_or(false) &&
+                             verdict_.policy_valid.value_or(false) && everything_covered && !has_policy_faults() &&
+                             (!verdict_.mx.empty() || verdict_.null_mx);
+    verdict_.success = domain_good;
+    for (const MxMembership& member : verdict_.mx) {
+      const MxVerdict* host = host_verdict(member.host);
+      const bool observed = host != nullptr && host->probed != UnixTime{};
+      if (!observed && verdict_.success == true) verdict_.success.reset();
+      if (observed && !all_families_verified(*host)) verdict_.success = false;
+    }
+  }
+
   /// Also true where only one of several addresses is at fault.
   [[nodiscard]] bool has_policy_faults() const {
     return std::any_of(verdict_.faults.begin(), verdict_.faults.end(), is_policy_fault);
   }
 
-  static bool all_families_verified(const MxVerdict* host) {
-    if (host == nullptr || !host->secure_delivery.value_or(false)) return false;
-    for (const auto* family : {&host->ipv4, &host->ipv6}) {
+  static bool all_families_verified(const MxVerdict& host) {
+    if (!host.secure_delivery.value_or(false)) return false;
+    for (const auto* family : {&host.ipv4, &host.ipv6}) {
       const bool bad = *family && (*family)->reachable && (*family)->verified == false;
       if (bad) return false;
     }

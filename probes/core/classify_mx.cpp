@@ -202,8 +202,10 @@ MxVerdict classify_mx_host(const MxHostObservation& seen, const MxVerdict* previ
   if (!seen.sessions.empty() || has_no_address) {
     verdict.secure_delivery = std::any_of(seen.sessions.begin(), seen.sessions.end(),
                                           [](const SmtpObservation& session) { return takes_mail_securely(session); });
-  } else if (previous != nullptr) {
+  } else if (previous != nullptr) {  // no address to look at, for no fault of the host: what was seen still stands
     verdict.secure_delivery = previous->secure_delivery;
+    verdict.faults = previous->faults;
+    verdict.findings = previous->findings;
   }
   if (has_no_address) {
     verdict.findings.push_back({"mx-no-address", seen.host, seen.host + " has neither an A nor an AAAA record"});

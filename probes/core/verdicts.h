@@ -114,8 +114,8 @@ struct MxMembership {
 struct DomainVerdict {
   std::string domain{};
   DomainState state{DomainState::pending};
-  bool success{};
-  UnixTime probed{};  // when the last probe that reached a verdict ended
+  std::optional<bool> success{};  // nullopt while it hangs on an MX host never observed
+  UnixTime probed{};              // when the last probe that reached a verdict ended
   Milliseconds dns_duration{};
   Milliseconds policy_duration{};
   Milliseconds mx_duration{};
