@@ -52,7 +52,8 @@ struct WatchedDomain {
   DomainMemory memory{};
   std::optional<DomainObservation> seen{};  // by the last probe that was not spoiled
   std::optional<DomainVerdict> verdict{};
-  std::string failed_id{};  // of the last failed policy fetch
+  std::optional<std::string> spoiled{};  // why the last probe was, if it was
+  std::string failed_id{};               // of the last failed policy fetch
   SteadyTime failed_at{};
 };
 
@@ -178,6 +179,7 @@ class ProbeLoop::Core {
   void apply(const std::shared_ptr<ProbeEngine>& engine, const Config& config) {
     engine_ = engine;
     concurrency_ = config.probe.concurrency;
+    interval_ = config.probe.interval;
     schedule_.set_intervals({.interval = config.probe.interval, .retry_interval = config.probe.retry_interval},
                             schedule_now());
     std::map<std::string, const DomainConfig*> wanted;
@@ -366,6 +368,7 @@ class ProbeLoop::Core {
       domain.memory = remember(std::move(domain.memory), seen);
       take_mx_set(name, seen);
     }
+    domain.spoiled = seen.spoiled;
     const bool spoiled = seen.spoiled.has_value();
     if (spoiled) {
       publish_spoiled(domain, seen);
@@ -388,7 +391,9 @@ class ProbeLoop::Core {
 
   void note_failed_fetch(WatchedDomain& domain) {
     if (!domain.verdict || !domain.seen->policy) return;
-    const bool failed = domain.verdict->record == RecordStatus::valid && domain.verdict->fetch_success == false;
+    const bool asked = !domain.seen->policy->attempts.empty();  // the rule spares the policy host, not its name servers
+    const bool failed =
+        asked && domain.verdict->record == RecordStatus::valid && domain.verdict->fetch_success == false;
     domain.failed_id = failed ? domain.verdict->record_id : "";
     domain.failed_at = std::chrono::steady_clock::now();
   }
@@ -422,7 +427,12 @@ class ProbeLoop::Core {
     for (const std::string& host : used_[domain.config.name]) {
       if (!hosts_.at(host).verdict) return;  // its probe is due, and joins when it ends
     }
-    publish(domain, judge(domain, *domain.seen));
+    DomainVerdict verdict = judge(domain, *domain.seen);
+    if (domain.spoiled) {  // what a host brings does not make good what the domain's own probe could not see
+      verdict.state = DomainState::unknown;
+      verdict.unknown_reason = *domain.spoiled;
+    }
+    publish(domain, std::move(verdict));
   }
 
   DomainVerdict judge(const WatchedDomain& domain, const DomainObservation& seen) const {
@@ -504,27 +514,35 @@ class ProbeLoop::Core {
     return clock_is_wrong() && clock_decides(tls, now, *clock_skew_.guess());
   }
 
-  /// Puts the domain back to what was known before its peers fell silent.
+  /// Puts the domain back to what was known before its peers fell silent; what is older than a round of probes says
+  /// less than the silence.
   Egress::TakeBack take_back_of(const WatchedDomain& now) {
-    return [this, name = now.config.name, seen = now.seen, verdict = now.verdict] {
+    return [this, name = now.config.name, since = schedule_now(), seen = now.seen, verdict = now.verdict] {
       const auto entry = domains_.find(name);
       if (entry == domains_.end()) return;
       WatchedDomain& domain = entry->second;
-      domain.seen = seen;
-      domain.verdict = verdict;
-      domain.failed_id.clear();
-      keep(domain);
-      publish_spoiled(domain, {.domain = name, .spoiled = std::string(kWayLost)});
+      if (is_recent(since)) {
+        domain.seen = seen;
+        domain.verdict = verdict;
+        domain.failed_id.clear();
+        keep(domain);
+      }
+      domain.spoiled = std::string(kWayLost);
+      publish_spoiled(domain, {.domain = name, .spoiled = domain.spoiled});
     };
   }
 
+  [[nodiscard]] bool is_recent(ScheduleTime since) const { return schedule_now() - since <= 2 * interval_; }
+
   Egress::TakeBack take_back_of(const std::string& name, const WatchedHost& now) {
-    return [this, name, verdict = now.verdict] {
+    return [this, name, since = schedule_now(), verdict = now.verdict] {
       const auto entry = hosts_.find(name);
       if (entry == hosts_.end()) return;
       WatchedHost& host = entry->second;
-      host.verdict = verdict;
-      keep(name, host);
+      if (is_recent(since)) {
+        host.verdict = verdict;
+        keep(name, host);
+      }
       if (!host.verdict) host.verdict.emplace();
       host.verdict->host = name;
       host.verdict->known = false;
@@ -606,6 +624,7 @@ class ProbeLoop::Core {
   std::vector<ScheduleEntry> to_schedule_;  // added together, so that a first pass is spread
   std::shared_ptr<ProbeEngine> engine_;
   std::size_t concurrency_{1};
+  std::chrono::seconds interval_{};
   std::size_t in_flight_{};
   std::size_t on_demand_{};
   std::map<std::string, WatchedDomain> domains_;
