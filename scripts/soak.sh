@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the exporter and the lab as people run them, and lets the one watch the other for a long time while something
 # goes wrong: the resolver goes away, MX hosts are dead, the exporter is killed or runs out of descriptors. Prints
-# figures and whether each promise was kept; about 20 minutes. Installs what is missing with apt.
+# figures and whether each promise was kept; about half an hour. Installs what is missing with apt.
 # Usage: scripts/soak.sh [--short] [--outage SECONDS] [CAMPAIGN...]     tests/soak/README.md explains the campaigns
 # SPDX-License-Identifier: Apache-2.0
 set -eu

@@ -30,9 +30,9 @@ class Plan:
 
     @property
     def lookups(self):
-        """A domain's probe while no lookup is answered: three at once, then A and AAAA of the policy host, and a
+        """A domain's probe while no lookup is answered: three at once, then A and AAAA of the policy host, each with a
         look at the resolver itself, which is one attempt."""
-        return self.dns_timeout * (3 * self.attempts + 1)
+        return self.dns_timeout * 3 * (self.attempts + 1)
 
     @property
     def until_unknown(self):
