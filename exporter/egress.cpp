@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/egress.h"
 
+#include <string_view>
+
 #include "probes/core/own_trouble.h"
 
 namespace mtasts {
 namespace {
+
+constexpr std::string_view kLookupsLost = "lookups fail for every domain";
 
 bool says_nothing(const std::optional<NetFailure>& failure) {
   return failure && (failure->error == NetError::address_refused || failure->error == NetError::local);
@@ -14,6 +18,9 @@ std::string lost_text(EgressKind kind, IpFamily family) {
   const std::string protocol = kind == EgressKind::https ? "HTTPS" : "SMTP";
   return protocol + " egress over " + std::string(to_string(family)) + " is lost: no peer answers any more";
 }
+
+/// Its key among the domains: a domain without MX records is its own MX host.
+std::string as_host(const std::string& mx_host) { return "mx:" + mx_host; }
 
 bool own_lookups_failed(const DomainObservation& seen) {
   return lookup_failed(seen.sts.lookup) || lookup_failed(seen.tlsrpt.lookup) || lookup_failed(seen.mx.lookup);
@@ -34,6 +41,10 @@ void Egress::Way::silent(const std::string& peer, const Suspected& suspected) {
   } else if (!lost_before) {
     for (const auto& [suspect, take_back] : std::exchange(suspects, {})) take_back();
   }
+}
+
+void Egress::Way::silent_besides(const std::string& peer, const Suspected& suspected) {
+  if (!suspects.contains(peer)) suspects.emplace(peer, suspected());
 }
 
 void Egress::Way::forget(const std::string& peer) {
@@ -79,8 +90,16 @@ void Egress::note_mx_host(MxHostObservation& seen, const Suspected& suspected) {
   for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6})
     note(EgressKind::smtp, family, seen.host, seen.sessions, suspected);
   seen.spoiled = take_out_own_trouble(seen);
-  const bool lookup_is_ours = lookup_failed(seen.lookup) && lookups_lost();
-  if (lookup_is_ours) seen.spoiled = "lookups fail for every domain";
+  if (lookup_failed(seen.lookup)) note_host_lookup(seen, suspected);
+}
+
+/// Hosts are no witnesses of their own: the names of many may hang on the name servers of one domain.
+void Egress::note_host_lookup(MxHostObservation& seen, const Suspected& suspected) {
+  if (lookups_lost()) {
+    seen.spoiled = std::string(kLookupsLost);
+  } else {
+    lookups_.silent_besides(as_host(seen.host), suspected);
+  }
 }
 
 void Egress::note_lookups(DomainObservation& seen, const Suspected& suspected) {
@@ -91,7 +110,7 @@ void Egress::note_lookups(DomainObservation& seen, const Suspected& suspected) {
     lookups_.reached(seen.domain);
   }
   const bool any_failed = own_lookups_failed(seen) || (seen.policy && lookup_failed(seen.policy->lookup));
-  if (any_failed && lookups_lost()) seen.spoiled = "lookups fail for every domain";
+  if (any_failed && lookups_lost()) seen.spoiled = std::string(kLookupsLost);
 }
 
 void Egress::was_reached(IpFamily family, const std::string& mx_host) {
@@ -105,6 +124,7 @@ void Egress::forget_domain(const std::string& domain) {
 void Egress::forget_mx_host(const std::string& host) {
   smtp4_.forget(host);
   smtp6_.forget(host);
+  lookups_.forget(as_host(host));
 }
 
 std::optional<bool> Egress::open(EgressKind kind, IpFamily family) const {

@@ -51,9 +51,12 @@ class Egress {
 
     void reached(const std::string& peer);
     void silent(const std::string& peer, const Suspected& suspected);
+    /// Its verdict is taken back with the others', but its silence proves nothing.
+    void silent_besides(const std::string& peer, const Suspected& suspected);
     void forget(const std::string& peer);
   };
 
+  void note_host_lookup(MxHostObservation& seen, const Suspected& suspected);
   template <class Attempts>
   void note(EgressKind kind, IpFamily family, const std::string& peer, Attempts& attempts, const Suspected& suspected);
   Way& way(EgressKind kind, IpFamily family);

@@ -9,11 +9,13 @@ import time
 from bed import Bed
 from exposition import Scraper
 from report import Report, seconds_range
-from watch import Changes, watch
+from watch import Changes, by_family, watch
 
 SLACK_SECONDS = 2  # the sampling, and a machine that has other things to do
 FIRST_PASS_SECONDS = 60
 KNOWN = {"ok", "failing"}
+# Domains whose lookups a resolver fails before the exporter doubts the resolver: EgressWindow::kEnoughLookups - 1.
+BLAMED_AT_FIRST = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +146,8 @@ def campaign(name, bed, plan, fault):
     quiet = undisturbed(scraper, plan, report)
     refuse_short_max_age(quiet, plan)
     outage = disturb(bed, scraper, plan, fault, quiet, report)
-    judge(outage, plan, report)
+    judge_changes(outage, fault, report)
+    judge_times(outage, plan, report)
     last = scraper.scrape()
     report.process(quiet, last)
     report.scrapes(scraper)
@@ -194,15 +197,26 @@ def disturb(bed, scraper, plan, fault, quiet, report):
     return outage
 
 
-def judge(outage, plan, report):
+def judge_changes(outage, fault, report):
+    away, returning = outage.away, outage.returning
+    if fault == "cut":  # no one question tells a resolver without a way out from a domain without name servers
+        blamed = away.failed() | returning.failed()
+        report.promise(f"at most {BLAMED_AT_FIRST} domains are given a failure before the loss shows",
+                       sorted(blamed) if len(blamed) > BLAMED_AT_FIRST else [])
+        report.promise("all verdicts are as before once it shows", by_family(away.lasting))
+        report.promise("and a round after the return", by_family(returning.lasting))
+    else:
+        report.promise("no verdict changes while the resolver is away", away.evidence())
+        report.promise("no verdict changes on the way back", returning.evidence(ignored=away.seen))
+
+
+def judge_times(outage, plan, report):
     late = [f"{domain}: after {at - outage.stopped:.1f} s" for domain, at in sorted(outage.unknown_at.items())
             if at - outage.stopped > plan.until_unknown]
     never = [f"{domain}: never" for domain in sorted(outage.states.keys() - outage.unknown_at.keys())]
-    report.promise("no verdict changes while the resolver is away", outage.away.evidence())
     report.promise(f"every domain is unknown within {plan.until_unknown:g} s", never + late)
     report.promise("and stays so while the resolver is away", sorted(outage.relapsed.values()))
     report.promise(f"every domain is as before {plan.until_back:g} s after the return", outage.not_back())
-    report.promise("no verdict changes on the way back", outage.returning.evidence(ignored=outage.away.seen))
     if outage.egress[0] is not None:
         broken = [] if outage.egress == [1, 0, 1] else [f"its values in turn: {outage.egress}"]
         report.promise('mtasts_exporter_egress_ok{kind="dns"} goes to 0 and comes back to 1', broken)

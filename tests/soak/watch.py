@@ -45,18 +45,25 @@ class Changes:
         self.before = steady_series(before)
         self.since = since
         self.seen = {}  # series -> "0 -> 1 after 12.3 s", in order of time
+        self.lasting = {}  # those of them that differ in the last scrape
 
     def take(self, scrape):
         now = steady_series(scrape)
+        self.lasting = {}
         if now == self.before:
             return
-        for series in sorted((self.before.keys() | now.keys()) - self.seen.keys()):
+        for series in sorted(self.before.keys() | now.keys()):
             was, is_now = self.before.get(series), now.get(series)
             if was != is_now:
-                self.seen[series] = f"{shown(was)} -> {shown(is_now)} after {scrape.at - self.since:.1f} s"
+                change = f"{shown(was)} -> {shown(is_now)} after {scrape.at - self.since:.1f} s"
+                self.lasting[series] = self.seen.setdefault(series, change)
 
     def evidence(self, ignored=()):
         return by_family({series: change for series, change in self.seen.items() if series not in ignored})
+
+    def failed(self):
+        """The domains of which a failure was ever different."""
+        return {labels_of(series)["domain"] for series in self.seen if family_of(series) == "mtasts_failure"}
 
 
 def by_family(seen):

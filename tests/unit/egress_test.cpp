@@ -9,6 +9,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 
 IpAddress address_of(IpFamily family) {
   IpAddress made{.family = family};
@@ -128,6 +129,23 @@ TEST_F(EgressTest, LookupsThatFailForEverybodyAreOurs) {
   EXPECT_THAT(taken_back_, ElementsAre(host(0), host(1), host(2)));
   EXPECT_EQ(look_up(host(0), DnsStatus::answered).spoiled, std::nullopt);
   EXPECT_FALSE(egress_.lookups_lost());
+}
+
+TEST_F(EgressTest, LookupsThatFailForEverybodyAreNotTheFaultOfMxHosts) {
+  const auto look_up_host = [this](int number) {
+    MxHostObservation seen{.host = host(number)};
+    seen.lookup.ipv4 = seen.lookup.ipv6 = DnsLookup{.status = DnsStatus::servfail};
+    egress_.note_mx_host(seen, [this, name = seen.host] { return [this, name] { taken_back_.push_back("mx " + name); }; });
+    return seen.spoiled;
+  };
+  for (int i = 0; i < 4; ++i) look_up(host(i), DnsStatus::answered);
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(look_up_host(i), std::nullopt) << "they may all be hosts of one domain";
+  EXPECT_FALSE(egress_.lookups_lost());
+  look_up(host(0), DnsStatus::answered);
+  EXPECT_EQ(look_up_host(0), std::nullopt);
+  for (int i = 0; i < 4; ++i) look_up(host(i), DnsStatus::servfail);
+  EXPECT_TRUE(look_up_host(1));
+  EXPECT_THAT(taken_back_, UnorderedElementsAre(host(0), host(1), host(2), "mx " + host(0)));
 }
 
 TEST_F(EgressTest, AProbeThatIsSpoiledAlreadySaysNothing) {
