@@ -324,7 +324,7 @@ void add_policy(SeriesWriter& out, const DomainVerdict& verdict) {
   const bool fetched = verdict.fetch_success || verdict.policy_valid;
   if (fetched) out.add_states(Metric::policy_mode, "mode", kModes, mode_of(verdict.policy));
   if (verdict.policy) out.add(Metric::policy_max_age, std::int64_t{verdict.policy->max_age.count()});
-  if (ever_judged(verdict)) {
+  if (verdict.in_force || verdict.record) {  // without either, nobody knows whether senders find a policy
     out.add_states(Metric::policy_in_force, "mode", kModes,
                    verdict.in_force ? std::optional{verdict.in_force->policy.mode} : std::nullopt);
   }

@@ -169,8 +169,8 @@ std::string finding_table(const DomainVerdict& verdict) {
   return out + "</table>";
 }
 
-std::string family_words(const std::optional<MxFamilyVerdict>& family, UnixTime now) {
-  if (!family) return coloured("dim", "no address");
+std::string family_words(const std::optional<MxFamilyVerdict>& family, const MxVerdict& host, UnixTime now) {
+  if (!family) return coloured("dim", host.lookup_success == false ? "lookup failed" : "no address");
   if (!family->reachable) return coloured("failing", "unreachable: " + family->unreachable_reason);
   if (family->starttls == false) return coloured("failing", "no STARTTLS");
   const std::string trust = family->verified
@@ -189,7 +189,8 @@ std::string mx_table(const Snapshot& snapshot, const DomainVerdict& verdict, Uni
     out += "<tr>" + text_cell(std::to_string(mx.preference)) + text_cell(mx.host) + cell(yes_no(mx.covered)) +
            cell(yes_no(mx.deliverable));
     if (entry && entry->verdict) {
-      out += cell(family_words(entry->verdict->ipv4, now)) + cell(family_words(entry->verdict->ipv6, now));
+      const MxVerdict& host = *entry->verdict;
+      out += cell(family_words(host.ipv4, host, now)) + cell(family_words(host.ipv6, host, now));
     }
     out += "</tr>\n";
   }

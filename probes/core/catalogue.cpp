@@ -126,8 +126,6 @@ constexpr auto kCatalogue = std::to_array<CatalogueEntry>({
      "Look in the host's log whether it takes mail at all, or blocks the prober's address.", "RFC 5321 section 3.1"},
     {reason, "protocol", info, "What the host sent is not the protocol, or its lines are too long.",
      "Check that the port leads to the right service.", "RFC 5321 section 4.2"},
-    {reason, "hello-refused", info, "The host answers neither EHLO nor HELO with 250.",
-     "Look in the host's log why it refuses the prober's name or address.", "RFC 5321 section 4.1.1.1"},
     {reason, "tlsa-mismatch", info, "No usable TLSA record matches the certificate.",
      "Publish a TLSA record for the certificate in use.", "RFC 7672 section 2.2"},
     {reason, "dnssec-bogus", info, "A validating resolver calls the records bogus.",
@@ -300,6 +298,17 @@ constexpr auto kCatalogue = std::to_array<CatalogueEntry>({
      "Remove the null MX, or the others.", "RFC 7505 section 3"},
     {finding, "mx-name-invalid", high, "An MX record names something that is no host name.",
      "Correct the MX record: it holds a host name, never an address.", "RFC 5321 section 5.1"},
+    {finding, "lookup-failed", high, "The name servers do not answer a question that senders ask.",
+     "Ask each authoritative server of the zone, and check DNSSEC.", "RFC 8461 section 3.1"},
+    {finding, "mx-unreachable", warning, "An MX host does not answer over an address family.",
+     "Start the mail server, open port 25 for everyone, or remove the address or the MX record.",
+     "RFC 5321 section 5.1"},
+    {finding, "mx-address-unreachable", warning, "An MX host answers, but not at every address.",
+     "Repair or remove the address that fails.", "RFC 5321 section 5.1"},
+    {finding, "hello-refused", warning,
+     "An MX host answers neither EHLO nor HELO with 250, so it takes no mail from here.",
+     "Look in the host's log why it refuses the prober's name or address; set smtp.helo to a name that resolves.",
+     "RFC 5321 section 4.1.1.1"},
     {finding, "mx-no-address", warning, "An MX host has no address.",
      "Create the host's A or AAAA record, or remove the MX record.", "RFC 5321 section 5.1"},
     {finding, "too-many-mx-hosts", warning, "The domain has more MX hosts than are probed.",
@@ -320,6 +329,14 @@ constexpr auto kCatalogue = std::to_array<CatalogueEntry>({
     {finding, "certificate-expires-soon", warning, "A certificate expires within days.",
      "Renew it now, and find out why renewal did not run by itself.", "RFC 8461 section 3.3"},
 
+    // What a severity asks of people.
+    {severity, "info", info, "Worth knowing; nobody need act.", "Nothing.", ""},
+    {severity, "warning", warning, "A risk, or a fault that stops no mail.", "Put it right during working hours.", ""},
+    {severity, "high", high, "Senders report this fault, or will; what is protected is less than it seems.",
+     "Put it right today.", ""},
+    {severity, "critical", critical, "Mail is refused or goes in clear text now, or protection has ended.",
+     "Put it right now.", ""},
+
     // How a probe of ours ended.
     {outcome, "ok", info, "The probe reached a verdict, and all is well.", "Nothing.", ""},
     {outcome, "failing", info, "The probe reached a verdict, and something is broken.",
@@ -331,8 +348,8 @@ constexpr auto kCatalogue = std::to_array<CatalogueEntry>({
 }  // namespace
 
 std::string_view to_string(CodeKind kind) {
-  static constexpr std::array<std::string_view, 7> kNames{"result_type", "reason",  "policy_error", "record_error",
-                                                          "name_error",  "finding", "outcome"};
+  static constexpr std::array<std::string_view, 8> kNames{"result_type", "reason",  "policy_error", "record_error",
+                                                          "name_error",  "finding", "severity",     "outcome"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 

@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <set>
 
+#include "probes/core/classify_dns.h"
 #include "probes/core/classify_tls.h"
 #include "probes/core/domain_name.h"
 #include "probes/core/own_trouble.h"
@@ -110,6 +111,11 @@ void add(std::vector<Fault>& faults, Fault fault) {
   if (std::none_of(faults.begin(), faults.end(), same)) faults.push_back(std::move(fault));
 }
 
+constexpr std::string_view kNoSuchDomain = "no-such-domain";
+constexpr std::string_view kNotCovered = "mx-mismatch";
+// As many warnings about one text as a person reads; a peer can make the text long.
+constexpr std::size_t kMostWarnings = 20;
+
 bool is_policy_fault(const Fault& fault) {
   return fault.type == ResultType::sts_policy_fetch_error || fault.type == ResultType::sts_policy_invalid ||
          fault.type == ResultType::sts_webpki_invalid;
@@ -169,10 +175,17 @@ class DomainJudge {
 
   void set_dns(DnsQuery query, bool success) { verdict_.dns_success[static_cast<std::size_t>(query)] = success; }
 
+  void judge_lookup(DnsQuery query, std::string_view type, const std::string& name, const DnsLookup& lookup) {
+    set_dns(query, !lookup_failed(lookup));
+    if (!lookup_failed(lookup)) return;
+    const Finding failed = failed_lookup(type, name, name, lookup);
+    find(failed.code, failed.host, failed.message);
+  }
+
   void judge_dns() {
-    set_dns(DnsQuery::mta_sts, !lookup_failed(in_.seen.sts.lookup));
-    set_dns(DnsQuery::tlsrpt, !lookup_failed(in_.seen.tlsrpt.lookup));
-    set_dns(DnsQuery::mx, !lookup_failed(in_.seen.mx.lookup));
+    judge_lookup(DnsQuery::mta_sts, "TXT", "_mta-sts." + verdict_.domain, in_.seen.sts.lookup);
+    judge_lookup(DnsQuery::tlsrpt, "TXT", "_smtp._tls." + verdict_.domain, in_.seen.tlsrpt.lookup);
+    judge_lookup(DnsQuery::mx, "MX", verdict_.domain, in_.seen.mx.lookup);
     if (in_.seen.policy) {
       set_dns(DnsQuery::policy_host, !lookup_failed(in_.seen.policy->lookup));
     } else if (in_.previous != nullptr) {
@@ -214,7 +227,7 @@ class DomainJudge {
       find("mta-sts-record-invalid", name,
            records.errors.empty() ? std::string("more than one record") : records.errors.front().detail);
     }
-    for (const ParseError& warning : records.warnings) find("record-warning", name, warning.detail);
+    find_warnings("record-warning", name, records.warnings);
   }
 
   void judge_tlsrpt_record(const std::string& name) {
@@ -227,7 +240,7 @@ class DomainJudge {
       find("tlsrpt-record-invalid", name,
            records.errors.empty() ? std::string("more than one record") : records.errors.front().detail);
     }
-    for (const ParseError& warning : records.warnings) find("record-warning", name, warning.detail);
+    find_warnings("record-warning", name, records.warnings);
   }
 
   void judge_policy() {
@@ -306,7 +319,7 @@ class DomainJudge {
       verdict_.policy_valid = lint.policy.has_value();
       verdict_.policy = lint.policy;
     }
-    for (const ParseError& warning : lint.warnings) find("policy-warning", host_, at_line(warning));
+    find_warnings("policy-warning", host_, lint.warnings);
     if (!lint.errors.empty()) {
       fault(ResultType::sts_policy_invalid, lint.errors.front().code, at_line(lint.errors.front()));
     }
@@ -314,6 +327,12 @@ class DomainJudge {
       find("content-type-parameters", host_, "the content type is \"" + success.content_type + "\"");
     }
     if (lint.policy) judge_max_age(*lint.policy);
+  }
+
+  void find_warnings(std::string_view code, const std::string& host, const std::vector<ParseError>& warnings) {
+    const std::size_t shown = std::min(warnings.size(), kMostWarnings);
+    for (std::size_t i = 0; i < shown; ++i) find(code, host, at_line(warnings[i]));
+    if (shown < warnings.size()) find(code, host, "and " + std::to_string(warnings.size() - shown) + " more");
   }
 
   static std::string at_line(const ParseError& error) {
@@ -334,12 +353,12 @@ class DomainJudge {
     if (!lookup_failed(in_.seen.mx.lookup)) return in_.seen.mx.lookup.status == DnsStatus::nxdomain;
     if (in_.previous == nullptr) return false;
     return std::any_of(in_.previous->findings.begin(), in_.previous->findings.end(),
-                       [](const Finding& finding) { return finding.code == "no-such-domain"; });
+                       [](const Finding& finding) { return finding.code == kNoSuchDomain; });
   }
 
   void judge_mx_set() {
     if (lookup_failed(in_.seen.mx.lookup)) return keep_mx_set();
-    if (no_such_domain()) find("no-such-domain", verdict_.domain, "DNS knows no such domain (NXDOMAIN)");
+    if (no_such_domain()) find(kNoSuchDomain, verdict_.domain, "DNS knows no such domain (NXDOMAIN)");
     verdict_.null_mx = is_null_mx(in_.seen.mx.records);
     const std::vector<MxRecord> hosts = mx_hosts_of(in_.seen);
     verdict_.mx_hosts = hosts.size();
@@ -357,10 +376,11 @@ class DomainJudge {
   }
 
   void judge_mx_names() {
+    std::size_t invalid = 0;
     for (const MxRecord& record : in_.seen.mx.records) {
       if (record.host.empty() && !verdict_.null_mx) {
         find("null-mx-not-alone", verdict_.domain, "a null MX stands beside other MX records");
-      } else if (!record.host.empty() && !parse_domain_name(record.host)) {
+      } else if (!record.host.empty() && !parse_domain_name(record.host) && ++invalid <= kMostWarnings) {
         find("mx-name-invalid", record.host, "the MX record names something that is no host name");
       }
     }
@@ -373,7 +393,7 @@ class DomainJudge {
     for (const MxMembership& member : in_.previous->mx) {
       verdict_.mx.push_back({.host = member.host, .preference = member.preference});
     }
-    keep_findings({"no-such-domain", "null-mx", "null-mx-not-alone", "mx-name-invalid", "too-many-mx-hosts"}, "");
+    keep_findings({kNoSuchDomain, "null-mx", "null-mx-not-alone", "mx-name-invalid", "too-many-mx-hosts"}, "");
   }
 
   const MxVerdict* host_verdict(const std::string& host) const {
@@ -413,12 +433,13 @@ class DomainJudge {
         covered += *member.covered ? 1 : 0;
       }
       if (member.covered == false) {
-        fault_at(member.host, ResultType::validation_failure, "mx-mismatch",
+        fault_at(member.host, ResultType::validation_failure, kNotCovered,
                  "no mx pattern of the policy matches " + member.host);
       }
       const MxVerdict* host = host_verdict(member.host);
       if (host != nullptr && host->secure_delivery) {
-        member.deliverable = *host->secure_delivery && member.covered.value_or(true);
+        const bool permitted = !policy_applies() || member.covered.value_or(true);
+        member.deliverable = *host->secure_delivery && permitted;
       }
     }
     if (policy != nullptr && !verdict_.mx.empty()) {
@@ -444,7 +465,7 @@ class DomainJudge {
   void drop_faults_no_sender_sees() {
     if (verdict_.record == RecordStatus::valid || policy_applies()) return;
     std::erase_if(verdict_.faults,
-                  [](const Fault& fault) { return is_policy_fault(fault) || fault.reason == "mx-mismatch"; });
+                  [](const Fault& fault) { return is_policy_fault(fault) || fault.reason == kNotCovered; });
   }
 
   void judge_mode() {
@@ -471,11 +492,9 @@ class DomainJudge {
 
   void judge_state() {
     judge_success();
-    const bool record_broken = verdict_.record == RecordStatus::invalid || verdict_.record == RecordStatus::multiple;
-    const bool unexpected = in_.expected_mode &&
-                            (in_.expected_mode != (verdict_.in_force ? verdict_.in_force->policy.mode : StsMode::none));
-    const bool lost = policy_applies() && verdict_.record == RecordStatus::none;
-    const bool failing = !verdict_.faults.empty() || record_broken || unexpected || lost || no_such_domain();
+    const bool hosts_unknown = verdict_.dns_success[static_cast<std::size_t>(DnsQuery::mx_host)] == false;
+    const bool failing =
+        own_half_failing(verdict_) || !verdict_.faults.empty() || hosts_unknown || verdict_.deliverable == false;
     verdict_.state = failing ? DomainState::failing : DomainState::ok;
     for (const MxMembership& member : verdict_.mx) {
       const MxVerdict* host = host_verdict(member.host);
@@ -485,20 +504,27 @@ class DomainJudge {
     }
   }
 
-  /// Broken by what is known, good when everything is known, and undecided while our own trouble keeps an MX
-  /// host from us that was never seen.
+  /// False when something is known to be bad, true when everything is known to be good, else undecided.
   void judge_success() {
-    const bool everything_covered = !verdict_.coverage || *verdict_.coverage == 1.0;
-    const bool domain_good = verdict_.record == RecordStatus::valid && verdict_.fetch_success.value_or(false) &&
-                             verdict_.policy_valid.value_or(false) && everything_covered && !has_policy_faults() &&
-                             (!verdict_.mx.empty() || verdict_.null_mx);
-    verdict_.success = domain_good;
-    for (const MxMembership& member : verdict_.mx) {
-      const MxVerdict* host = host_verdict(member.host);
-      const bool observed = host != nullptr && host->probed != UnixTime{};
-      if (!observed && verdict_.success == true) verdict_.success.reset();
-      if (observed && !all_families_verified(*host)) verdict_.success = false;
-    }
+    const bool coverage_good = !verdict_.coverage || *verdict_.coverage == 1.0;
+    std::optional<bool> record_good;
+    if (verdict_.record) record_good = verdict_.record == RecordStatus::valid;
+    std::optional<bool> mx_set_good;
+    if (verdict_.mx_hosts) mx_set_good = !verdict_.mx.empty() || verdict_.null_mx;
+    verdict_.success = coverage_good && !has_policy_faults();
+    for (const auto& part : {record_good, verdict_.fetch_success, verdict_.policy_valid, mx_set_good}) need(part);
+    for (const MxMembership& member : verdict_.mx) need(host_good(host_verdict(member.host)));
+  }
+
+  /// Success needs this part, too; nullopt where it is not known.
+  void need(const std::optional<bool>& part) {
+    if (part == false) verdict_.success = false;
+    if (!part && verdict_.success == true) verdict_.success.reset();
+  }
+
+  static std::optional<bool> host_good(const MxVerdict* host) {
+    const bool observed = host != nullptr && host->secure_delivery.has_value();
+    return observed ? std::optional(all_families_verified(*host)) : std::nullopt;
   }
 
   /// Also true where only one of several addresses is at fault.
@@ -507,7 +533,7 @@ class DomainJudge {
   }
 
   static bool all_families_verified(const MxVerdict& host) {
-    if (!host.secure_delivery.value_or(false)) return false;
+    if (host.secure_delivery == false) return false;
     for (const auto* family : {&host.ipv4, &host.ipv6}) {
       const bool bad = *family && (*family)->reachable && (*family)->verified == false;
       if (bad) return false;
@@ -594,6 +620,23 @@ DomainMemory remember(DomainMemory memory, const DomainObservation& seen) {
   remember_mx_set(memory, seen);
   remember_policy(memory, seen);
   return memory;
+}
+
+bool own_half_failing(const DomainVerdict& verdict) {
+  const bool faulty = std::any_of(verdict.faults.begin(), verdict.faults.end(), [](const Fault& fault) {
+    return is_policy_fault(fault) || fault.reason == kNotCovered;
+  });
+  const bool record_broken = verdict.record == RecordStatus::invalid || verdict.record == RecordStatus::multiple;
+  const auto lookup_failed = [&verdict](DnsQuery query) {
+    return verdict.dns_success[static_cast<std::size_t>(query)] == false;
+  };
+  const StsMode mode = verdict.in_force ? verdict.in_force->policy.mode : StsMode::none;
+  const bool unexpected = verdict.expected_mode && verdict.expected_mode != mode;
+  const bool lost = mode != StsMode::none && verdict.record == RecordStatus::none;
+  const bool nonexistent = std::any_of(verdict.findings.begin(), verdict.findings.end(),
+                                       [](const Finding& finding) { return finding.code == kNoSuchDomain; });
+  return faulty || record_broken || unexpected || lost || nonexistent || lookup_failed(DnsQuery::mta_sts) ||
+         lookup_failed(DnsQuery::mx);
 }
 
 DomainVerdict classify_domain(const DomainInputs& in, const ClassifyOptions& options, UnixTime now) {

@@ -60,6 +60,10 @@ struct DomainInputs {
   std::size_t max_hosts;  // hosts beyond it are not probed
 };
 
+/// Is something wrong that another look at the domain's records and policy may find mended? Its MX hosts have probes of
+/// their own.
+bool own_half_failing(const DomainVerdict& verdict);
+
 /// Joins a domain's, its policy host's and its MX hosts' observations into one verdict.
 DomainVerdict classify_domain(const DomainInputs& in, const ClassifyOptions& options, UnixTime now);
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "probes/core/classify.h"
+#include "probes/core/classify_dns.h"
 #include "probes/core/classify_tls.h"
 #include "probes/core/own_trouble.h"
 
@@ -15,9 +16,13 @@ bool verified(const SmtpObservation& session) { return session.tls && session.tl
 /// A sender that insists on a verified session would hand its mail over here.
 bool takes_mail_securely(const SmtpObservation& session) { return verified(session) && session.hello_after_tls; }
 
-/// Broken before the server could say whether it offers STARTTLS: no verdict on TLS (RFC 8460 section 4.3.4).
+/// Neither EHLO nor HELO is welcome: the server takes no mail from us, with or without TLS.
+bool hello_refused(const SmtpObservation& session) { return session.hello_code && *session.hello_code != 250; }
+
+/// Ended before the server could say whether it offers STARTTLS: no verdict on TLS (RFC 8460 section 4.3.4).
 bool tls_undecided(const SmtpObservation& session) {
-  return !greeted(session) || (session.failure && session.failure->stage == NetStage::hello);
+  const bool broken = session.failure && session.failure->stage == NetStage::hello;
+  return !greeted(session) || broken || hello_refused(session);
 }
 
 std::string unreachable_reason(const SmtpObservation& session) {
@@ -108,6 +113,10 @@ void add_session_faults(const SmtpObservation& session, const std::string& host,
 
 void add_session_findings(const SmtpObservation& session, const std::string& host, const ClassifyOptions& options,
                           UnixTime now, std::vector<Finding>& findings) {
+  if (hello_refused(session)) {
+    findings.push_back({"hello-refused", host,
+                        "EHLO and HELO are answered with " + std::to_string(*session.hello_code) + at(session)});
+  }
   if (session.bytes_after_starttls) {
     findings.push_back({"pipelined-after-starttls", host, "clear text follows the 220 to STARTTLS" + at(session)});
   }
@@ -120,6 +129,11 @@ void add_session_findings(const SmtpObservation& session, const std::string& hos
   }
 }
 
+std::string unreachable_message(const SmtpObservation& session) {
+  if (session.greeting_code) return "greets with " + std::to_string(*session.greeting_code) + at(session);
+  return (session.failure ? session.failure->text : unreachable_reason(session)) + at(session);
+}
+
 using Sessions = std::vector<const SmtpObservation*>;
 
 Sessions sessions_of(const MxHostObservation& seen, IpFamily family) {
@@ -128,6 +142,17 @@ Sessions sessions_of(const MxHostObservation& seen, IpFamily family) {
     if (session.address.family == family) sessions.push_back(&session);
   }
   return sessions;
+}
+
+/// A host counts as reachable over a family when one of its addresses is; the others may still cost senders time.
+void add_unreachable(const MxHostObservation& seen, IpFamily family, std::vector<Finding>& findings) {
+  const Sessions sessions = sessions_of(seen, family);
+  const bool reachable =
+      std::any_of(sessions.begin(), sessions.end(), [](const SmtpObservation* session) { return greeted(*session); });
+  const std::string code = reachable ? "mx-address-unreachable" : "mx-unreachable";
+  for (const SmtpObservation* session : sessions) {
+    if (!greeted(*session)) findings.push_back({code, seen.host, unreachable_message(*session)});
+  }
 }
 
 /// Takes the TLS values of the reachable addresses: good only where every address is good, the earliest expiry of all.
@@ -199,6 +224,7 @@ MxVerdict classify_mx_host(const MxHostObservation& seen, const MxVerdict* previ
     add_session_faults(session, seen.host, options, verdict.faults);
     add_session_findings(session, seen.host, options, now, verdict.findings);
   }
+  for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6}) add_unreachable(seen, family, verdict.findings);
   if (!seen.sessions.empty() || has_no_address) {
     verdict.secure_delivery = std::any_of(seen.sessions.begin(), seen.sessions.end(),
                                           [](const SmtpObservation& session) { return takes_mail_securely(session); });
@@ -206,6 +232,11 @@ MxVerdict classify_mx_host(const MxHostObservation& seen, const MxVerdict* previ
     verdict.secure_delivery = previous->secure_delivery;
     verdict.faults = previous->faults;
     verdict.findings = previous->findings;
+    std::erase_if(verdict.findings, [](const Finding& finding) { return finding.code == "lookup-failed"; });
+  }
+  for (const auto& [type, lookup] : {std::pair("A", &seen.lookup.ipv4), std::pair("AAAA", &seen.lookup.ipv6)}) {
+    if (*lookup && lookup_failed(**lookup))
+      verdict.findings.push_back(failed_lookup(type, seen.host, seen.host, **lookup));
   }
   if (has_no_address) {
     verdict.findings.push_back({"mx-no-address", seen.host, seen.host + " has neither an A nor an AAAA record"});

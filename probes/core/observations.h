@@ -147,6 +147,7 @@ struct SmtpObservation {
   IpAddress address{};
   bool connected{};
   std::optional<int> greeting_code{};  // 220 is the only good one
+  std::optional<int> hello_code{};     // reply to EHLO, or to HELO where EHLO was refused
   bool starttls_offered{};
   std::optional<int> starttls_code{};  // reply to STARTTLS; 220 is the only good one
   bool bytes_after_starttls{};         // something came in clear text behind the 220

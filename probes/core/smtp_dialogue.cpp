@@ -95,6 +95,7 @@ SmtpAction SmtpDialogue::on_reply(const SmtpReply& reply) {
       seen_.greeting_code = reply.code;
       return reply.code == 220 ? say(State::ehlo, NetStage::hello, "EHLO " + hello_name_) : quit();
     case State::ehlo:
+      seen_.hello_code = reply.code;
       if (reply.code != 250) return say(State::helo, NetStage::hello, "HELO " + hello_name_);
       seen_.starttls_offered = offers_starttls(reply);
       return seen_.starttls_offered ? say(State::starttls, NetStage::starttls, "STARTTLS") : quit();
@@ -106,6 +107,8 @@ SmtpAction SmtpDialogue::on_reply(const SmtpReply& reply) {
       seen_.hello_after_tls = reply.code == 250;
       return quit();
     case State::helo:
+      seen_.hello_code = reply.code;
+      return quit();
     case State::done:
       break;
   }

@@ -206,10 +206,10 @@ TEST(LabBulk, ServesGeneratedDomains) {
   EXPECT_THAT(greet_mx(lab, "mx.d299.bulk.test"), HasSubstr("250 STARTTLS"));
 }
 
-/// What the lab cannot show (its README says why), and hello-refused, for which no result type is prescribed.
+/// What the lab cannot show; its README says why.
 const std::set<std::string_view> kOutOfReach{"tlsa-invalid", "dnssec-invalid", "dane-required",   "tlsa-mismatch",
                                              "dnssec-bogus", "tlsa-missing",   "address-refused", "connect-error",
-                                             "unreachable",  "local",          "hello-refused"};
+                                             "unreachable",  "local"};
 
 TEST(LabTable, HasADomainForEveryResultTypeAndReason) {
   std::set<std::string> shown;

@@ -62,7 +62,8 @@ bool beyond(const std::optional<NetFailure>& failure, NetStage stage) { return !
 void cut(SmtpObservation& seen) {
   seen.connected = beyond(seen.failure, NetStage::connect);
   if (!beyond(seen.failure, NetStage::greeting)) seen.greeting_code.reset();
-  if (!beyond(seen.failure, NetStage::hello) || seen.greeting_code != 220) seen.starttls_offered = false;
+  if (!beyond(seen.failure, NetStage::hello) || seen.greeting_code != 220) seen.hello_code.reset();
+  if (seen.hello_code != 250) seen.starttls_offered = false;
   if (!beyond(seen.failure, NetStage::starttls) || !seen.starttls_offered) seen.starttls_code.reset();
   if (!beyond(seen.failure, NetStage::handshake) || seen.starttls_code != 220) seen.tls.reset();
   if (!beyond(seen.failure, NetStage::after_tls) || !seen.tls) seen.hello_after_tls = false;
@@ -228,10 +229,11 @@ void ObservationReader::take_starttls(const YAML::Node& node, SmtpObservation& s
 }
 
 SmtpObservation ObservationReader::session(const Target& target, const YAML::Node& around) const {
-  yaml_.check_keys(target.map,
-                   {"address", "failure", "greeting", "starttls", "bytes_after_starttls", "hello_after_tls", "tls"});
+  yaml_.check_keys(target.map, {"address", "failure", "greeting", "hello", "starttls", "bytes_after_starttls",
+                                "hello_after_tls", "tls"});
   const auto said = [&](std::string_view key) { return child_of_either(target.map, around, key); };
   SmtpObservation seen{.address = target.address,
+                       .hello_code = yaml_.value(said("hello"), 250),
                        .bytes_after_starttls = yaml_.value(said("bytes_after_starttls"), false),
                        .hello_after_tls = yaml_.value(said("hello_after_tls"), true),
                        .tls = tls(said("tls")),
@@ -244,8 +246,8 @@ SmtpObservation ObservationReader::session(const Target& target, const YAML::Nod
 }
 
 MxHostObservation ObservationReader::mx_host(const std::string& host, const YAML::Node& map) const {
-  yaml_.check_keys(map, {"lookup", "sessions", "skipped", "duration", "spoiled", "failure", "greeting", "starttls",
-                         "bytes_after_starttls", "hello_after_tls", "tls"});
+  yaml_.check_keys(map, {"lookup", "sessions", "skipped", "duration", "spoiled", "failure", "greeting", "hello",
+                         "starttls", "bytes_after_starttls", "hello_after_tls", "tls"});
   const Targets found = targets(child(map, "sessions"), child(map, "lookup"));
   MxHostObservation seen{.host = host,
                          .lookup = found.lookup,

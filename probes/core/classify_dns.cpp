@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probes/core/classify_dns.h"
+
+namespace mtasts {
+
+Finding failed_lookup(std::string_view type, const std::string& name, const std::string& owner,
+                      const DnsLookup& lookup) {
+  const std::string ending =
+      lookup.status == DnsStatus::timeout ? "no answer in time" : "the answer is an error (SERVFAIL)";
+  return {.code = "lookup-failed", .host = owner, .message = std::string(type) + " " + name + ": " + ending};
+}
+
+}  // namespace mtasts
