@@ -32,6 +32,7 @@ namespace fs = std::filesystem;
 
 constexpr int kApplicationId = 0x6d747374;  // "mtst", in the header of the file: says that it is ours
 constexpr int kBusyTimeoutMs = 5000;        // `ingest` may hold the database for a moment
+constexpr int kMostPolicies = 100;          // kept of one domain
 
 /// One step per schema version: kMigrations[n] leads from version n to n + 1. Append only.
 constexpr auto kMigrations = std::to_array<const char*>({
@@ -243,6 +244,10 @@ void write_policy(soci::session& sql, const PolicyRow& row) {
          " ON CONFLICT (domain, id, body_sha256) DO UPDATE SET last_seen = max(last_seen, excluded.last_seen)",
       soci::use(row.domain), soci::use(row.id), soci::use(row.body_sha256), soci::use(mode), soci::use(max_age),
       soci::use(mx), soci::use(first), soci::use(last);
+  // A domain may change its policy with every probe; what senders may still hold is among the latest.
+  sql << "DELETE FROM policy_history WHERE domain = :domain AND (id, body_sha256) NOT IN (SELECT id, body_sha256"
+         " FROM policy_history WHERE domain = :domain2 ORDER BY last_seen DESC, first_seen DESC LIMIT :most)",
+      soci::use(row.domain), soci::use(row.domain), soci::use(kMostPolicies);
 }
 
 }  // namespace

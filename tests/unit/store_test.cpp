@@ -90,6 +90,19 @@ TEST_F(StoreTest, RowsComeBackAfterARestart) {
   EXPECT_TRUE(warnings_.empty());
 }
 
+TEST_F(StoreTest, ADomainThatChangesItsPolicyAllTheTimeKeepsTheLatest) {
+  Store store = open();
+  for (int i = 0; i < 150; ++i) {
+    PolicyRow row = policy_row(kNow + std::chrono::seconds{i});
+    row.id = std::to_string(i);
+    store.record_policy(row);
+  }
+  const auto history = store.policy_history("example.org");
+  ASSERT_EQ(history.size(), 100u);
+  EXPECT_EQ(history.front().id, "50");
+  EXPECT_EQ(history.back().id, "149");
+}
+
 TEST_F(StoreTest, WhatIsForgottenIsGone) {
   Store store = open();
   store.save(domain_row("example.org"));
