@@ -40,6 +40,11 @@ int badness(const std::optional<TlsObservation>& tls, bool otherwise_bad) {
   return otherwise_bad ? 1 : 0;
 }
 
+/// openssl takes the common name where there is no subjectAltName; senders do not.
+std::string names_only(const std::string& openssl) {
+  return openssl.empty() ? "" : openssl + " 2>/dev/null | openssl x509 -noout -subject -ext subjectAltName";
+}
+
 }  // namespace
 
 std::string CheckCommands::policy_host() const { return "mta-sts." + result_.verdict.domain; }
@@ -87,6 +92,15 @@ std::string CheckCommands::curl() const {
   return command + "https://" + host + (places_.policy_port == 443 ? "" : ":" + port) + "/.well-known/mta-sts.txt";
 }
 
+/// openssl would start TLS even where the server does not offer it.
+std::string CheckCommands::curl_to_mx(const std::string& host) const {
+  if (!is_plain(host)) return "";
+  const std::string port = std::to_string(places_.smtp_port);
+  const std::string address = mx_address(host);
+  const std::string place = address.empty() ? "" : "--resolve " + quoted(host + ":" + port + ":" + address) + " ";
+  return "curl -sv --max-time 60 --ssl-reqd " + place + "smtp://" + host + ":" + port;
+}
+
 std::string CheckCommands::openssl(const std::string& host, const std::string& address, std::uint16_t port,
                                    std::string_view extra) const {
   if (!is_plain(host)) return "";
@@ -114,7 +128,9 @@ std::string CheckCommands::of(const Fault& fault) const {
     case ResultType::sts_policy_invalid:
       return curl();
     case ResultType::sts_webpki_invalid:
-      return openssl_to_policy_host();
+      return fault.reason == "no-san" ? names_only(openssl_to_policy_host()) : openssl_to_policy_host();
+    case ResultType::starttls_not_supported:
+      return curl_to_mx(fault.host);
     case ResultType::tlsa_invalid:
     case ResultType::dane_required:
       return dig("+dnssec TLSA", tlsa);
@@ -126,7 +142,30 @@ std::string CheckCommands::of(const Fault& fault) const {
     default:
       break;
   }
-  return openssl_to_mx(fault.host);
+  return fault.reason == "no-san" ? names_only(openssl_to_mx(fault.host)) : openssl_to_mx(fault.host);
+}
+
+/// The question that failed, by the name it was asked for.
+std::string CheckCommands::dig_again(const std::string& name) const {
+  if (name.starts_with("_mta-sts.") || name.starts_with("_smtp._tls.")) return dig("TXT", name);
+  return dig(name == result_.verdict.domain ? "MX" : "A", name);
+}
+
+std::string CheckCommands::of(const Finding& finding) const {
+  const std::string_view code = finding.code;
+  if (code == "lookup-failed" || code == "mx-no-address") return dig_again(finding.host);
+  if (code.starts_with("tlsrpt-record-")) return dig("TXT", "_smtp._tls." + result_.verdict.domain);
+  if (code == "mta-sts-record-invalid" || code == "record-warning") return dig("TXT", finding.host);
+  if (code == "no-such-domain" || code.starts_with("null-mx") || code == "mx-name-invalid")
+    return dig("MX", result_.verdict.domain);
+  const bool of_policy_host = finding.host == policy_host();
+  if (code.starts_with("policy-") || code == "max-age-short" || code == "content-type-parameters") return curl();
+  const bool in_session = code == "mx-unreachable" || code == "mx-address-unreachable" || code == "hello-refused" ||
+                          code == "pipelined-after-starttls" || code == "hello-after-tls-failed";
+  const bool of_certificate = code == "weak-key" || code == "weak-signature" || code == "unused-expired-certificate" ||
+                              code == "certificate-expires-soon";
+  if (of_certificate && of_policy_host) return openssl_to_policy_host();
+  return in_session || of_certificate ? openssl_to_mx(finding.host) : "";
 }
 
 }  // namespace mtasts

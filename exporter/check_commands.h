@@ -28,10 +28,14 @@ class CheckCommands {
   [[nodiscard]] std::string record() const;
   /// Shows the fault.
   [[nodiscard]] std::string of(const Fault& fault) const;
+  /// Shows what the finding is about; "" where the report says it all.
+  [[nodiscard]] std::string of(const Finding& finding) const;
 
  private:
+  [[nodiscard]] std::string dig_again(const std::string& name) const;
   [[nodiscard]] std::string dig(std::string_view what, const std::string& name) const;
   [[nodiscard]] std::string curl() const;
+  [[nodiscard]] std::string curl_to_mx(const std::string& host) const;
   [[nodiscard]] std::string openssl_to_policy_host() const;
   [[nodiscard]] std::string openssl_to_mx(const std::string& host) const;
   [[nodiscard]] std::string openssl(const std::string& host, const std::string& address, std::uint16_t port,

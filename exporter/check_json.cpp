@@ -2,6 +2,7 @@
 #include <boost/json.hpp>
 
 #include "exporter/check_report.h"
+#include "exporter/utf8.h"
 #include "probes/core/octets.h"
 #include "probes/core/tlsrpt_record.h"
 
@@ -62,12 +63,22 @@ json::value tls_json(const std::optional<TlsObservation>& tls) {
                       {"chain", array_of(tls->chain, certificate_json)}};
 }
 
+/// Text as it is, where JSON can hold it.
+json::string whole_text(std::string_view from_outside) {
+  for (std::string_view left = from_outside; !left.empty();) {
+    const std::size_t length = utf8_length(left);
+    if (length == 0) return text(from_outside);
+    left.remove_prefix(length);
+  }
+  return json::string(from_outside);
+}
+
 json::object attempt_json(const PolicyFetchAttempt& attempt) {
   return {{"address", to_string(attempt.address)},
           {"http_status", attempt.http_status},
           {"content_type", text(attempt.content_type)},
           {"location", text(attempt.location)},
-          {"body", text(attempt.body)},
+          {"body", whole_text(attempt.body)},
           {"failure", failure_json(attempt.failure)},
           {"tls", tls_json(attempt.tls)}};
 }
@@ -159,33 +170,34 @@ json::object fault_json(const Fault& fault, const CheckResult& result, const Che
           {"command", text(CheckCommands(result, options.places).of(fault))}};
 }
 
-json::object finding_json(const Finding& finding, const CheckReportOptions& options) {
+json::object finding_json(const Finding& finding, const CheckResult& result, const CheckReportOptions& options) {
   const CatalogueEntry* entry = options.find(CodeKind::finding, finding.code);
   return {{"code", text(finding.code)},
           {"severity", to_string(severity_of(finding, options.find))},
           {"host", text(finding.host)},
           {"message", text(finding.message)},
+          {"command", text(CheckCommands(result, options.places).of(finding))},
           {"remedy", entry != nullptr ? entry->remedy : std::string_view{}}};
 }
 
 json::object result_json(const CheckResult& result, const CheckReportOptions& options) {
   const DomainVerdict& verdict = result.verdict;
-  return {
-      {"domain", text(verdict.domain)},
-      {"status", to_string(check_status(result, options.find))},
-      {"success", verdict.success.value_or(false)},
-      {"state", to_string(verdict.state)},
-      {"unknown_reason", text(verdict.unknown_reason)},
-      {"mode", word_or_null(mode_in_force(verdict))},
-      {"deliverable", or_null(verdict.deliverable)},
-      {"null_mx", verdict.null_mx},
-      {"seconds", result.seconds},
-      {"results", array_of(verdict.faults, [&](const Fault& fault) { return fault_json(fault, result, options); })},
-      {"findings", array_of(verdict.findings, [&](const Finding& finding) { return finding_json(finding, options); })},
-      {"record", record_json(result)},
-      {"tlsrpt", tlsrpt_json(result)},
-      {"policy", policy_json(result, options.now)},
-      {"mx", array_of(verdict.mx, [&](const MxMembership& mx) { return mx_json(result, mx, options.now); })}};
+  return {{"domain", text(verdict.domain)},
+          {"status", to_string(check_status(result, options.find))},
+          {"success", verdict.success.value_or(false)},
+          {"state", to_string(verdict.state)},
+          {"unknown_reason", text(verdict.unknown_reason)},
+          {"mode", word_or_null(mode_in_force(verdict))},
+          {"deliverable", or_null(verdict.deliverable)},
+          {"null_mx", verdict.null_mx},
+          {"seconds", result.seconds},
+          {"results", array_of(verdict.faults, [&](const Fault& fault) { return fault_json(fault, result, options); })},
+          {"findings",
+           array_of(verdict.findings, [&](const Finding& finding) { return finding_json(finding, result, options); })},
+          {"record", record_json(result)},
+          {"tlsrpt", tlsrpt_json(result)},
+          {"policy", policy_json(result, options.now)},
+          {"mx", array_of(verdict.mx, [&](const MxMembership& mx) { return mx_json(result, mx, options.now); })}};
 }
 
 }  // namespace

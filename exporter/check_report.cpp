@@ -120,8 +120,12 @@ class TextReport {
     paragraph("  Reports      ", reports_text());
   }
 
+  std::string not_known() const {
+    return verdict_.unknown_reason.empty() ? "not known: the DNS gave no answer" : "not judged";
+  }
+
   std::string record_text() const {
-    if (!verdict_.record) return "not known: the DNS gave no answer";
+    if (!verdict_.record) return not_known();
     const std::string id = verdict_.record_id.empty() ? "" : ", id " + escape_unprintable(verdict_.record_id);
     return std::string(to_string(*verdict_.record)) + id + ", at _mta-sts." + escape_unprintable(verdict_.domain);
   }
@@ -157,7 +161,7 @@ class TextReport {
   }
 
   std::string reports_text() const {
-    if (!verdict_.tlsrpt) return "not known: the DNS gave no answer";
+    if (!verdict_.tlsrpt) return not_known();
     std::string text(to_string(*verdict_.tlsrpt));
     for (const std::string& address : parse_tlsrpt_records(result_.seen.tlsrpt.records).rua)
       text += ", to " + escape_unprintable(address);
@@ -188,7 +192,7 @@ class TextReport {
     const std::string end = "  " + padded(yes_no(mx.covered), 7) + "  " + yes_no(mx.deliverable);
     const MxVerdict* host = find_host(result_, mx.host);
     if (host == nullptr || (!host->ipv4 && !host->ipv6)) {
-      line(start + padded(host == nullptr ? "not probed" : "no address", 48) + end);
+      line(start + padded(no_family_text(host), 48) + end);
       return;
     }
     const std::string blank(start.size(), ' ');
@@ -197,6 +201,12 @@ class TextReport {
       line(host->ipv4 ? blank + family_columns("ipv6", *host->ipv6)
                       : start + family_columns("ipv6", *host->ipv6) + end);
     paragraph(blank + "at ", addresses_text(mx.host));
+  }
+
+  static std::string no_family_text(const MxVerdict* host) {
+    if (host == nullptr) return "not probed";
+    if (!host->known) return "not judged";
+    return host->lookup_success == false ? "lookup failed" : "no address";
   }
 
   /// Each address probed, with what went wrong there before TLS or in it.
@@ -264,6 +274,7 @@ class TextReport {
            (finding.host.empty() ? "" : " " + escape_unprintable(finding.host)));
       if (!finding.message.empty()) paragraph("     ", escape_unprintable(finding.message));
       advise(options_.find(CodeKind::finding, finding.code), finding.message.empty());
+      see(commands_.of(finding), "     ");
     }
   }
 

@@ -7,9 +7,15 @@
 namespace mtasts {
 namespace {
 
+bool wants_mta_sts(const DomainVerdict& verdict) {
+  return verdict.expected_mode && *verdict.expected_mode != StsMode::none;
+}
+
 bool is_broken(const DomainVerdict& verdict) {
   if (!has_mta_sts(verdict)) return false;
-  return (verdict.record && *verdict.record != RecordStatus::valid) ||
+  // A policy that no record announces yet is how one begins (RFC 8461 section 8.1).
+  const bool record_missed = verdict.record == RecordStatus::none && (verdict.in_force || wants_mta_sts(verdict));
+  return record_missed || verdict.record == RecordStatus::invalid || verdict.record == RecordStatus::multiple ||
          has_fault(verdict, ResultType::sts_policy_fetch_error) || has_fault(verdict, ResultType::sts_policy_invalid) ||
          has_fault(verdict, ResultType::sts_webpki_invalid);
 }
@@ -22,8 +28,9 @@ bool refuses_mail(const DomainVerdict& verdict) {
 bool is_unknown(const CheckResult& result) {
   const DomainVerdict& verdict = result.verdict;
   const auto dns_failed = [&](DnsQuery query) { return verdict.dns_success[static_cast<std::size_t>(query)] == false; };
+  const bool no_host_known = dns_failed(DnsQuery::mx_host) && verdict.deliverable != true;
   return verdict.state == DomainState::unknown || verdict.state == DomainState::pending ||
-         dns_failed(DnsQuery::mta_sts) || dns_failed(DnsQuery::mx) || is_nonexistent(result);
+         dns_failed(DnsQuery::mta_sts) || dns_failed(DnsQuery::mx) || no_host_known || is_nonexistent(result);
 }
 
 Severity severity_in(const FindCode& find, CodeKind kind, std::string_view code) {
@@ -43,9 +50,8 @@ std::optional<StsMode> mode_in_force(const DomainVerdict& verdict) {
 }
 
 bool has_mta_sts(const DomainVerdict& verdict) {
-  const bool wanted = verdict.expected_mode && *verdict.expected_mode != StsMode::none;
   const bool announced = verdict.record && *verdict.record != RecordStatus::none;
-  return announced || wanted || verdict.in_force || verdict.fetch_success.value_or(false);
+  return announced || wants_mta_sts(verdict) || verdict.in_force || verdict.fetch_success.value_or(false);
 }
 
 bool has_fault(const DomainVerdict& verdict, ResultType type) {
@@ -58,7 +64,8 @@ bool is_nonexistent(const CheckResult& result) { return result.seen.mx.lookup.st
 Severity severity_of(const Fault& fault, const DomainVerdict& verdict, const FindCode& find) {
   if (refuses_mail(verdict)) return Severity::critical;
   if (!has_mta_sts(verdict)) return Severity::warning;
-  return severity_in(find, CodeKind::result_type, to_string(fault.type));
+  // Mail still arrives, if only through another host: a fault is not yet harm.
+  return std::min(Severity::high, severity_in(find, CodeKind::result_type, to_string(fault.type)));
 }
 
 Severity severity_of(const Finding& finding, const FindCode& find) {
