@@ -12,6 +12,7 @@
 
 #include "exporter/check_report.h"
 #include "exporter/config.h"
+#include "exporter/egress.h"
 #include "exporter/live_probe.h"
 #include "probes/core/domain_name.h"
 
@@ -46,22 +47,40 @@ CheckResult result_of(LiveProbe probe) {
           .seconds = std::chrono::duration<double>(probe.duration).count()};
 }
 
+/// Takes out what all domains together show to be our own trouble: where no MX host answers, port 25 may be blocked.
+void excuse(std::vector<LiveObservation>& observed) {
+  Egress egress;
+  const Egress::Suspected nothing_to_take_back = [] { return [] {}; };
+  for (const LiveObservation& each : observed) {
+    LiveObservation evidence = each;
+    egress.note_policy(evidence.seen, nothing_to_take_back);
+    egress.note_lookups(evidence.seen, nothing_to_take_back);
+    for (MxHostObservation& host : evidence.hosts) egress.note_mx_host(host, nothing_to_take_back);
+  }
+  for (LiveObservation& each : observed) {
+    egress.excuse(each.seen);
+    for (MxHostObservation& host : each.hosts) egress.excuse(host);
+  }
+}
+
 std::vector<CheckResult> probe_all(const Config& config, const std::vector<std::string>& names) {
   boost::asio::io_context io{1};
   auto engine = std::make_shared<ProbeEngine>(io, config);
-  std::vector<CheckResult> results(names.size());
+  std::vector<LiveObservation> observed(names.size());
   std::exception_ptr failure;
   for (std::size_t i = 0; i < names.size(); ++i) {
-    const DomainMemory nothing_known;
-    boost::asio::co_spawn(io,
-                          probe_live(engine, domain_config(config, names[i]), nothing_known, 2 * config.probe.timeout),
-                          [&results, &failure, i](std::exception_ptr error, LiveProbe probe) {
+    boost::asio::co_spawn(io, observe_live(engine, names[i], kPatient, std::nullopt),
+                          [&observed, &failure, i](std::exception_ptr error, LiveObservation seen) {
                             if (error) failure = error;
-                            results[i] = result_of(std::move(probe));
+                            observed[i] = std::move(seen);
                           });
   }
   io.run();
   if (failure) std::rethrow_exception(failure);
+  excuse(observed);
+  std::vector<CheckResult> results;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    results.push_back(result_of(judge_live(*engine, domain_config(config, names[i]), {}, std::move(observed[i]))));
   return results;
 }
 

@@ -15,8 +15,34 @@ bool says_nothing(const std::optional<NetFailure>& failure) {
 }
 
 std::string lost_text(EgressKind kind, IpFamily family) {
-  const std::string protocol = kind == EgressKind::https ? "HTTPS" : "SMTP";
-  return protocol + " egress over " + std::string(to_string(family)) + " is lost: no peer answers any more";
+  const std::string over = std::string(to_string(family));
+  return kind == EgressKind::https ? "no policy host answers over " + over + "; is outgoing HTTPS blocked here?"
+                                   : "no MX host answers over " + over + "; is outgoing port 25 blocked here?";
+}
+
+struct Heard {
+  bool reached{};
+  bool silent{};
+};
+
+/// What the attempts over one family tell of the way there.
+template <class Attempts>
+Heard heard(IpFamily family, const Attempts& attempts) {
+  Heard heard;
+  for (const auto& attempt : attempts) {
+    if (attempt.address.family != family || says_nothing(attempt.failure)) continue;
+    (silent(attempt.failure) ? heard.silent : heard.reached) = true;
+  }
+  return heard;
+}
+
+template <class Attempts>
+void blame_the_way(EgressKind kind, IpFamily family, Attempts& attempts) {
+  for (auto& attempt : attempts) {
+    if (attempt.address.family != family || !silent(attempt.failure)) continue;
+    attempt.failure->error = NetError::no_route;
+    attempt.failure->text = lost_text(kind, family);
+  }
 }
 
 /// Its key among the domains: a domain without MX records is its own MX host.
@@ -24,6 +50,14 @@ std::string as_host(const std::string& mx_host) { return "mx:" + mx_host; }
 
 bool own_lookups_failed(const DomainObservation& seen) {
   return lookup_failed(seen.sts.lookup) || lookup_failed(seen.tlsrpt.lookup) || lookup_failed(seen.mx.lookup);
+}
+
+bool no_lookup_answered(const DomainObservation& seen) {
+  return lookup_failed(seen.sts.lookup) && lookup_failed(seen.tlsrpt.lookup) && lookup_failed(seen.mx.lookup);
+}
+
+bool any_lookup_failed(const DomainObservation& seen) {
+  return own_lookups_failed(seen) || (seen.policy && lookup_failed(seen.policy->lookup));
 }
 
 }  // namespace
@@ -53,6 +87,10 @@ void Egress::Way::forget(const std::string& peer) {
 }
 
 Egress::Way& Egress::way(EgressKind kind, IpFamily family) {
+  return const_cast<Way&>(std::as_const(*this).way(kind, family));
+}
+
+const Egress::Way& Egress::way(EgressKind kind, IpFamily family) const {
   if (kind == EgressKind::https) return family == IpFamily::ipv4 ? https4_ : https6_;
   return family == IpFamily::ipv4 ? smtp4_ : smtp6_;
 }
@@ -60,22 +98,21 @@ Egress::Way& Egress::way(EgressKind kind, IpFamily family) {
 template <class Attempts>
 void Egress::note(EgressKind kind, IpFamily family, const std::string& peer, Attempts& attempts,
                   const Suspected& suspected) {
-  bool any_reached = false;
-  bool any_silent = false;
-  for (const auto& attempt : attempts) {
-    if (attempt.address.family != family || says_nothing(attempt.failure)) continue;
-    (silent(attempt.failure) ? any_silent : any_reached) = true;
-  }
+  const auto [any_reached, any_silent] = heard(family, attempts);
   Way& taken = way(kind, family);
   if (any_reached) return taken.reached(peer);  // an address of it is dead, then
   if (!any_silent) return;
   taken.silent(peer, suspected);
-  if (!taken.window.lost()) return;
-  for (auto& attempt : attempts) {
-    if (attempt.address.family != family || !silent(attempt.failure)) continue;
-    attempt.failure->error = NetError::no_route;
-    attempt.failure->text = lost_text(kind, family);
-  }
+  if (taken.window.lost()) blame_the_way(kind, family, attempts);
+}
+
+template <class Attempts>
+void Egress::excuse(EgressKind kind, IpFamily family, const std::string& peer, Attempts& attempts) const {
+  const auto [any_reached, any_silent] = heard(family, attempts);
+  if (any_reached || !any_silent) return;
+  EgressWindow with_this = way(kind, family).window;
+  with_this.silent(peer);
+  if (with_this.lost()) blame_the_way(kind, family, attempts);
 }
 
 void Egress::note_policy(DomainObservation& seen, const Suspected& suspected) {
@@ -104,13 +141,29 @@ void Egress::note_host_lookup(MxHostObservation& seen, const Suspected& suspecte
 
 void Egress::note_lookups(DomainObservation& seen, const Suspected& suspected) {
   if (seen.spoiled) return;
-  if (own_lookups_failed(seen)) {
-    lookups_.silent(seen.domain, suspected);
-  } else {
-    lookups_.reached(seen.domain);
+  // The resolver's cache may answer in part; among a few domains one that fails in part is more likely at fault itself.
+  const bool silent = no_lookup_answered(seen) || (own_lookups_failed(seen) && lookups_.window.crowded());
+  if (silent) lookups_.silent(seen.domain, suspected);
+  if (!own_lookups_failed(seen)) lookups_.reached(seen.domain);
+  if (any_lookup_failed(seen) && lookups_lost()) seen.spoiled = std::string(kLookupsLost);
+}
+
+void Egress::excuse(DomainObservation& seen) const {
+  if (seen.spoiled) return;
+  if (seen.policy) {
+    for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6})
+      excuse(EgressKind::https, family, seen.domain, seen.policy->attempts);
+    seen.spoiled = take_out_own_trouble(*seen.policy);
   }
-  const bool any_failed = own_lookups_failed(seen) || (seen.policy && lookup_failed(seen.policy->lookup));
-  if (any_failed && lookups_lost()) seen.spoiled = std::string(kLookupsLost);
+  if (any_lookup_failed(seen) && lookups_lost()) seen.spoiled = std::string(kLookupsLost);
+}
+
+void Egress::excuse(MxHostObservation& seen) const {
+  if (seen.spoiled) return;
+  for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6})
+    excuse(EgressKind::smtp, family, seen.host, seen.sessions);
+  seen.spoiled = take_out_own_trouble(seen);
+  if (lookup_failed(seen.lookup) && lookups_lost()) seen.spoiled = std::string(kLookupsLost);
 }
 
 void Egress::was_reached(IpFamily family, const std::string& mx_host) {
@@ -130,9 +183,8 @@ void Egress::forget_mx_host(const std::string& host) {
 std::optional<bool> Egress::open(EgressKind kind, IpFamily family) const {
   switch (kind) {
     case EgressKind::https:
-      return (family == IpFamily::ipv4 ? https4_ : https6_).window.open();
     case EgressKind::smtp:
-      return (family == IpFamily::ipv4 ? smtp4_ : smtp6_).window.open();
+      return way(kind, family).window.open();
     case EgressKind::dns:
       break;
   }

@@ -32,6 +32,11 @@ class Egress {
   /// The same for a domain's lookups: a resolver that fails for everybody is ours to repair, even if it answers.
   void note_lookups(DomainObservation& seen, const Suspected& suspected);
 
+  /// Takes out what a lost way made fail, for a verdict that cannot be taken back: where nobody ever answered, this
+  /// silence is enough. Counts as no evidence.
+  void excuse(DomainObservation& seen) const;
+  void excuse(MxHostObservation& seen) const;
+
   /// An earlier run of the program reached this MX host.
   void was_reached(IpFamily family, const std::string& mx_host);
 
@@ -59,6 +64,9 @@ class Egress {
   void note_host_lookup(MxHostObservation& seen, const Suspected& suspected);
   template <class Attempts>
   void note(EgressKind kind, IpFamily family, const std::string& peer, Attempts& attempts, const Suspected& suspected);
+  template <class Attempts>
+  void excuse(EgressKind kind, IpFamily family, const std::string& peer, Attempts& attempts) const;
+  [[nodiscard]] const Way& way(EgressKind kind, IpFamily family) const;
   Way& way(EgressKind kind, IpFamily family);
 
   // One silent host is enough to doubt ourselves while port 25 has never worked: many networks block it.
@@ -69,7 +77,9 @@ class Egress {
   Way https6_{EgressWindow{kDoubtAfter}};
   Way smtp4_{EgressWindow{kDoubtSmtpAfter}};
   Way smtp6_{EgressWindow{kDoubtSmtpAfter}};
-  Way lookups_{EgressWindow{kDoubtAfter, EgressWindow::kEnoughLookups}};
+  // A domain none of whose lookups is answered is no witness against its own name servers, however few domains we
+  // watch.
+  Way lookups_{EgressWindow{1, EgressWindow::kEnoughLookups, 1}};
 };
 
 }  // namespace mtasts

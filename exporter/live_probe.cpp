@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
+#include <string_view>
 
 namespace mtasts {
 namespace asio = boost::asio;
@@ -14,6 +15,7 @@ namespace {
 
 // For MX hosts when the domain has used up all the time.
 constexpr Milliseconds kLeastTime{1000};
+constexpr std::string_view kTooLittleTime = "no verdict within the time that the scrape allows";
 
 /// Probes all hosts side by side and returns when the last one is done, in the order given.
 asio::awaitable<std::vector<MxHostObservation>> probe_mx_hosts(std::shared_ptr<ProbeEngine> engine,
@@ -44,6 +46,17 @@ std::vector<std::string> hosts_to_probe(const DomainObservation& seen, std::size
   return names;
 }
 
+/// Did a peer run into a limit that the configuration would not have set it? Then its silence says nothing yet. Input:
+/// what is shared by all attempts here, and what is configured for one.
+template <class Attempts>
+bool cut_short(const ProbeEngine& engine, const Attempts& attempts, Milliseconds shared, Milliseconds configured) {
+  const auto count = static_cast<long>(std::max<std::size_t>(attempts.size(), 1));
+  const bool patient = shared / count >= std::min(configured, engine.options.timeout / count);
+  return !patient && std::any_of(attempts.begin(), attempts.end(), [](const auto& attempt) {
+    return attempt.failure && attempt.failure->error == NetError::timeout;
+  });
+}
+
 }  // namespace
 
 asio::awaitable<MxHostObservation> probe_mx_host(std::shared_ptr<ProbeEngine> engine, std::string host,
@@ -52,34 +65,48 @@ asio::awaitable<MxHostObservation> probe_mx_host(std::shared_ptr<ProbeEngine> en
   co_return co_await observe_mx_host(engine->net, engine->resolver, host, options);
 }
 
-asio::awaitable<LiveProbe> probe_live(std::shared_ptr<ProbeEngine> engine, DomainConfig domain, DomainMemory memory,
-                                      Milliseconds limit) {
+asio::awaitable<LiveObservation> observe_live(std::shared_ptr<ProbeEngine> engine, std::string domain,
+                                              Milliseconds limit, std::optional<std::string> not_for_id) {
   const auto start = std::chrono::steady_clock::now();
-  LiveProbe probe;
+  LiveObservation observed;
   ProbeOptions options = engine->options;
   options.timeout = std::min(options.timeout, limit / 2);
-  probe.seen = co_await observe_domain(engine->net, engine->resolver, domain.name, options, std::nullopt);
-  std::vector<std::string> names = hosts_to_probe(probe.seen, engine->max_hosts);
-  options.timeout = std::min(engine->options.timeout, std::max(limit - probe.seen.total_duration, kLeastTime));
-  probe.hosts = co_await probe_mx_hosts(engine, std::move(names), options);
+  observed.seen = co_await observe_domain(engine->net, engine->resolver, std::move(domain), options, not_for_id);
+  if (observed.seen.policy &&
+      cut_short(*engine, observed.seen.policy->attempts, options.timeout, options.policy.timeout))
+    observed.seen.spoiled = std::string(kTooLittleTime);
+  std::vector<std::string> names = hosts_to_probe(observed.seen, engine->max_hosts);
+  options.timeout = std::min(engine->options.timeout, std::max(limit - observed.seen.total_duration, kLeastTime));
+  observed.hosts = co_await probe_mx_hosts(engine, std::move(names), options);
+  for (MxHostObservation& host : observed.hosts) {
+    if (cut_short(*engine, host.sessions, options.timeout, options.smtp.timeout))
+      host.spoiled = std::string(kTooLittleTime);
+  }
+  observed.duration = std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - start);
+  co_return observed;
+}
 
-  const UnixTime now = engine->net.now();
+LiveProbe judge_live(const ProbeEngine& engine, const DomainConfig& domain, const KnownBefore& known,
+                     LiveObservation observed) {
+  const UnixTime now = engine.net.now();
+  LiveProbe probe{.seen = std::move(observed.seen), .hosts = std::move(observed.hosts), .duration = observed.duration};
   MxVerdicts by_host;
   probe.mx.reserve(probe.hosts.size());
   for (const MxHostObservation& host : probe.hosts) {
-    probe.mx.push_back(classify_mx_host(host, nullptr, engine->classify, now));
+    const auto before = std::find_if(known.mx.begin(), known.mx.end(),
+                                     [&host](const MxVerdict& verdict) { return verdict.host == host.host; });
+    probe.mx.push_back(classify_mx_host(host, before == known.mx.end() ? nullptr : &*before, engine.classify, now));
     by_host[host.host] = &probe.mx.back();
   }
-  const DomainMemory remembered = remember(std::move(memory), probe.seen);
+  const DomainMemory remembered = remember(known.memory, probe.seen);
   const DomainInputs inputs{.seen = probe.seen,
                             .memory = remembered,
                             .mx = by_host,
-                            .previous = nullptr,
+                            .previous = known.verdict ? &*known.verdict : nullptr,
                             .expected_mode = domain.expect_mode,
-                            .max_hosts = engine->max_hosts};
-  probe.verdict = classify_domain(inputs, engine->classify, now);
-  probe.duration = std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - start);
-  co_return probe;
+                            .max_hosts = engine.max_hosts};
+  probe.verdict = classify_domain(inputs, engine.classify, now);
+  return probe;
 }
 
 }  // namespace mtasts

@@ -14,8 +14,10 @@
 #include <thread>
 
 #include "exporter/egress.h"
+#include "exporter/kept_clock.h"
 #include "exporter/log.h"
 #include "exporter/schedule.h"
+#include "probes/core/catalogue.h"
 #include "probes/core/clock_skew.h"
 #include "probes/core/own_trouble.h"
 #include "probes/net/ip_family.h"
@@ -44,7 +46,7 @@ std::string name_of_key(std::string_view key) { return std::string(key.substr(2)
 ScheduleTime schedule_now() { return std::chrono::floor<std::chrono::milliseconds>(std::chrono::steady_clock::now()); }
 
 ProbeOutcome outcome_of(const DomainVerdict& verdict) {
-  return verdict.state == DomainState::ok ? ProbeOutcome::ok : ProbeOutcome::failed;
+  return own_half_failing(verdict) ? ProbeOutcome::failed : ProbeOutcome::ok;
 }
 
 struct WatchedDomain {
@@ -55,6 +57,7 @@ struct WatchedDomain {
   std::optional<std::string> spoiled{};  // why the last probe was, if it was
   std::string failed_id{};               // of the last failed policy fetch
   SteadyTime failed_at{};
+  SteadyTime started_at{};  // of the probe under way, else of the last
 };
 
 struct WatchedHost {
@@ -80,16 +83,22 @@ bool has_date_fault(const TlsObservation& tls) {
   });
 }
 
-std::string_view outcome_of(DomainState state) {
-  if (state == DomainState::unknown) return "unknown";
-  return state == DomainState::failing ? "failing" : "ok";
-}
-
 std::string fault_summary(const DomainVerdict& verdict) {
   std::string text;
   for (const Fault& fault : verdict.faults) {
     text += (text.empty() ? "" : ", ") + std::string(to_string(fault.type)) + " at " + fault.host + " (" +
             fault.reason + ")";
+  }
+  return text;
+}
+
+/// What is worth acting on beside the faults.
+std::string finding_summary(const DomainVerdict& verdict) {
+  std::string text;
+  for (const Finding& finding : verdict.findings) {
+    const CatalogueEntry* entry = find_code(CodeKind::finding, finding.code);
+    if (entry == nullptr || entry->severity == Severity::info) continue;
+    text += (text.empty() ? "" : ", ") + finding.code + " at " + finding.host;
   }
   return text;
 }
@@ -135,20 +144,20 @@ class ProbeLoop::Core {
   void probe_now(DomainConfig domain, Milliseconds limit, std::function<void(LiveProbe)> done) {
     asio::post(io_, [this, domain = std::move(domain), limit, done = std::move(done)]() mutable {
       if (on_demand_ >= concurrency_) return done(no_verdict(domain.name, "too many probes on demand are running"));
-      const auto known = domains_.find(domain.name);
-      DomainMemory memory = known != domains_.end() ? known->second.memory : DomainMemory{};
       const auto answer = std::make_shared<Answer>(io_, std::move(done));
       answer->timer.expires_after(limit);
       answer->timer.async_wait([answer, name = domain.name](const boost::system::error_code& error) {
         if (!error) answer->give(no_verdict(name, "no verdict within the time that the scrape allows"));
       });
       ++on_demand_;
-      asio::co_spawn(io_,
-                     probe_live(engine_, domain, std::move(memory), limit * 9 / 10),  // and a tenth for the judging
-                     [this, answer, name = domain.name](std::exception_ptr error, LiveProbe probe) {
-                       --on_demand_;
-                       answer->give(error ? no_verdict(name, "internal error") : std::move(probe));
-                     });
+      const auto watched = domains_.find(domain.name);
+      const auto not_for_id = watched == domains_.end() ? std::nullopt : id_to_spare(watched->second);
+      asio::co_spawn(
+          io_, observe_live(engine_, domain.name, limit * 9 / 10, not_for_id),  // a tenth is for the judging
+          [this, answer, domain](std::exception_ptr error, LiveObservation observed) {
+            --on_demand_;
+            answer->give(error ? no_verdict(domain.name, "internal error") : judge_now(domain, std::move(observed)));
+          });
     });
   }
 
@@ -165,6 +174,24 @@ class ProbeLoop::Core {
     asio::steady_timer timer;
     std::function<void(LiveProbe)> done;
   };
+
+  /// An answer cannot be taken back, so doubt is enough to blame ourselves.
+  LiveProbe judge_now(const DomainConfig& domain, LiveObservation observed) {
+    KnownBefore known;
+    if (const auto entry = domains_.find(domain.name); entry != domains_.end()) {
+      known.memory = entry->second.memory;
+      known.verdict = entry->second.verdict;
+    }
+    egress_.excuse(observed.seen);
+    note_clock(observed.seen);
+    for (MxHostObservation& host : observed.hosts) {
+      egress_.excuse(host);
+      excuse_clock(host);
+      const auto entry = hosts_.find(host.host);
+      if (entry != hosts_.end() && entry->second.verdict) known.mx.push_back(*entry->second.verdict);
+    }
+    return judge_live(*engine_, domain, known, std::move(observed));
+  }
 
   static LiveProbe no_verdict(const std::string& domain, std::string reason) {
     LiveProbe probe;
@@ -327,15 +354,19 @@ class ProbeLoop::Core {
   }
 
   void start_domain(const std::string& name) {
-    const WatchedDomain& domain = domains_.at(name);
-    const bool wait = !domain.failed_id.empty() && std::chrono::steady_clock::now() - domain.failed_at < kSameIdWait;
-    std::optional<std::string> not_for_id;
-    if (wait) not_for_id = domain.failed_id;
-    asio::co_spawn(io_, observe_domain_with(engine_, name, not_for_id),
+    WatchedDomain& domain = domains_.at(name);
+    domain.started_at = std::chrono::steady_clock::now();
+    asio::co_spawn(io_, observe_domain_with(engine_, name, id_to_spare(domain)),
                    [this, name](std::exception_ptr error, DomainObservation seen) {
                      if (error) seen.spoiled = "internal error";
                      domain_ended(name, std::move(seen));
                    });
+  }
+
+  /// The id for which a fetch failed less than five minutes ago (RFC 8461 section 3.3).
+  static std::optional<std::string> id_to_spare(const WatchedDomain& domain) {
+    const bool wait = !domain.failed_id.empty() && std::chrono::steady_clock::now() - domain.failed_at < kSameIdWait;
+    return wait ? std::optional(domain.failed_id) : std::nullopt;
   }
 
   static asio::awaitable<DomainObservation> observe_domain_with(std::shared_ptr<ProbeEngine> engine, std::string name,
@@ -368,17 +399,16 @@ class ProbeLoop::Core {
       domain.memory = remember(std::move(domain.memory), seen);
       take_mx_set(name, seen);
     }
-    domain.spoiled = seen.spoiled;
-    const bool spoiled = seen.spoiled.has_value();
-    if (spoiled) {
-      publish_spoiled(domain, seen);
-    } else {
-      domain.seen = std::move(seen);
-      join(domain);
-      note_failed_fetch(domain);
+    const auto spoiled_before = std::exchange(domain.spoiled, seen.spoiled);
+    if (domain.spoiled) {
+      if (domain.verdict || spoiled_before != domain.spoiled) publish_spoiled(domain, seen);
+      return ended(domain_key(name), "unknown");
     }
-    const DomainState state = domain.verdict ? domain.verdict->state : DomainState::ok;
-    ended(domain_key(name), spoiled ? "unknown" : outcome_of(state));
+    domain.seen = std::move(seen);
+    const DomainVerdict verdict = judge(domain, *domain.seen);
+    note_failed_fetch(domain, verdict);
+    join(domain);
+    ended(domain_key(name), own_half_failing(verdict) ? "failing" : "ok");
   }
 
   /// Our own trouble: the last known values stay. Where nothing was ever seen, the state is all there is.
@@ -389,13 +419,13 @@ class ProbeLoop::Core {
     snapshots_.publish(verdict);
   }
 
-  void note_failed_fetch(WatchedDomain& domain) {
-    if (!domain.verdict || !domain.seen->policy) return;
+  /// For the five-minute rule, which counts from one attempt to the next.
+  static void note_failed_fetch(WatchedDomain& domain, const DomainVerdict& verdict) {
+    if (!domain.seen->policy) return;
     const bool asked = !domain.seen->policy->attempts.empty();  // the rule spares the policy host, not its name servers
-    const bool failed =
-        asked && domain.verdict->record == RecordStatus::valid && domain.verdict->fetch_success == false;
-    domain.failed_id = failed ? domain.verdict->record_id : "";
-    domain.failed_at = std::chrono::steady_clock::now();
+    const bool failed = asked && verdict.record == RecordStatus::valid && verdict.fetch_success == false;
+    domain.failed_id = failed ? verdict.record_id : "";
+    domain.failed_at = domain.started_at;
   }
 
   void host_ended(const std::string& name, MxHostObservation seen) {
@@ -471,6 +501,7 @@ class ProbeLoop::Core {
     log_info("verdict changed", {{"domain", verdict.domain},
                                  {"state", std::string(to_string(verdict.state))},
                                  {"faults", fault_summary(verdict)},
+                                 {"findings", finding_summary(verdict)},
                                  {"reason", verdict.unknown_reason}});
   }
 
@@ -490,12 +521,18 @@ class ProbeLoop::Core {
 
   /// MX hosts show no clock: until a policy host has, what is said of their certificates' dates may be taken back.
   void note_clock(MxHostObservation& seen, const WatchedHost& host) {
+    excuse_clock(seen);
     for (const SmtpObservation& session : seen.sessions) {
       if (!session.tls) continue;
-      if (clock_spoils(*session.tls, seen.ended)) seen.spoiled = std::string(kClockWrong);
       const bool doubtful =
           !clock_skew_.guess() && has_date_fault(*session.tls) && !judged_unheard_.contains(seen.host);
       if (doubtful) judged_unheard_.emplace(seen.host, take_back_of(seen.host, host));
+    }
+  }
+
+  void excuse_clock(MxHostObservation& seen) const {
+    for (const SmtpObservation& session : seen.sessions) {
+      if (session.tls && clock_spoils(*session.tls, seen.ended)) seen.spoiled = std::string(kClockWrong);
     }
   }
 
@@ -506,7 +543,7 @@ class ProbeLoop::Core {
   }
 
   [[nodiscard]] bool clock_is_wrong() const {
-    const auto ahead = clock_skew_.guess();
+    const auto ahead = clock_skew_.believed(clock_is_kept());
     return ahead && std::chrono::abs(*ahead) > kClockTolerance;
   }
 
@@ -582,7 +619,7 @@ class ProbeLoop::Core {
     for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6}) {
       if (const auto usable = has_public_route(io_, family)) self_.set_ip_family_usable(family, *usable);
     }
-    if (const auto ahead = clock_skew_.known()) self_.set_clock_skew(*ahead);
+    if (const auto ahead = clock_skew_.believed(clock_is_kept())) self_.set_clock_skew(*ahead);
     if (engine_) refresh_resolver_gauges(engine_->resolver);
     gauges_.expires_after(kGaugeInterval);
     gauges_.async_wait([this](const boost::system::error_code& error) {

@@ -28,8 +28,8 @@ std::optional<std::chrono::seconds> ClockSkew::guess() const {
   return *middle;
 }
 
-std::optional<std::chrono::seconds> ClockSkew::known() const {
-  return heard_.size() < kEnoughHosts ? std::nullopt : guess();
+std::optional<std::chrono::seconds> ClockSkew::believed(bool clock_is_kept) const {
+  return heard_.size() < kEnoughHosts && clock_is_kept ? std::nullopt : guess();
 }
 
 bool clock_decides(const TlsObservation& tls, UnixTime now, std::chrono::seconds ahead) {

@@ -26,8 +26,9 @@ class ClockSkew {
 
   /// Our clock minus that of most others; nullopt before the first was heard.
   [[nodiscard]] std::optional<std::chrono::seconds> guess() const;
-  /// The same, once enough hosts were heard to blame our own clock.
-  [[nodiscard]] std::optional<std::chrono::seconds> known() const;
+  /// The same, where it speaks against our own clock: a few hosts do so only if no time service keeps it, for their
+  /// clocks may be the wrong ones. Input: whether one does.
+  [[nodiscard]] std::optional<std::chrono::seconds> believed(bool clock_is_kept) const;
 
  private:
   std::deque<std::pair<std::string, std::chrono::seconds>> heard_{};  // oldest first, one entry a host

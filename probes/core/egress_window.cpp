@@ -25,7 +25,7 @@ void EgressWindow::forget(const std::string& peer) {
 
 bool EgressWindow::lost() const {
   if (!reached_ever_) return suspects_.size() >= doubt_after_;
-  return answering_.size() >= kLeast && suspects_.size() >= answering_.size();
+  return answering_.size() >= least_ && suspects_.size() >= answering_.size();
 }
 
 std::optional<bool> EgressWindow::open() const {

@@ -22,10 +22,10 @@ class EgressWindow {
   /// Fewer peers than this may well be down together; their silence does not speak against the way to them.
   static constexpr std::size_t kLeast = 4;
 
-  /// Input: how many silent peers are enough to doubt ourselves first while nobody has ever answered, and how many once
-  /// somebody has.
-  explicit EgressWindow(std::size_t doubt_after, std::size_t enough = kEnough)
-      : doubt_after_(doubt_after), enough_(enough) {}
+  /// Input: how many silent peers are enough to doubt ourselves first while nobody has ever answered, how many once
+  /// somebody has, and how few peers in all can speak against us.
+  explicit EgressWindow(std::size_t doubt_after, std::size_t enough = kEnough, std::size_t least = kLeast)
+      : doubt_after_(doubt_after), enough_(enough), least_(least) {}
 
   void reached(const std::string& peer);
   /// Nothing came back: a timeout, no route, a router's "unreachable".
@@ -34,6 +34,8 @@ class EgressWindow {
   void forget(const std::string& peer);
 
   [[nodiscard]] bool lost() const;
+  /// Have so many peers answered that they are unlikely to be down together?
+  [[nodiscard]] bool crowded() const { return answering_.size() >= kLeast; }
   /// Whether the way is open; nullopt while nothing speaks for or against it.
   [[nodiscard]] std::optional<bool> open() const;
 
@@ -42,6 +44,7 @@ class EgressWindow {
 
   std::size_t doubt_after_;
   std::size_t enough_;
+  std::size_t least_;
   bool reached_ever_{};
   Peers answering_{};  // peers that answered last; enough_ of them at most
   Peers suspects_{};   // fell silent since somebody answered last; enough_ of them at most

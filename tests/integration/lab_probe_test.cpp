@@ -56,12 +56,10 @@ class LabProbe : public testing::Test {
     auto engine = std::make_shared<ProbeEngine>(io, config);
     std::vector<LiveProbe> probes(domains.size());
     for (std::size_t i = 0; i < domains.size(); ++i) {
-      const DomainConfig domain{.name = domains[i]};
-      const DomainMemory memory;
-      boost::asio::co_spawn(io, probe_live(engine, domain, memory, 2 * engine->options.timeout),
-                            [&probes, i](std::exception_ptr error, LiveProbe done) {
+      boost::asio::co_spawn(io, observe_live(engine, domains[i], kPatient, std::nullopt),
+                            [&probes, &engine, name = domains[i], i](std::exception_ptr error, LiveObservation seen) {
                               ASSERT_EQ(error, nullptr);
-                              probes[i] = std::move(done);
+                              probes[i] = judge_live(*engine, {.name = name}, {}, std::move(seen));
                             });
     }
     io.run();

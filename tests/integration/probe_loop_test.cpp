@@ -137,7 +137,7 @@ TEST_F(ProbeLoopTest, AProbeOnDemandBringsAStrangersVerdict) {
   EXPECT_TRUE(snapshots_.snapshot().domains.empty()) << "it is not watched for that";
 }
 
-TEST_F(ProbeLoopTest, AProbeOnDemandJudgesATarpitWithinItsTime) {
+TEST_F(ProbeLoopTest, AProbeOnDemandBlamesNobodyForTheScrapesImpatience) {
   Config patient = config({});
   patient.probe.timeout = 60s;
   patient.smtp.timeout = 60s;
@@ -145,7 +145,20 @@ TEST_F(ProbeLoopTest, AProbeOnDemandJudgesATarpitWithinItsTime) {
   loop_.start();
   const LiveProbe probe = probe_now("mx-tarpit.lab.test", 3s);
   ASSERT_EQ(probe.mx.size(), 1U) << probe.verdict.unknown_reason;
+  EXPECT_FALSE(probe.mx[0].known);
+  EXPECT_EQ(probe.verdict.state, DomainState::unknown);
+  EXPECT_EQ(probe.verdict.deliverable, std::nullopt);
+}
+
+TEST_F(ProbeLoopTest, AProbeOnDemandJudgesATarpitThatHadTheConfiguredTime) {
+  Config impatient = config({});
+  impatient.smtp.timeout = 500ms;
+  loop_.prepare(impatient)();
+  loop_.start();
+  const LiveProbe probe = probe_now("mx-tarpit.lab.test", 10s);
+  ASSERT_EQ(probe.mx.size(), 1U) << probe.verdict.unknown_reason;
   EXPECT_EQ(probe.mx[0].ipv4->unreachable_reason, "timeout");
+  EXPECT_EQ(probe.verdict.deliverable, false);
 }
 
 TEST_F(ProbeLoopTest, AProbeOnDemandAnswersEvenWhenDnsKeepsItWaiting) {

@@ -20,10 +20,17 @@ TEST(ClockSkew, AsksThreeHostsBeforeItIsSure) {
   skew.note(host(0), 100s);
   skew.note(host(1), 100s);
   skew.note(host(1), 100s);
-  EXPECT_EQ(skew.known(), std::nullopt);
+  EXPECT_EQ(skew.believed(true), std::nullopt);
   EXPECT_EQ(skew.guess(), 100s);
   skew.note(host(2), 100s);
-  EXPECT_EQ(skew.known(), 100s);
+  EXPECT_EQ(skew.believed(true), 100s);
+}
+
+TEST(ClockSkew, BelievesAFewHostsOnlyWhereNobodyKeepsTheClock) {
+  ClockSkew skew;
+  skew.note(host(0), -100s);
+  EXPECT_EQ(skew.believed(false), -100s);
+  EXPECT_EQ(skew.believed(true), std::nullopt);
 }
 
 TEST(ClockSkew, AFewWrongClocksMoveNothing) {
@@ -31,15 +38,15 @@ TEST(ClockSkew, AFewWrongClocksMoveNothing) {
   for (std::size_t i = 0; i < 7; ++i) skew.note(host(i), seconds{i % 2});
   skew.note(host(7), 86400s * 365);
   skew.note(host(8), -86400s * 365);
-  EXPECT_GE(skew.known(), 0s);
-  EXPECT_LE(skew.known(), 1s);
+  EXPECT_GE(skew.believed(true), 0s);
+  EXPECT_LE(skew.believed(true), 1s);
 }
 
 TEST(ClockSkew, ForgetsTheOldest) {
   ClockSkew skew;
   for (std::size_t i = 0; i < ClockSkew::kMostHosts; ++i) skew.note(host(i), 0s);
   for (std::size_t i = 100; i < 100 + ClockSkew::kMostHosts / 2 + 1; ++i) skew.note(host(i), 3600s);
-  EXPECT_EQ(skew.known(), 3600s);
+  EXPECT_EQ(skew.believed(true), 3600s);
 }
 
 TlsObservation chain_valid(UnixTime from, UnixTime until) {

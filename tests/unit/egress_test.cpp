@@ -60,7 +60,7 @@ TEST_F(EgressTest, ALossTakesBackWhatTheFirstSilentHostsBrought) {
   for (int i = 0; i < 5; ++i) reach(i);
   for (int i = 0; i < 4; ++i) EXPECT_EQ(silence(i).spoiled, std::nullopt);
   EXPECT_THAT(taken_back_, IsEmpty());
-  EXPECT_THAT(silence(4).spoiled.value_or(""), HasSubstr("SMTP egress over ipv4 is lost"));
+  EXPECT_THAT(silence(4).spoiled.value_or(""), HasSubstr("no MX host answers over ipv4"));
   EXPECT_THAT(taken_back_, ElementsAre(host(0), host(1), host(2), host(3)));
   EXPECT_EQ(egress_.open(EgressKind::smtp, IpFamily::ipv4), false);
   taken_back_.clear();
@@ -131,11 +131,44 @@ TEST_F(EgressTest, LookupsThatFailForEverybodyAreOurs) {
   EXPECT_FALSE(egress_.lookups_lost());
 }
 
+TEST_F(EgressTest, OneDomainAloneIsNoWitnessAgainstItsNameServers) {
+  EXPECT_TRUE(look_up(host(0), DnsStatus::servfail).spoiled);
+  EXPECT_EQ(look_up(host(0), DnsStatus::answered).spoiled, std::nullopt);
+  EXPECT_TRUE(look_up(host(0), DnsStatus::timeout).spoiled);
+  look_up(host(1), DnsStatus::answered);
+  EXPECT_EQ(look_up(host(0), DnsStatus::timeout).spoiled, std::nullopt) << "others are answered";
+}
+
+TEST_F(EgressTest, AFewDomainsMayFailInPart) {
+  DomainObservation seen{.domain = host(0)};
+  for (DnsLookup* lookup : {&seen.tlsrpt.lookup, &seen.mx.lookup}) lookup->status = DnsStatus::answered;
+  seen.sts.lookup.status = DnsStatus::servfail;
+  egress_.note_lookups(seen, [] { return [] {}; });
+  EXPECT_EQ(seen.spoiled, std::nullopt);
+}
+
+TEST_F(EgressTest, AVerdictThatCannotBeTakenBackIsExcusedOnDoubt) {
+  const auto excused = [this](int number) {
+    MxHostObservation seen{.host = host(number)};
+    seen.lookup.ipv4 = DnsLookup{.status = DnsStatus::answered};
+    seen.lookup.addresses.push_back(address_of(IpFamily::ipv4));
+    seen.sessions.push_back({.address = address_of(IpFamily::ipv4),
+                             .failure = NetFailure{.stage = NetStage::connect, .error = NetError::timeout}});
+    egress_.excuse(seen);
+    return seen.spoiled.value_or("");
+  };
+  EXPECT_THAT(excused(0), HasSubstr("is outgoing port 25 blocked here?"));
+  reach(1);
+  EXPECT_EQ(excused(0), "") << "the way is open, so the host is down";
+  EXPECT_EQ(egress_.open(EgressKind::smtp, IpFamily::ipv4), true) << "what is excused is no evidence";
+}
+
 TEST_F(EgressTest, LookupsThatFailForEverybodyAreNotTheFaultOfMxHosts) {
   const auto look_up_host = [this](int number) {
     MxHostObservation seen{.host = host(number)};
     seen.lookup.ipv4 = seen.lookup.ipv6 = DnsLookup{.status = DnsStatus::servfail};
-    egress_.note_mx_host(seen, [this, name = seen.host] { return [this, name] { taken_back_.push_back("mx " + name); }; });
+    egress_.note_mx_host(seen,
+                         [this, name = seen.host] { return [this, name] { taken_back_.push_back("mx " + name); }; });
     return seen.spoiled;
   };
   for (int i = 0; i < 4; ++i) look_up(host(i), DnsStatus::answered);
