@@ -45,6 +45,9 @@ std::string names_only(const std::string& openssl) {
   return openssl.empty() ? "" : openssl + " 2>/dev/null | openssl x509 -noout -subject -ext subjectAltName";
 }
 
+/// The record type, in the message of a failed lookup.
+std::string first_word(const std::string& message) { return message.substr(0, message.find(' ')); }
+
 }  // namespace
 
 std::string CheckCommands::policy_host() const { return "mta-sts." + result_.verdict.domain; }
@@ -145,15 +148,10 @@ std::string CheckCommands::of(const Fault& fault) const {
   return fault.reason == "no-san" ? names_only(openssl_to_mx(fault.host)) : openssl_to_mx(fault.host);
 }
 
-/// The question that failed, by the name it was asked for.
-std::string CheckCommands::dig_again(const std::string& name) const {
-  if (name.starts_with("_mta-sts.") || name.starts_with("_smtp._tls.")) return dig("TXT", name);
-  return dig(name == result_.verdict.domain ? "MX" : "A", name);
-}
-
 std::string CheckCommands::of(const Finding& finding) const {
   const std::string_view code = finding.code;
-  if (code == "lookup-failed" || code == "mx-no-address") return dig_again(finding.host);
+  if (code == "mx-no-address") return dig("A", finding.host);
+  if (code == "lookup-failed") return dig(first_word(finding.message), finding.host);
   if (code.starts_with("tlsrpt-record-")) return dig("TXT", "_smtp._tls." + result_.verdict.domain);
   if (code == "mta-sts-record-invalid" || code == "record-warning") return dig("TXT", finding.host);
   if (code == "no-such-domain" || code.starts_with("null-mx") || code == "mx-name-invalid")

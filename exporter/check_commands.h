@@ -32,7 +32,6 @@ class CheckCommands {
   [[nodiscard]] std::string of(const Finding& finding) const;
 
  private:
-  [[nodiscard]] std::string dig_again(const std::string& name) const;
   [[nodiscard]] std::string dig(std::string_view what, const std::string& name) const;
   [[nodiscard]] std::string curl() const;
   [[nodiscard]] std::string curl_to_mx(const std::string& host) const;

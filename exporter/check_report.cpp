@@ -102,6 +102,7 @@ class TextReport {
   std::string deliverable_text() const {
     if (verdict_.null_mx) return ", takes no mail (null MX)";
     if (verdict_.mx.empty()) return ", MX hosts not known";
+    if (!verdict_.deliverable) return ", MX hosts not judged";
     const auto count = std::count_if(verdict_.mx.begin(), verdict_.mx.end(),
                                      [](const MxMembership& mx) { return mx.deliverable == true; });
     return ", " + std::to_string(count) + " of " + std::to_string(verdict_.mx.size()) + " MX deliverable";

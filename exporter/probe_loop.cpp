@@ -583,6 +583,7 @@ class ProbeLoop::Core {
       if (!host.verdict) host.verdict.emplace();
       host.verdict->host = name;
       host.verdict->known = false;
+      host.verdict->unknown_reason = std::string(kWayLost);
       snapshots_.publish(*host.verdict);
       for (const std::string& user : std::set(host.domains)) join(domains_.at(user));
     };

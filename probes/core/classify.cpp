@@ -501,6 +501,7 @@ class DomainJudge {
       if (host != nullptr && host->known) continue;
       verdict_.state = DomainState::unknown;
       verdict_.unknown_reason = "the MX host " + member.host + " could not be probed from here";
+      if (host != nullptr && !host->unknown_reason.empty()) verdict_.unknown_reason += ": " + host->unknown_reason;
     }
   }
 

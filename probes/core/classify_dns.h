@@ -12,7 +12,7 @@
 namespace mtasts {
 
 /// Names a question that the name servers did not answer, while they answer others. Input: a failed lookup; `type` as
-/// in a zone file, `owner` the domain or MX host that has the finding.
+/// in a zone file, which begins the message, `owner` the domain or MX host that has the finding.
 Finding failed_lookup(std::string_view type, const std::string& name, const std::string& owner,
                       const DnsLookup& lookup);
 

@@ -204,6 +204,15 @@ bool lookup_empty(const AddressObservation& lookup) {
   return (lookup.ipv4 && lookup.ipv6) || no_such_name(lookup.ipv4) || no_such_name(lookup.ipv6);
 }
 
+void add_failed_lookups(const MxHostObservation& seen, std::vector<Finding>& findings) {
+  const auto failed = [](const std::optional<DnsLookup>& lookup) { return lookup && lookup_failed(*lookup); };
+  const bool ipv4 = failed(seen.lookup.ipv4);
+  const bool ipv6 = failed(seen.lookup.ipv6);
+  if (!ipv4 && !ipv6) return;
+  const std::string_view type = ipv4 && ipv6 ? "A and AAAA" : ipv4 ? "A" : "AAAA";
+  findings.push_back(failed_lookup(type, seen.host, seen.host, ipv4 ? *seen.lookup.ipv4 : *seen.lookup.ipv6));
+}
+
 }  // namespace
 
 MxVerdict classify_mx_host(const MxHostObservation& seen, const MxVerdict* previous, const ClassifyOptions& options,
@@ -211,6 +220,7 @@ MxVerdict classify_mx_host(const MxHostObservation& seen, const MxVerdict* previ
   if (seen.spoiled) {
     MxVerdict kept = previous != nullptr ? *previous : MxVerdict{.host = seen.host};
     kept.known = false;
+    kept.unknown_reason = *seen.spoiled;
     return kept;
   }
   const bool has_no_address = lookup_empty(seen.lookup);
@@ -234,10 +244,7 @@ MxVerdict classify_mx_host(const MxHostObservation& seen, const MxVerdict* previ
     verdict.findings = previous->findings;
     std::erase_if(verdict.findings, [](const Finding& finding) { return finding.code == "lookup-failed"; });
   }
-  for (const auto& [type, lookup] : {std::pair("A", &seen.lookup.ipv4), std::pair("AAAA", &seen.lookup.ipv6)}) {
-    if (*lookup && lookup_failed(**lookup))
-      verdict.findings.push_back(failed_lookup(type, seen.host, seen.host, **lookup));
-  }
+  add_failed_lookups(seen, verdict.findings);
   if (has_no_address) {
     verdict.findings.push_back({"mx-no-address", seen.host, seen.host + " has neither an A nor an AAAA record"});
   }

@@ -79,6 +79,7 @@ struct MxVerdict {
   std::optional<MxFamilyVerdict> ipv6{};
   std::optional<bool> lookup_success{};   // false: SERVFAIL or timeout
   bool known{};                           // false: nothing observed yet, or our own trouble spoiled the last probe
+  std::string unknown_reason{};           // why it is not known, in words; "" while it is
   std::optional<bool> secure_delivery{};  // some address is reachable, speaks STARTTLS and verifies
   std::vector<Fault> faults{};            // the same for every domain that uses the host
   std::vector<Finding> findings{};
