@@ -13,8 +13,11 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <charconv>
+#include <cmath>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -173,15 +176,29 @@ class ProcessMetrics : public prometheus::Collectable {
     return static_cast<double>(limit.rlim_cur);
   }
 
-  static std::optional<double> start_time(const std::vector<std::string>& stat) {
-    std::ifstream file{"/proc/stat"};
-    const auto ticks = scaled(stat, kStartTicks, 1 / static_cast<double>(sysconf(_SC_CLK_TCK)));
-    for (std::string word; file >> word;) {
-      double boot = 0;
-      if (word == "btime" && file >> boot && ticks) return boot + *ticks;
-    }
-    return std::nullopt;
+  static double seconds_of(clockid_t clock) {
+    timespec now{};
+    clock_gettime(clock, &now);
+    return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
   }
+
+  /// When the machine booted, in Unix time. From the clocks, not from /proc/stat, which systemd's ProcSubset=pid
+  /// hides. The difference wavers by microseconds, so it moves only when the clock is set: a start time that changes
+  /// looks like a restart.
+  double boot_time() const {
+    constexpr double kSet = 1;
+    const double boot = seconds_of(CLOCK_REALTIME) - seconds_of(CLOCK_BOOTTIME);
+    if (std::abs(boot - boot_time_) > kSet) boot_time_ = boot;
+    return boot_time_;
+  }
+
+  std::optional<double> start_time(const std::vector<std::string>& stat) const {
+    const auto after_boot = scaled(stat, kStartTicks, 1 / static_cast<double>(sysconf(_SC_CLK_TCK)));
+    if (!after_boot) return std::nullopt;
+    return boot_time() + *after_boot;
+  }
+
+  mutable std::atomic<double> boot_time_{};
 };
 
 using Gauges = prometheus::Family<prometheus::Gauge>;

@@ -221,9 +221,9 @@ class Exporter(Child):
         return [self.binary, f"--config.file={self.config}", f"--web.listen-address=127.0.0.1:{self.port}",
                 "--web.enable-lifecycle"]
 
-    def start(self, clock=None):
-        """Input: clock, such as "+2d", is what its wall clock is off by."""
-        self.spawn(self.command(), lambda: http("GET", self.url("/-/ready"))[0] == 200,
+    def start(self, clock=None, wrapper=()):
+        """Input: clock, such as "+2d", is what its wall clock is off by; wrapper is a command that runs a command."""
+        self.spawn([*wrapper, *self.command()], lambda: http("GET", self.url("/-/ready"))[0] == 200,
                    self._wrong_clock(clock) if clock else None)
 
     @staticmethod

@@ -121,6 +121,18 @@ class Lifecycle(StackCase):
         self.stack.await_value("abs(mtasts_exporter_clock_skew_seconds - 180 * 86400) < bool 5", 1)
         self.assertEqual(self.stack.series("mtasts_failure == 1"), failures)
 
+    def test_the_start_time_is_told_where_proc_shows_processes_only(self):
+        """As under ProcSubset=pid of the shipped unit, where there is no /proc/stat."""
+        hide = "mount --bind /dev/null /proc/stat && exec \"$@\""
+        self.addCleanup(self.restore)
+        self.addCleanup(self.exporter.stop)
+        self.exporter.stop()
+        begun = time.time()
+        self.exporter.start(wrapper=["unshare", "--mount", "sh", "-c", hide, "sh"])
+        started = float(self.metrics()["process_start_time_seconds"])
+        self.assertAlmostEqual(started, begun, delta=STOP_SECONDS)
+        self.assertEqual(float(self.metrics()["process_start_time_seconds"]), started)
+
     def test_sigterm_ends_it_even_with_idle_clients(self):
         self.addCleanup(self.restore)
         clients = [socket.create_connection(("127.0.0.1", self.exporter.port)) for _ in range(20)]
