@@ -98,6 +98,29 @@ std::optional<std::string> percent_decode(std::string_view text, bool form) {
   return out;
 }
 
+/// Could it be looked up? A last label of digits alone is a mistyped IPv4 address.
+bool is_host_name(std::string_view host) {
+  constexpr std::string_view kDigits = "0123456789";
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz-_.";
+  const std::string name = lower(host);
+  const std::string_view last = std::string_view{name}.substr(name.rfind('.') + 1);  // npos + 1 is 0
+  return name.find_first_not_of(std::string{kDigits}.append(kLetters)) == std::string::npos && !name.starts_with('.') &&
+         last.find_first_not_of(kDigits) != std::string_view::npos;
+}
+
+/// Takes scheme and authority off an absolute-form target, which "a server MUST accept" (RFC 9112 section 3.2.2);
+/// any other stays as it is.
+std::string origin_form(std::string_view target) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (lower(target.substr(0, scheme.size())) != scheme) continue;
+    target.remove_prefix(scheme.size());
+    const auto path = std::min(target.find_first_of("/?"), target.size());
+    if (path == 0) return "";  // RFC 9110 section 4.2.1: an empty host is an error
+    return (target.substr(path).starts_with('/') ? "" : "/") + std::string{target.substr(path)};
+  }
+  return std::string{target};
+}
+
 /// The client closed its side, or the connection broke. Works for TLS too, where a read would take octets away.
 bool peer_gone(int descriptor) {
   pollfd watched{};
@@ -142,6 +165,38 @@ struct ActiveOptions {
   TlsContext tls{};
 };
 
+std::string host_and_port(const std::string& host, std::uint16_t port) {
+  return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
+}
+
+/// What to do about an address that cannot be listened on.
+std::string listen_advice(const error_code& error) {
+  if (error == asio::error::address_in_use) return "end what listens there, or choose another port";
+  if (error == asio::error::access_denied)
+    return "choose a port from 1024 on, or give the process CAP_NET_BIND_SERVICE";
+  if (error == boost::system::errc::address_not_available)
+    return "write an address of this machine, or :PORT for all of them";
+  const bool lookup =
+      error.category() == asio::error::get_netdb_category() || error.category() == asio::error::get_addrinfo_category();
+  if (lookup) return "write a name that resolves on this machine, an IP address, or :PORT for every address";
+  return "choose another address";
+}
+
+/// A host name counts for one of its addresses, IPv4 rather than IPv6, as in other exporters (Go's net.Listen).
+/// Errors: boost::system::system_error.
+asio::ip::address address_of(asio::io_context& io, const std::string& host) {
+  error_code is_name;
+  const auto literal = asio::ip::make_address(host, is_name);
+  if (!is_name) return literal;
+  const auto found = tcp::resolver{io}.resolve(host, "");
+  const auto v4 = std::ranges::find_if(found, [](const auto& entry) { return entry.endpoint().address().is_v4(); });
+  return (v4 == found.end() ? found.begin() : v4)->endpoint().address();
+}
+
+void require_usable(const error_code& error, const std::string& file) {
+  if (error) throw std::invalid_argument{file + ": " + error.message()};
+}
+
 /// Builds the TLS context from files. Errors: boost::system::system_error, std::invalid_argument.
 TlsContext make_tls_context(const WebOptions::Tls& tls) {
   auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
@@ -149,10 +204,14 @@ TlsContext make_tls_context(const WebOptions::Tls& tls) {
     throw std::invalid_argument{"min_version must be TLS12 or TLS13, not '" + tls.min_version + "'"};
   }
   SSL_CTX_set_min_proto_version(context->native_handle(), tls.min_version == "TLS13" ? TLS1_3_VERSION : TLS1_2_VERSION);
-  context->use_certificate_chain_file(tls.cert_file);
-  context->use_private_key_file(tls.key_file, asio::ssl::context::pem);
+  error_code error;
+  context->use_certificate_chain_file(tls.cert_file, error);
+  require_usable(error, tls.cert_file);
+  context->use_private_key_file(tls.key_file, asio::ssl::context::pem, error);
+  require_usable(error, tls.key_file);
   if (!tls.client_ca_file.empty()) {
-    context->load_verify_file(tls.client_ca_file);
+    context->load_verify_file(tls.client_ca_file, error);
+    require_usable(error, tls.client_ca_file);
     const auto required = tls.require_client_cert ? asio::ssl::verify_fail_if_no_peer_cert : asio::ssl::verify_none;
     context->set_verify_mode(asio::ssl::verify_peer | required);
   }
@@ -206,11 +265,11 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
 
   std::uint16_t listen(const ListenAddress& address) {
     try {
-      if (!address.host.empty()) return bind({asio::ip::make_address(address.host), address.port}, true);
+      if (!address.host.empty()) return bind({address_of(io_, address.host), address.port}, true);
       return bind_every_address(address.port);
-    } catch (const std::exception& error) {
-      throw std::runtime_error{"cannot listen on " + address.host + ":" + std::to_string(address.port) + ": " +
-                               error.what()};
+    } catch (const boost::system::system_error& error) {
+      throw std::runtime_error{"cannot listen on " + host_and_port(address.host, address.port) + " (" +
+                               error.code().message() + "); " + listen_advice(error.code())};
     }
   }
 
@@ -572,8 +631,8 @@ std::optional<ListenAddress> parse_listen_address(std::string_view text) {
   if (bracketed) host = host.substr(1, host.size() - 2);
   error_code bad;
   const auto parsed = asio::ip::make_address(std::string{host}, bad);
-  if (!host.empty() && (bad || parsed.is_v6() != bracketed)) return std::nullopt;
-  if (host.empty() && bracketed) return std::nullopt;
+  if (bracketed && (bad || !parsed.is_v6())) return std::nullopt;
+  if (!bracketed && !host.empty() && (bad ? !is_host_name(host) : parsed.is_v6())) return std::nullopt;
   address.host = host;
   return address;
 }
@@ -608,7 +667,9 @@ std::string gzip(std::string_view body) {
   return out;
 }
 
-bool parse_target(std::string_view target, std::string& path, std::map<std::string, std::string>& query) {
+bool parse_target(std::string_view wanted, std::string& path, std::map<std::string, std::string>& query) {
+  const std::string origin = origin_form(wanted);
+  const std::string_view target = origin;
   if (!target.starts_with('/')) return false;
   const auto question = std::min(target.find('?'), target.size());
   const auto decoded = percent_decode(target.substr(0, question), false);

@@ -55,7 +55,7 @@ using Handler = std::function<void(HttpRequest, Respond)>;
 struct HttpLimits {
   std::size_t connections{512};       // beyond it the longest idle connection is closed
   std::size_t header_bytes{16384};    // request line and headers
-  std::size_t body_bytes{0};          // 413 beyond it
+  std::size_t body_bytes{4096};       // 413 beyond it; no handler reads a body, so a small one does no harm
   std::size_t gzip_from_bytes{1024};  // smaller bodies are not worth it
   std::size_t workers{2};
   std::chrono::milliseconds request{std::chrono::seconds{10}};      // first octet to last, however slowly it comes
@@ -80,7 +80,7 @@ struct WebOptions {
   HeaderList headers{};  // added to every response
 };
 
-/// "HOST:PORT" in parts. An empty host means every address of both families.
+/// "HOST:PORT" in parts. The host is an IP address or a name; an empty one means every address of both families.
 struct ListenAddress {
   std::string host{};
   std::uint16_t port{};
@@ -88,7 +88,7 @@ struct ListenAddress {
   bool operator==(const ListenAddress&) const = default;
 };
 
-/// Reads ":9974", "127.0.0.1:9974", "[::]:9974". Errors: nullopt for anything else.
+/// Reads ":9974", "127.0.0.1:9974", "[::]:9974", "localhost:9974". Errors: nullopt for anything else.
 std::optional<ListenAddress> parse_listen_address(std::string_view text);
 
 /// The server. Start-up order: route(), set_options(), listen(), start().
@@ -107,7 +107,8 @@ class HttpServer {
   /// Errors: what is wrong, in words, and the old options stay.
   [[nodiscard]] std::optional<std::string> set_options(WebOptions options);
 
-  /// Binds one address and returns the port, which matters for port 0. Errors: std::runtime_error naming the address.
+  /// Binds one address, of a host name the first, and returns the port, which matters for port 0. Errors:
+  /// std::runtime_error that names the address, what is wrong with it and what to do.
   std::uint16_t listen(const ListenAddress& address);
 
   /// Starts the threads.
@@ -130,7 +131,8 @@ bool accepts_gzip(std::string_view accept_encoding);
 /// A gzip member of `body` at level 1, the level that costs least CPU for a body that is sent once.
 std::string gzip(std::string_view body);
 
-/// Splits a request target into a decoded path and decoded parameters. Errors: false for a bad percent escape.
-bool parse_target(std::string_view target, std::string& path, std::map<std::string, std::string>& query);
+/// Splits a request target into a decoded path and decoded parameters. Errors: false for a bad percent escape, and
+/// for what is neither in origin-form nor in absolute-form (RFC 9112 section 3.2).
+bool parse_target(std::string_view wanted, std::string& path, std::map<std::string, std::string>& query);
 
 }  // namespace mtasts

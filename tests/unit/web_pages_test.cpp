@@ -56,8 +56,11 @@ TEST(HttpServer, ListenAddresses) {
   EXPECT_EQ(parse_listen_address(":9974"), (ListenAddress{"", 9974}));
   EXPECT_EQ(parse_listen_address("127.0.0.1:80"), (ListenAddress{"127.0.0.1", 80}));
   EXPECT_EQ(parse_listen_address("[::]:0"), (ListenAddress{"::", 0}));
-  for (const char* bad :
-       {"", "9974", "host.example:80", "::1:80", "[]:80", "127.0.0.1:", ":65536", ":1x", "[127.0.0.1]:1"}) {
+  EXPECT_EQ(parse_listen_address("[::1]:9974"), (ListenAddress{"::1", 9974}));
+  EXPECT_EQ(parse_listen_address("localhost:80"), (ListenAddress{"localhost", 80}));
+  EXPECT_EQ(parse_listen_address("mon-1.Example.org:80"), (ListenAddress{"mon-1.Example.org", 80}));
+  for (const char* bad : {"", "9974", "::1:80", "[]:80", "127.0.0.1:", ":65536", ":1x", "[127.0.0.1]:1",
+                          "[localhost]:1", "256.0.0.1:1", "1.2.3:1", "a b:1", ".x:1", "http://localhost:1"}) {
     EXPECT_EQ(parse_listen_address(bad), std::nullopt) << bad;
   }
 }
@@ -73,7 +76,23 @@ TEST(HttpServer, Targets) {
   ASSERT_TRUE(parse_target("/a%2Fb?x=1%202&y&x=3&z=a+b", path, query));
   EXPECT_EQ(path, "/a/b");
   EXPECT_EQ(query, (std::map<std::string, std::string>{{"x", "1 2"}, {"y", ""}, {"z", "a b"}}));
-  for (const char* bad : {"", "x", "/%", "/%4", "/%zz", "/?a=%"}) EXPECT_FALSE(parse_target(bad, path, query)) << bad;
+  for (const char* bad : {"", "x", "/%", "/%4", "/%zz", "/?a=%", "http://", "http:///x", "ftp://a/x", "http://a/%"}) {
+    EXPECT_FALSE(parse_target(bad, path, query)) << bad;
+  }
+}
+
+// RFC 9112 section 3.2.2
+TEST(HttpServer, AbsoluteTargets) {
+  using Query = std::map<std::string, std::string>;
+  using Target = std::pair<std::string, Query>;
+  const auto split = [](std::string_view target) {
+    Target parts;
+    EXPECT_TRUE(parse_target(target, parts.first, parts.second)) << target;
+    return parts;
+  };
+  EXPECT_EQ(split("http://example.org:9974/probe?target=a.org"), Target("/probe", Query{{"target", "a.org"}}));
+  EXPECT_EQ(split("HTTPS://example.org"), Target("/", Query{}));
+  EXPECT_EQ(split("http://example.org?x=/y"), Target("/", Query{{"x", "/y"}}));
 }
 
 TEST(Routes, ProbeTimeLimit) {
