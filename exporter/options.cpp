@@ -111,12 +111,14 @@ struct CommandLine {
   CLI::App* lint_tlsrpt{};
   CLI::App* match{};
   CLI::App* codes{};
+  std::vector<CLI::App*> unbuilt{};
 };
 
 void add_lint_commands(CommandLine& line, Flags& flags) {
   const std::string status = "Exit status: 0 valid, 1 not, 3 usage error.";
   line.lint = line.app.add_subcommand("lint", "Check a policy file or TXT records without the network");
   line.lint->require_subcommand(1);
+  line.lint->footer("lint COMMAND --help tells more. " + status);
   line.lint_policy = add_command(*line.lint, "policy", " FILE|-", "Check a policy file (RFC 8461 section 3.2)", status);
   line.lint_record =
       add_command(*line.lint, "record", " TXT...",
@@ -127,9 +129,18 @@ void add_lint_commands(CommandLine& line, Flags& flags) {
   for (CLI::App* command : {line.lint_policy, line.lint_record, line.lint_tlsrpt}) add_format(*command, flags);
 }
 
+/// Commands that are promised for a later version: known, so that they are not taken for mistakes, but not shown.
+void add_unbuilt_commands(CommandLine& line) {
+  for (const char* name : {"report", "ingest"}) {
+    CLI::App* command = add_command(line.app, name, "", "Not built yet", "");
+    command->group("");
+    command->set_help_flag();
+    line.unbuilt.push_back(command);
+  }
+}
+
 void add_commands(CommandLine& line, Flags& flags) {
   line.app.require_subcommand(0, 1);
-  line.app.footer("Without a command: serve. COMMAND --help tells more.");
   line.app.add_flag("--version", flags.version, "Print the version and exit");
   add_serve_flags(line.app, flags);
   line.serve = line.app.add_subcommand("serve", "Probe the configured domains and serve their metrics (the default)");
@@ -145,6 +156,15 @@ void add_commands(CommandLine& line, Flags& flags) {
                            "Exit status: 0 match, 1 no match, 3 usage error.");
   line.codes = add_command(line.app, "codes", "", "List every result type, reason and finding with its meaning", "");
   add_format(*line.codes, flags);
+  add_unbuilt_commands(line);
+  line.app.footer("Without a command: serve. COMMAND --help tells more.");  // last: commands inherit what is set
+}
+
+/// The command on the line that is not built yet, nullptr when there is none.
+const CLI::App* unbuilt_command(const CommandLine& line) {
+  const auto found =
+      std::find_if(line.unbuilt.begin(), line.unbuilt.end(), [](const CLI::App* command) { return command->parsed(); });
+  return found == line.unbuilt.end() ? nullptr : *found;
 }
 
 /// The operands: what CLI11 left over, where a word that looks like a flag is one misspelt, then all behind `--`.
@@ -192,6 +212,9 @@ Options codes_options(const Flags& flags, const Words& operands) {
 }
 
 Options options_of(const CommandLine& line, const Flags& flags, const Words& behind_dashes) {
+  if (const CLI::App* unbuilt = unbuilt_command(line)) {
+    throw UsageError{"the command " + unbuilt->get_name() + " is not built yet; a later version has it"};
+  }
   if (flags.version) return ExitOptions{0, "mtasts_exporter " MTASTS_VERSION "\n", ""};
   if (line.check->parsed()) return check_options(line, flags, operands_of(*line.check, behind_dashes));
   if (line.lint->parsed()) return lint_options(line, flags, behind_dashes);
@@ -201,7 +224,7 @@ Options options_of(const CommandLine& line, const Flags& flags, const Words& beh
 }
 
 ExitOptions usage_error(const CommandLine& line, const std::string& message) {
-  const bool is_check = line.check->parsed() || line.lint->parsed() || line.match->parsed();
+  const bool is_check = line.check->parsed() || line.lint->parsed() || line.match->parsed() || unbuilt_command(line);
   return {is_check ? kUsageErrorOfChecks : kUsageError, "",
           "mtasts_exporter: " + message + "\nTry 'mtasts_exporter --help'.\n"};
 }

@@ -79,7 +79,8 @@ struct ExitOptions {
 using Options = std::variant<ServeOptions, ConfigCheckOptions, CheckOptions, LintPolicyOptions, LintRecordOptions,
                              LintTlsrptOptions, MatchOptions, CodesOptions, ExitOptions>;
 
-/// Exit status of a usage error: UNKNOWN in the words of Nagios for check, lint and match, else 1.
+/// Exit status of a usage error: UNKNOWN in the words of Nagios for check, lint, match and what is not built yet,
+/// else 1.
 constexpr int kUsageErrorOfChecks = 3;
 constexpr int kUsageError = 1;
 

@@ -9,6 +9,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 Options parse(std::vector<const char*> words) {
   words.insert(words.begin(), "mtasts_exporter");
@@ -82,6 +83,11 @@ TEST(Options, HelpAndVersion) {
   EXPECT_EQ(help.status, 0);
   EXPECT_THAT(help.output, HasSubstr("check DOMAIN..."));
   EXPECT_THAT(parse_as<ExitOptions>({"--help"}).output, HasSubstr("--web.listen-address"));
+  EXPECT_THAT(parse_as<ExitOptions>({"--help"}).output, HasSubstr("Without a command: serve."));
+  for (const char* command : {"serve", "lint", "codes"}) {
+    EXPECT_THAT(parse_as<ExitOptions>({command, "--help"}).output, Not(HasSubstr("Without a command"))) << command;
+  }
+  EXPECT_THAT(parse_as<ExitOptions>({"--help"}).output, Not(HasSubstr("ingest")));
   EXPECT_THAT(parse_as<ExitOptions>({"--version"}).output, testing::StartsWith("mtasts_exporter "));
 }
 
@@ -106,6 +112,9 @@ TEST(Options, MistakesAreNamed) {
       {{"lint", "policy"}, 3, "lint policy needs one file, or - for standard input"},
       {{"lint", "policy", "a", "b"}, 3, "lint policy needs one file, or - for standard input"},
       {{"lint", "record", "--format=xml"}, 3, "'xml' is none of json|text"},
+      {{"report"}, 3, "the command report is not built yet; a later version has it"},
+      {{"report", "x", "--format=json"}, 3, "the command report is not built yet"},
+      {{"ingest", "--help"}, 3, "the command ingest is not built yet"},
       {{"match", "a"}, 3, "match needs a pattern and a host name"},
       {{"match", "a", "b", "c"}, 3, "match needs a pattern and a host name"},
   };
