@@ -169,6 +169,15 @@ class TreeBuilder : public YAML::EventHandler {
   std::size_t total_{};
 };
 
+/// Refuses what follows the first document.
+class SecondDocument : public TreeBuilder {
+ public:
+  using TreeBuilder::TreeBuilder;
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    throw Stop{{line_of(mark), "there is more than one YAML document; remove all but the first, and its '---'", ""}};
+  }
+};
+
 std::size_t line_at(std::string_view text, std::size_t offset) {
   return 1 +
          static_cast<std::size_t>(std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n'));
@@ -196,15 +205,30 @@ std::size_t find_tab_indent(std::string_view text, std::size_t last) {
   return 0;
 }
 
+/// Where the text ends, not counting the line that its last line feed would begin.
+struct TextEnd {
+  std::size_t line{};
+  std::size_t column{};
+};
+
+TextEnd end_of(std::string_view text) {
+  while (text.ends_with('\n') || text.ends_with('\r')) text.remove_suffix(1);
+  const std::size_t line_start = text.rfind('\n') + 1;  // npos + 1 is 0
+  return {line_at(text, text.size()), text.size() - line_start + 1};
+}
+
 YamlProblem syntax_problem(std::string_view text, const YAML::Exception& error) {
-  const std::size_t line = line_of(error.mark);
+  const TextEnd end = end_of(text);
+  const bool is_behind = line_of(error.mark) > end.line;
+  const std::size_t line = is_behind ? end.line : line_of(error.mark);
+  const std::size_t column = is_behind ? end.column : static_cast<std::size_t>(error.mark.column) + 1;
   if (const std::size_t tab = find_tab_indent(text, line); tab != 0) {
     return {tab, "not YAML: indented with a tab; use spaces"};
   }
   // yaml-cpp 0.8 names the anchor behind a colon, 0.7 does not: one message for both.
   constexpr std::string_view kUnknownAnchor = "the referenced anchor is not defined";
   const std::string said = error.msg.starts_with(kUnknownAnchor) ? std::string(kUnknownAnchor) : error.msg;
-  return {line, "not YAML: " + said + " (column " + std::to_string(error.mark.column + 1) + ")"};
+  return {line, "not YAML: " + said + " (column " + std::to_string(column) + ")"};
 }
 
 void parse_document(std::string_view text, YamlResult& result) {
@@ -214,10 +238,8 @@ void parse_document(std::string_view text, YamlResult& result) {
   if (!parser.HandleNextDocument(builder)) return;
   result.root = builder.take_root();
   std::vector<YamlProblem> ignored;
-  TreeBuilder second(ignored);
-  if (parser.HandleNextDocument(second)) {
-    throw Stop{{0, "there is more than one YAML document; remove all but the first, and its '---'"}};
-  }
+  SecondDocument second(ignored);
+  parser.HandleNextDocument(second);
 }
 
 }  // namespace
