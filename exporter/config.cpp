@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <filesystem>
 #include <unordered_map>
 
 #include "exporter/config_value.h"
@@ -504,9 +503,9 @@ ConfigResult parse_config(std::string_view text, const std::string& file, const 
 
 ConfigResult load_config(const std::string& path) {
   ConfigReading reading{.file = path};
-  const FileText read = read_file_text(path, kMaxConfigBytes);
+  const FileText read = read_input_text(path, kMaxConfigBytes);
   if (!read.fault.empty()) return {.problems = {{path, 0, "", read.fault}}};
-  reading.base_directory = std::filesystem::absolute(path).parent_path().string();
+  reading.base_directory = base_directory_of(path);
   Config config = read_config(read.text, reading);
   check_named_files(reading);
   return finish(std::move(config), std::move(reading));

@@ -6,8 +6,10 @@
 
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <fstream>
 #include <system_error>
+#include <utility>
 
 namespace mtasts {
 namespace {
@@ -17,24 +19,28 @@ std::string system_fault() {
   return "cannot be read (" + words + "); correct the path or its permissions";
 }
 
-std::string fault_of(const std::string& path, bool wants_directory) {
-  struct stat status {};
-  if (stat(path.c_str(), &status) != 0) return system_fault();
-  const bool is_directory = S_ISDIR(status.st_mode);
-  if (wants_directory != is_directory) return is_directory ? "is a directory; name a file" : "is not a directory";
-  if (!is_directory && !S_ISREG(status.st_mode)) return "is not a plain file; name one";
-  return access(path.c_str(), is_directory ? R_OK | X_OK : R_OK) == 0 ? "" : system_fault();
+enum class Wanted { file, input, directory };
+
+/// The word for what is there instead of what is wanted, "" when it is what is wanted.
+std::string kind_fault(mode_t mode, Wanted wanted) {
+  if (wanted == Wanted::directory) return S_ISDIR(mode) ? "" : "is not a directory";
+  if (S_ISDIR(mode)) return "is a directory; name a file";
+  if (S_ISREG(mode)) return "";
+  if (wanted == Wanted::file) return "is not a plain file; name one";
+  return S_ISFIFO(mode) || S_ISCHR(mode) ? "" : "is neither a file nor a pipe; name one";
 }
 
-}  // namespace
+std::string fault_of(const std::string& path, Wanted wanted) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) return system_fault();
+  const std::string fault = kind_fault(status.st_mode, wanted);
+  if (!fault.empty()) return fault;
+  return access(path.c_str(), wanted == Wanted::directory ? R_OK | X_OK : R_OK) == 0 ? "" : system_fault();
+}
 
-std::string file_fault(const std::string& path) { return fault_of(path, false); }
-
-std::string directory_fault(const std::string& path) { return fault_of(path, true); }
-
-FileText read_file_text(const std::string& path, std::size_t max_bytes) {
-  FileText result;
-  result.fault = file_fault(path);
+/// Reads what has no fault so far.
+FileText read_text(const std::string& path, std::size_t max_bytes, std::string fault) {
+  FileText result{.fault = std::move(fault)};
   if (!result.fault.empty()) return result;
   std::ifstream stream(path, std::ios::binary);
   std::array<char, 64 * 1024> chunk{};
@@ -46,6 +52,26 @@ FileText read_file_text(const std::string& path, std::size_t max_bytes) {
     result.fault = "is larger than " + std::to_string(max_bytes) + " bytes; split it";
   }
   return result;
+}
+
+}  // namespace
+
+std::string file_fault(const std::string& path) { return fault_of(path, Wanted::file); }
+
+std::string directory_fault(const std::string& path) { return fault_of(path, Wanted::directory); }
+
+FileText read_file_text(const std::string& path, std::size_t max_bytes) {
+  return read_text(path, max_bytes, file_fault(path));
+}
+
+FileText read_input_text(const std::string& path, std::size_t max_bytes) {
+  return read_text(path, max_bytes, fault_of(path, Wanted::input));
+}
+
+std::string base_directory_of(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  return (fs::is_regular_file(path, error) ? fs::absolute(path).parent_path() : fs::current_path()).string();
 }
 
 }  // namespace mtasts

@@ -17,6 +17,13 @@ struct FileText {
 /// Reads at most `max_bytes`. Errors: in the result; a longer file is one, and so is anything but a plain file.
 FileText read_file_text(const std::string& path, std::size_t max_bytes);
 
+/// The same for what a person names on the command line, which may be a pipe or a character device too: `<(command)`,
+/// /dev/stdin. Waits for whoever writes to the pipe.
+FileText read_input_text(const std::string& path, std::size_t max_bytes);
+
+/// Where relative paths inside that input start: at the directory of a file, at the current one for anything else.
+std::string base_directory_of(const std::string& path);
+
 /// Why the file cannot be read, "" when it can.
 std::string file_fault(const std::string& path);
 

@@ -45,7 +45,7 @@ struct Run {
     if (options.file == "-") {
       input.text.assign(std::istreambuf_iterator<char>(std::cin), {});
     } else {
-      input = read_file_text(options.file, kMaxConfigBytes);
+      input = read_input_text(options.file, kMaxConfigBytes);
     }
     if (input.fault.empty()) return print(run_lint_policy(input.text, options.format));
     std::cerr << "mtasts_exporter: " << options.file << ": " << input.fault << '\n';

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -199,9 +198,9 @@ WebConfigResult parse_web_config(std::string_view text, const std::string& file,
 
 WebConfigResult load_web_config(const std::string& path) {
   ConfigReading reading{.file = path};
-  const FileText read = read_file_text(path, kMaxWebConfigBytes);
+  const FileText read = read_input_text(path, kMaxWebConfigBytes);
   if (!read.fault.empty()) return {.problems = {{path, 0, "", read.fault}}};
-  reading.base_directory = std::filesystem::absolute(path).parent_path().string();
+  reading.base_directory = base_directory_of(path);
   WebConfig config = read_web_config(read.text, reading);
   check_named_files(reading);
   return finish(std::move(config), std::move(reading));
