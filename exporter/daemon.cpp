@@ -78,7 +78,7 @@ class Daemon {
  public:
   explicit Daemon(const ServeOptions& options)
       : options_(options),
-        self_({.version = MTASTS_VERSION, .revision = ""}),
+        self_({.version = MTASTS_VERSION, .revision = MTASTS_REVISION}),
         store_(open_store(first_config())),
         kept_domains_(store_.load_domains()),
         kept_hosts_(store_.load_mx_hosts()),

@@ -1,10 +1,14 @@
 """The exporter's other pages: /probe, /sd, health, and what a bare scrape looks like (contract section 3)."""
 # SPDX-License-Identifier: Apache-2.0
 import json
+import pathlib
+import shutil
 import subprocess
 
 from case import StackCase
 from servers import http
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
 
 class Web(StackCase):
@@ -45,6 +49,15 @@ class Web(StackCase):
         check = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True, text=True, check=False)
         complaints = [line for line in (check.stdout + check.stderr).splitlines() if line and "_expiry_days" not in line]
         self.assertEqual(complaints, [])
+
+    def test_build_info_names_the_revision(self):
+        """Where there is one: not in an unpacked archive, nor without git."""
+        if not (REPOSITORY / ".git").exists() or not shutil.which("git"):
+            self.skipTest("no repository")
+        if subprocess.run(["git", "-C", REPOSITORY, "rev-parse", "HEAD"], capture_output=True, check=False).returncode != 0:
+            self.skipTest("git does not answer")
+        _, body = self.get("/metrics")
+        self.assertRegex(body, r'mtasts_exporter_build_info\{revision="[0-9a-f]{7,}",version="')
 
     def test_check_explains_a_broken_domain(self):
         command = [self.stack.exporter.binary, "check", f"--config.file={self.stack.exporter.config}", "--format=json"]
