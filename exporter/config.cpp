@@ -105,6 +105,7 @@ void read_domains(Config& config, const ConfigValue& value) {
 
 void read_paths(std::vector<std::string>& target, const ConfigValue& value) {
   value.each([&](const ConfigValue& element) {
+    value.reading().lines.emplace(value.key() + "[" + std::to_string(target.size()) + "]", element.node().line);
     std::string path;
     element.get_path(path);
     if (!path.empty()) target.push_back(std::move(path));
@@ -112,11 +113,11 @@ void read_paths(std::vector<std::string>& target, const ConfigValue& value) {
 }
 
 /// A path to something that load_config makes sure of.
-void read_existing(std::string& target, const ConfigValue& value, bool directory) {
+void read_existing(std::string& target, const ConfigValue& value, NamedKind kind) {
   std::string path;
   value.get_path(path);
   if (path.empty()) return;
-  value.reading().named_files.push_back({path, value.node().line, value.key(), directory});
+  value.reading().named_files.push_back({path, value.node().line, value.key(), kind});
   target = std::move(path);
 }
 
@@ -248,14 +249,14 @@ constexpr ConfigField<SmtpConfig> kSmtpFields[] = {
     {"source_address", [](SmtpConfig& to, const ConfigValue& value) { read_source_address(to, value); }},
 };
 
-/// A file, or "" for the default that has none.
-void read_optional_file(std::string& target, const ConfigValue& value) {
+/// A file of trusted roots, or "" for the default that has none.
+void read_optional_trust_store(std::string& target, const ConfigValue& value) {
   if (value.node().kind == YamlNode::Kind::scalar && value.node().text.empty()) return;
-  read_existing(target, value, false);
+  read_existing(target, value, NamedKind::trust_store);
 }
 
 constexpr ConfigField<TlsConfig> kTlsFields[] = {
-    {"ca_file", [](TlsConfig& to, const ConfigValue& value) { read_optional_file(to.ca_file, value); }},
+    {"ca_file", [](TlsConfig& to, const ConfigValue& value) { read_optional_trust_store(to.ca_file, value); }},
     {"min_version",
      [](TlsConfig& to, const ConfigValue& value) {
        value.get_choice(to.min_version, {{"1.2", TlsVersion::tls1_2}, {"1.3", TlsVersion::tls1_3}});
@@ -328,7 +329,7 @@ constexpr ConfigField<TlsrptImapConfig> kTlsrptImapFields[] = {
     {"server", [](TlsrptImapConfig& to, const ConfigValue& value) { read_imap_server(to, value); }},
     {"user", [](TlsrptImapConfig& to, const ConfigValue& value) { value.get(to.user); }},
     {"password_file",
-     [](TlsrptImapConfig& to, const ConfigValue& value) { read_existing(to.password_file, value, false); }},
+     [](TlsrptImapConfig& to, const ConfigValue& value) { read_existing(to.password_file, value, NamedKind::file); }},
     {"folder", [](TlsrptImapConfig& to, const ConfigValue& value) { value.get(to.folder); }},
     {"done_folder", [](TlsrptImapConfig& to, const ConfigValue& value) { value.get(to.done_folder); }},
     {"refused_folder", [](TlsrptImapConfig& to, const ConfigValue& value) { value.get(to.refused_folder); }},
@@ -348,7 +349,7 @@ void read_imap(TlsrptConfig& to, const ConfigValue& value) {
 void read_maildirs(TlsrptConfig& to, const ConfigValue& value) {
   value.each([&](const ConfigValue& element) {
     std::string path;
-    read_existing(path, element, true);
+    read_existing(path, element, NamedKind::directory);
     if (!path.empty()) to.maildirs.push_back(std::move(path));
   });
 }
@@ -362,16 +363,14 @@ constexpr ConfigField<TlsrptConfig> kTlsrptFields[] = {
     {"authserv_id", [](TlsrptConfig& to, const ConfigValue& value) { value.get(to.authserv_id); }},
 };
 
-void read_storage_url(StorageConfig& to, const ConfigValue& value) {
-  value.get(to.url);
-  if (!to.url.starts_with("postgresql://") && !to.url.starts_with("postgres://")) {
-    value.problem("must start with postgresql://; for a file use storage.path");
-  }
+/// Promised for a later version.
+void read_storage_url(const ConfigValue& value) {
+  value.problem("this version keeps its state in a file only; set storage.path instead");
 }
 
 constexpr ConfigField<StorageConfig> kStorageFields[] = {
     {"path", [](StorageConfig& to, const ConfigValue& value) { value.get_path(to.path); }},
-    {"url", [](StorageConfig& to, const ConfigValue& value) { read_storage_url(to, value); }},
+    {"url", [](StorageConfig&, const ConfigValue& value) { read_storage_url(value); }},
 };
 
 constexpr ConfigField<ShardingConfig> kShardingFields[] = {
@@ -434,13 +433,47 @@ void check_contradictions(const Config& config, const YamlNode& root, const Conf
   check.forbid(config.sharding.index >= config.sharding.count, "sharding", "index", "count",
                "index (" + std::to_string(config.sharding.index) + ") must be less than count (" +
                    std::to_string(config.sharding.count) + "); indexes start at 0");
-  check.forbid(find_node(root, "storage", "path") != nullptr && find_node(root, "storage", "url") != nullptr, "storage",
-               "url", "path", "storage.path is set too; remove one");
   const bool family_is_probed =
       !config.smtp.source_address || std::count(config.smtp.ip_families.begin(), config.smtp.ip_families.end(),
                                                 config.smtp.source_address->family) > 0;
   check.forbid(!family_is_probed, "smtp", "source_address", "ip_families",
                "its address family is not among smtp.ip_families; change one");
+}
+
+/// A key that is taken and has no effect in this version.
+struct IdleKey {
+  std::string key{};
+  std::string message{};
+  bool (*is_set)(const Config& config){};
+};
+
+template <std::chrono::seconds FindingsConfig::*Member>
+bool is_threshold_set(const Config& config) {
+  return config.findings.*Member != FindingsConfig{}.*Member;
+}
+
+bool wants_dane(const Config& config) {
+  return std::any_of(config.domains.begin(), config.domains.end(),
+                     [](const DomainConfig& domain) { return domain.require_dane; });
+}
+
+bool wants_reports(const Config& config) { return config.tlsrpt != TlsrptConfig{}; }
+
+std::vector<IdleKey> idle_keys() {
+  const std::string none = "has no effect yet: this version shows no such finding";
+  return {{"findings.testing_longer_than", none, is_threshold_set<&FindingsConfig::testing_longer_than>},
+          {"findings.ready_after", none, is_threshold_set<&FindingsConfig::ready_after>},
+          {"findings.expiry_high", none, is_threshold_set<&FindingsConfig::expiry_high>},
+          {"tlsrpt", "has no effect yet: this version takes in no reports", wants_reports},
+          {"domains[].require_dane", "has no effect yet: this version does not probe DANE", wants_dane}};
+}
+
+/// Says what the file asks for and this version does not do yet: silence would look like consent.
+void warn_of_idle_keys(const Config& config, ConfigReading& reading) {
+  for (const IdleKey& idle : idle_keys()) {
+    if (idle.is_set(config))
+      reading.warnings.push_back({reading.file, reading.lines[idle.key], idle.key, idle.message});
+  }
 }
 
 /// A shorter interval than the default retry interval shortens that too, unless it is written.
@@ -458,6 +491,7 @@ void read_tree(Config& config, const YamlNode& root, ConfigReading& reading) {
   read_fields(config, whole, kFields, everywhere);
   fit_defaults(config, root);
   check_contradictions(config, root, whole);
+  warn_of_idle_keys(config, reading);
   if (reading.problems.empty() && config.domains.empty() && config.domain_files.empty()) {
     reading.warnings.push_back({reading.file, 0, "domains", "no domains to watch; list them here or in domain_files"});
   }
@@ -477,6 +511,7 @@ ConfigResult finish(Config config, ConfigReading reading) {
   if (reading.problems.empty()) result.config = std::move(config);
   result.problems = std::move(reading.problems);
   result.warnings = std::move(reading.warnings);
+  result.lines = std::move(reading.lines);
   return result;
 }
 

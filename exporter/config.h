@@ -138,10 +138,9 @@ struct TlsrptConfig {
   bool operator==(const TlsrptConfig&) const = default;
 };
 
-/// Where the state is kept: a file, or a database when `url` is not empty.
+/// Where the state is kept: a file.
 struct StorageConfig {
   std::string path{"/var/lib/mtasts_exporter/state.db"};
-  std::string url{};
 
   bool operator==(const StorageConfig&) const = default;
 };
@@ -185,17 +184,23 @@ struct ConfigProblem {
 /// "FILE:LINE: KEY: MESSAGE", without the parts that do not apply.
 std::string to_string(const ConfigProblem& problem);
 
+/// Where keys are written: keys as in known_config_keys, and "domain_files[N]"; of a repeated one the first. Keys that
+/// are not written are not there.
+using ConfigLines = std::map<std::string, std::size_t>;
+
 /// `config` is there exactly when `problems` is empty; warnings stop nothing.
 struct ConfigResult {
   std::optional<Config> config{};
   std::vector<ConfigProblem> problems{};
   std::vector<ConfigProblem> warnings{};
+  ConfigLines lines{};
 };
 
 /// Largest configuration or domain file that is read.
 constexpr std::size_t kMaxConfigBytes = 64 * 1024 * 1024;
 
-/// Reads and checks the file. Relative paths in it start at its own directory. Errors: all at once, in the result.
+/// Reads and checks the file, and that the files it names can be used. Relative paths in it start at its own directory.
+/// What only `serve` needs is left to load_serve_config. Errors: all at once, in the result.
 ConfigResult load_config(const std::string& path);
 
 /// The same from text, without touching the file system: whether the files it names exist is left to load_config.
@@ -217,6 +222,9 @@ struct DomainFiles {
 /// Reads every file that matches: one domain a line, `#` starts a comment. Errors: an unreadable file, or a set that
 /// was not empty and is now, keeps the domains of `previous`; a bad line is a problem, the other lines count.
 DomainFiles load_domain_files(const std::vector<std::string>& globs, const DomainFiles& previous);
+
+/// Does any file match the pattern?
+bool domain_file_exists(const std::string& glob);
 
 /// Changes whenever a file that matches appears, goes or is written (by name, inode, size and time of change).
 /// Cheap enough to be asked every few seconds.

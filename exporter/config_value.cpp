@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <limits>
 #include <numeric>
+#include <stdexcept>
 
 #include "exporter/file_text.h"
+#include "probes/net/tls_context.h"
 
 namespace mtasts {
 namespace {
@@ -72,6 +74,33 @@ std::string did_you_mean(std::string_view word, std::span<const std::string> kno
 std::string_view name_of(YamlNode::Kind kind) {
   constexpr std::array<std::string_view, 4> names{"nothing", "a single value", "a list", "a map"};
   return names[static_cast<std::size_t>(kind)];
+}
+
+/// "domains[2].name" as "domains[].name".
+std::string without_indexes(std::string_view key) {
+  std::string text;
+  for (const char c : key) {
+    if (text.ends_with('[') && c >= '0' && c <= '9') continue;
+    text += c;
+  }
+  return text;
+}
+
+/// Why the file cannot be the roots that are trusted, "" when it can.
+std::string trust_store_fault(const std::string& path) {
+  const std::string fault = file_fault(path);
+  if (!fault.empty()) return fault;
+  try {
+    const TlsContext context({.ca_file = path});
+    return "";
+  } catch (const std::runtime_error&) {
+    return "holds no certificate that can be read; name a PEM file of the roots to trust";
+  }
+}
+
+std::string fault_of(const NamedFile& named) {
+  if (named.kind == NamedKind::directory) return directory_fault(named.path);
+  return named.kind == NamedKind::trust_store ? trust_store_fault(named.path) : file_fault(named.path);
 }
 
 /// The dotted key whose last part is `word`: where a misplaced key belongs.
@@ -147,6 +176,10 @@ void ConfigValue::problem(std::string message) const { problem_at(node_.line, ke
 void ConfigValue::warning(std::string message) const {
   if (reading_.warnings.size() >= kMaxConfigProblems) return;
   reading_.warnings.push_back({reading_.file, node_.line, key_, std::move(message)});
+}
+
+void ConfigValue::note_line() const {
+  reading_.lines.emplace(without_indexes(key_), node_.key_line > 0 ? node_.key_line : node_.line);
 }
 
 bool ConfigValue::is_map() const {
@@ -277,7 +310,7 @@ void note_yaml_problems(const YamlResult& yaml, ConfigReading& reading) {
 
 void check_named_files(ConfigReading& reading) {
   for (const NamedFile& named : reading.named_files) {
-    const std::string fault = named.directory ? directory_fault(named.path) : file_fault(named.path);
+    const std::string fault = fault_of(named);
     if (!fault.empty()) {
       reading.problems.push_back({reading.file, named.line, named.key, "'" + named.path + "' " + fault});
     }

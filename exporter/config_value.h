@@ -21,12 +21,14 @@
 
 namespace mtasts {
 
+enum class NamedKind { file, directory, trust_store };
+
 /// A file that the configuration names and that has to be there.
 struct NamedFile {
   std::string path{};
   std::size_t line{};
   std::string key{};
-  bool directory{};
+  NamedKind kind{NamedKind::file};
 };
 
 /// What is collected while a file is read.
@@ -36,6 +38,7 @@ struct ConfigReading {
   std::vector<ConfigProblem> problems{};
   std::vector<ConfigProblem> warnings{};
   std::vector<NamedFile> named_files{};
+  ConfigLines lines{};
 };
 
 /// Most problems that are kept of one file; nobody reads more.
@@ -67,6 +70,8 @@ class ConfigValue {
   void problem(std::string message) const;
   void problem_at(std::size_t line, std::string key, std::string message) const;
   void warning(std::string message) const;
+  /// Remembers where the key is written, unless it was written before.
+  void note_line() const;
 
   /// Is it of this kind? An empty section or list counts as not written. Errors: noted.
   bool is_map() const;
@@ -114,7 +119,7 @@ class ConfigValue {
 /// Takes over what parse_yaml had to say.
 void note_yaml_problems(const YamlResult& yaml, ConfigReading& reading);
 
-/// Looks for every named file. Errors: noted.
+/// Looks for every named file, and into every trust store. Errors: noted.
 void check_named_files(ConfigReading& reading);
 
 /// Brings problems and warnings into the order of the file.
@@ -144,7 +149,9 @@ void read_fields(Section& section, const ConfigValue& value, const Fields& field
     if (field == std::end(fields)) {
       note_unknown_key(value, node, known, elsewhere);
     } else {
-      field->read(section, value.child(node, node.key));
+      const ConfigValue child = value.child(node, node.key);
+      child.note_line();
+      field->read(section, child);
     }
   }
 }

@@ -9,15 +9,14 @@
 #include <iostream>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <stdexcept>
 
-#include "exporter/config.h"
 #include "exporter/http_server.h"
 #include "exporter/log.h"
 #include "exporter/metrics.h"
 #include "exporter/probe_loop.h"
 #include "exporter/routes.h"
+#include "exporter/serve_config.h"
 #include "exporter/snapshot.h"
 #include "exporter/store.h"
 #include "exporter/web_config.h"
@@ -30,39 +29,38 @@ constexpr timespec kWatchInterval{.tv_sec = 5, .tv_nsec = 0};
 
 UnixTime system_now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
 
-std::string joined(const std::vector<ConfigProblem>& problems) {
-  std::string text;
-  for (const ConfigProblem& problem : problems) text += (text.empty() ? "" : "\n") + to_string(problem);
-  return text;
+/// Files with mistakes, each of which is worth a line of its own.
+class BadFiles : public std::runtime_error {
+ public:
+  explicit BadFiles(std::vector<ConfigProblem> problems)
+      : std::runtime_error("mistakes in the configuration: " + std::to_string(problems.size())),
+        problems_(std::move(problems)) {}
+  const std::vector<ConfigProblem>& problems() const { return problems_; }
+
+ private:
+  std::vector<ConfigProblem> problems_;
+};
+
+/// What went wrong, a line for each mistake.
+std::vector<std::string> reasons_of(const std::exception& error) {
+  const auto* files = dynamic_cast<const BadFiles*>(&error);
+  if (files == nullptr) return {error.what()};
+  std::vector<std::string> reasons;
+  for (const ConfigProblem& problem : files->problems()) reasons.push_back(to_string(problem));
+  return reasons;
 }
 
-/// Says what the configuration asks for and this version does not do yet: silence would look like consent.
-void warn_of_idle_keys(const Config& config) {
-  const bool reports = config.tlsrpt.http.enabled || !config.tlsrpt.maildirs.empty() || !config.tlsrpt.imap.empty();
-  if (reports) log_warn("tlsrpt: this version does not take in reports");
-  const bool dane = std::any_of(config.domains.begin(), config.domains.end(),
-                                [](const DomainConfig& domain) { return domain.require_dane; });
-  if (dane) log_warn("require_dane: this version does not probe DANE");
-}
-
-/// FNV-1a: the same on every machine and in every version, because shards of one fleet must agree.
-std::uint64_t shard_hash(std::string_view name) {
-  std::uint64_t hash = 0xCBF29CE484222325U;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
-  return hash;
-}
-
-/// Adds the domains of the files, then keeps those of this shard.
-void take_domains_of_files(Config& config, const DomainFiles& files) {
-  std::set<std::string> known;
-  for (const DomainConfig& domain : config.domains) known.insert(domain.name);
-  for (const std::string& name : files.domains) {
-    if (known.insert(name).second) config.domains.push_back({.name = name});
+/// Logs each mistake, then what follows from them.
+void log_failure(std::string_view consequence, const std::exception& error) {
+  if (dynamic_cast<const BadFiles*>(&error) != nullptr) {
+    for (const std::string& reason : reasons_of(error)) log_error("configuration", {{"problem", reason}});
   }
-  const ShardingConfig sharding = config.sharding;
-  std::erase_if(config.domains, [&sharding](const DomainConfig& domain) {
-    return shard_hash(domain.name) % sharding.count != sharding.index;
-  });
+  log_error(consequence, {{"error", error.what()}});
+}
+
+void log_domain_files(const DomainFiles& files) {
+  for (const ConfigProblem& problem : files.problems) log_error("domain file", {{"problem", to_string(problem)}});
+  for (const ConfigProblem& warning : files.warnings) log_warn("domain file", {{"problem", to_string(warning)}});
 }
 
 /// Signals are waited for by one thread; every other one is born with them blocked.
@@ -108,46 +106,27 @@ class Daemon {
 
  private:
   const Config& first_config() {
-    ConfigResult loaded = load_config(options_.config_file);
+    take(load(nullptr));
+    return running_.config;
+  }
+
+  /// Reads the files anew and says what they warn of. Input: what runs, nullptr at the start. Errors: BadFiles.
+  ServeConfig load(const ServeConfig* running) const {
+    ServeConfigResult loaded = load_serve_config(options_.config_file, running);
     for (const ConfigProblem& warning : loaded.warnings) log_warn("configuration", {{"problem", to_string(warning)}});
-    if (!loaded.config) throw std::runtime_error(joined(loaded.problems));
-    if (!loaded.config->storage.url.empty()) {
-      throw std::runtime_error("storage.url: this version keeps its state in a file only; set storage.path instead");
-    }
-    warn_of_idle_keys(*loaded.config);
-    take(with_domain_files(std::move(*loaded.config)));
-    return config_;
+    if (!loaded.config) throw BadFiles(std::move(loaded.problems));
+    log_domain_files(loaded.config->files);
+    return std::move(*loaded.config);
   }
 
-  /// The configuration file as written, and what it comes to with the domain files.
-  struct CompleteConfig {
-    Config written{};
-    Config config{};
-    DomainFiles files{};
-  };
-
-  CompleteConfig with_domain_files(Config written) const {
-    CompleteConfig complete{.written = std::move(written)};
-    complete.config = complete.written;
-    complete.files = load_domain_files(complete.written.domain_files, files_);
-    for (const ConfigProblem& problem : complete.files.problems)
-      log_error("domain file", {{"problem", to_string(problem)}});
-    for (const ConfigProblem& warning : complete.files.warnings)
-      log_warn("domain file", {{"problem", to_string(warning)}});
-    take_domains_of_files(complete.config, complete.files);
-    return complete;
-  }
-
-  void take(CompleteConfig complete) {
+  void take(ServeConfig complete) {
     const std::lock_guard lock(config_mutex_);
-    written_ = std::move(complete.written);
-    files_ = std::move(complete.files);
-    config_ = std::move(complete.config);
+    running_ = std::move(complete);
   }
 
   Config config() const {
     const std::lock_guard lock(config_mutex_);
-    return config_;
+    return running_.config;
   }
 
   static Store open_store(const Config& config) {
@@ -201,10 +180,12 @@ class Daemon {
   /// file by now waits for a reload. A change that cannot be taken is said once, not every few seconds.
   void watch_domain_files() {
     const std::lock_guard one_at_a_time(reload_mutex_);
-    const std::string now = domain_files_fingerprint(written_.domain_files);
-    if (now == files_.fingerprint || now == refused_files_) return;
+    const std::string now = domain_files_fingerprint(running_.written.domain_files);
+    if (now == running_.files.fingerprint || now == refused_files_) return;
     try {
-      take_effect(with_domain_files(written_), [] {});
+      ServeConfig changed = with_domain_files(running_.written, running_.files);
+      log_domain_files(changed.files);
+      take_effect(std::move(changed), [] {});
       log_info("domain files read again", {{"domains", config().domains.size()}});
     } catch (const std::exception& error) {
       refused_files_ = now;
@@ -214,7 +195,7 @@ class Daemon {
 
   /// Makes a configuration the one that counts, unless it or `last_condition` throws: then nothing has changed.
   template <class Condition>
-  void take_effect(CompleteConfig complete, Condition last_condition) {
+  void take_effect(ServeConfig complete, Condition last_condition) {
     const std::function<void()> probe_by_it = loop_.prepare(complete.config);
     last_condition();
     take(std::move(complete));  // from here on nothing can fail
@@ -222,37 +203,29 @@ class Daemon {
     refused_files_.clear();
   }
 
-  /// Takes the files anew. Returns what is wrong with them; then the old configuration keeps running.
+  /// Takes the files anew. Returns what is wrong with them, a line each; then the old configuration keeps running.
   std::optional<std::string> reload() {
     const std::lock_guard one_at_a_time(reload_mutex_);
-    std::optional<std::string> error = try_reload();
-    self_.config_reloaded(!error, system_now());
-    if (error) {
-      log_error("reload failed, the old configuration keeps running", {{"problem", *error}});
-    } else {
-      log_info("reloaded", {{"domains", config().domains.size()}});
-    }
-    return error;
-  }
-
-  std::optional<std::string> try_reload() {
-    ConfigResult loaded = load_config(options_.config_file);
-    if (!loaded.config) return joined(loaded.problems);
     try {
-      take_effect(with_domain_files(std::move(*loaded.config)), [this] {
-        if (const auto problem = take_web_options()) throw std::runtime_error(*problem);
-      });
+      take_effect(load(&running_), [this] { take_web_options(); });
     } catch (const std::exception& error) {
-      return error.what();
+      self_.config_reloaded(false, system_now());
+      log_failure("reload failed, the old configuration keeps running", error);
+      std::string text;
+      for (const std::string& reason : reasons_of(error)) text += (text.empty() ? "" : "\n") + reason;
+      return text;
     }
+    self_.config_reloaded(true, system_now());
+    log_info("reloaded", {{"domains", config().domains.size()}});
     return std::nullopt;
   }
 
-  std::optional<std::string> take_web_options() {
-    if (options_.web_config_file.empty()) return std::nullopt;
-    const WebConfigResult web = load_web_config(options_.web_config_file);
-    if (!web.config) return joined(web.problems);
-    return server_.set_options(web_options(*web.config));
+  /// Errors: BadFiles; std::runtime_error for TLS files that cannot be used.
+  void take_web_options() {
+    if (options_.web_config_file.empty()) return;
+    WebConfigResult web = load_web_config(options_.web_config_file);
+    if (!web.config) throw BadFiles(std::move(web.problems));
+    if (const auto problem = server_.set_options(web_options(*web.config))) throw std::runtime_error(*problem);
   }
 
   static WebOptions web_options(const WebConfig& web) {
@@ -306,10 +279,11 @@ class Daemon {
 
   void serve_http() {
     add_routes(server_, callbacks());
-    if (const auto problem = take_web_options()) throw std::runtime_error(*problem);
+    take_web_options();
     for (const std::string& text : options_.listen_addresses) {
       const auto address = parse_listen_address(text);
-      if (!address) throw std::runtime_error("--web.listen-address=" + text + " is not HOST:PORT or :PORT");
+      if (!address)
+        throw std::runtime_error("--web.listen-address=" + text + " is not HOST:PORT, [IPV6]:PORT or :PORT");
       const std::uint16_t port = server_.listen(*address);
       log_info("listening", {{"address", text}, {"port", port}});
     }
@@ -319,9 +293,7 @@ class Daemon {
   const ServeOptions& options_;
   mutable std::mutex config_mutex_;
   std::mutex reload_mutex_;
-  Config config_;   // with the domains of the files
-  Config written_;  // without them; this and the next two belong to reload_mutex_
-  DomainFiles files_;
+  ServeConfig running_;        // its `config` belongs to config_mutex_, the rest and the next to reload_mutex_
   std::string refused_files_;  // fingerprint of domain files that could not be taken
   SnapshotStore snapshots_;
   SelfMetrics self_;
@@ -342,20 +314,26 @@ int run_serve(const ServeOptions& options) {
     Daemon daemon(options);
     return daemon.wait(signals);
   } catch (const std::exception& error) {
-    log_error("cannot start", {{"error", error.what()}});
+    log_failure("cannot start", error);
     return 1;
   }
 }
 
 int run_config_check(const ConfigCheckOptions& options) {
-  const ConfigResult loaded = load_config(options.config_file);
-  for (const ConfigProblem& warning : loaded.warnings) std::cerr << "warning: " << to_string(warning) << '\n';
-  for (const ConfigProblem& problem : loaded.problems) std::cerr << to_string(problem) << '\n';
-  std::vector<ConfigProblem> web_problems;
-  if (!options.web_config_file.empty()) web_problems = load_web_config(options.web_config_file).problems;
-  for (const ConfigProblem& problem : web_problems) std::cerr << to_string(problem) << '\n';
-  if (!loaded.config || !web_problems.empty()) return 1;
-  std::cout << options.config_file << ": valid, " << loaded.config->domains.size() << " domains\n";
+  const ServeConfigResult loaded = load_serve_config(options.config_file);
+  const DomainFiles files = loaded.config ? loaded.config->files : DomainFiles{};
+  const WebConfigResult web =
+      options.web_config_file.empty() ? WebConfigResult{} : load_web_config(options.web_config_file);
+  for (const auto* warnings : {&loaded.warnings, &files.warnings, &web.warnings}) {
+    for (const ConfigProblem& warning : *warnings) std::cerr << "warning: " << to_string(warning) << '\n';
+  }
+  bool valid = true;
+  for (const auto* problems : {&loaded.problems, &files.problems, &web.problems}) {
+    for (const ConfigProblem& problem : *problems) std::cerr << to_string(problem) << '\n';
+    valid = valid && problems->empty();
+  }
+  if (!valid) return 1;
+  std::cout << options.config_file << ": valid, " << loaded.config->config.domains.size() << " domains\n";
   return 0;
 }
 

@@ -11,7 +11,8 @@ namespace mtasts {
 /// been logged.
 int run_serve(const ServeOptions& options);
 
-/// `--config.check`: prints every problem. Returns 0 when the configuration is valid, 1 when it is not.
+/// `--config.check`: prints every problem, those of the domain files too, which `serve` only logs. Makes and changes
+/// nothing. Returns 0 when the configuration is valid, 1 when it is not.
 int run_config_check(const ConfigCheckOptions& options);
 
 }  // namespace mtasts

@@ -103,12 +103,14 @@ DomainFiles load_domain_files(const std::vector<std::string>& globs, const Domai
   if (!result.domains.empty() || globs.empty()) return result;
   const std::string& pattern = globs.front();
   if (previous.domains.empty()) {
-    result.warnings.push_back({pattern, 0, "domain_files", "no domain in any file that matches; add one"});
+    if (!files.empty()) result.warnings.push_back({pattern, 0, "domain_files", "no domain in any file; add one"});
     return result;
   }
   result.problems.push_back({pattern, 0, "domain_files", "no domain is left in the files; the old ones stay watched"});
   return keep_previous(std::move(result), previous);
 }
+
+bool domain_file_exists(const std::string& glob) { return !matching_files({glob}).empty(); }
 
 std::string domain_files_fingerprint(const std::vector<std::string>& globs) {
   std::string fingerprint;

@@ -20,6 +20,28 @@ std::size_t StoreBatch::size() const {
   return forgotten_domains.size() + forgotten_hosts.size() + domains.size() + hosts.size() + policies.size();
 }
 
+std::string database_path_fault(const std::string& path) {
+  namespace fs = std::filesystem;
+  const std::string name = "'" + path + "' ";
+  const fs::path parent = fs::path(path).has_parent_path() ? fs::path(path).parent_path() : fs::path(".");
+  std::error_code error;
+  if (!fs::is_directory(parent, error) && error != std::errc::permission_denied)
+    return name + "cannot be used: the directory " + parent.string() +
+           " does not exist; create it and give it to the user that runs mtasts_exporter";
+  if (!fs::exists(path, error)) return "";
+  if (!fs::is_regular_file(path, error)) return name + "is not a file; name a file, not a directory";
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return name + "cannot be read: " + std::strerror(errno) + "; check its owner and permissions";
+  constexpr std::string_view kMagic{"SQLite format 3\0", 16};
+  std::string start(kMagic.size(), '\0');
+  file.read(start.data(), static_cast<std::streamsize>(start.size()));
+  start.resize(static_cast<std::size_t>(file.gcount()));
+  if (start.empty() || start == kMagic) return "";
+  return name +
+         "is not a database of mtasts_exporter, and was left as it is; move the file away or set storage.path to "
+         "another file";
+}
+
 struct Store::Connection {
   std::string path{};
   StoreWarning warn{};
@@ -52,24 +74,8 @@ class DamagedDatabase : public std::runtime_error {
 
 /// Looks at a file before SQLite does. Errors: StoreError for what cannot be a database of ours.
 void require_database_or_nothing(const std::string& path) {
-  const std::string option = "storage.path '" + path + "' ";
-  const fs::path parent = fs::path(path).has_parent_path() ? fs::path(path).parent_path() : fs::path(".");
-  std::error_code error;
-  if (!fs::is_directory(parent, error))
-    throw StoreError(option + "cannot be used: the directory " + parent.string() +
-                     " does not exist; create it and give it to the user that runs mtasts_exporter");
-  if (!fs::exists(path, error)) return;
-  if (!fs::is_regular_file(path, error)) throw StoreError(option + "is not a file; name a file, not a directory");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw StoreError(option + "cannot be read: " + std::strerror(errno) + "; check its owner and permissions");
-  constexpr std::string_view kMagic{"SQLite format 3\0", 16};
-  std::string start(kMagic.size(), '\0');
-  file.read(start.data(), static_cast<std::streamsize>(start.size()));
-  start.resize(static_cast<std::size_t>(file.gcount()));
-  if (!start.empty() && start != kMagic)
-    throw StoreError(option +
-                     "is not a database of mtasts_exporter, and was left as it is; move the file away or set "
-                     "storage.path to another file");
+  const std::string fault = database_path_fault(path);
+  if (!fault.empty()) throw StoreError("storage.path " + fault);
 }
 
 int pragma(soci::session& sql, const std::string& name) {

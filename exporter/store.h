@@ -66,6 +66,10 @@ class StoreError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Why the path cannot be that of our database, as "'PATH' ...", "" when nothing that can be seen speaks against it.
+/// Only looks: makes and changes nothing. Errors: in the result, with what to do.
+std::string database_path_fault(const std::string& path);
+
 /// Takes a sentence for the log.
 using StoreWarning = std::function<void(const std::string& message)>;
 

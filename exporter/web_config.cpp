@@ -25,7 +25,7 @@ constexpr int kSlowCost = 14;  // about a second for each new password
 
 void read_file(std::string& target, const ConfigValue& value) {
   value.get_path(target);
-  if (!target.empty()) value.reading().named_files.push_back({target, value.node().line, value.key(), false});
+  if (!target.empty()) value.reading().named_files.push_back({target, value.node().line, value.key(), NamedKind::file});
 }
 
 constexpr ConfigField<WebTlsConfig> kTlsFields[] = {

@@ -83,6 +83,36 @@ class Lifecycle(StackCase):
         self.assertEqual(http("POST", self.exporter.url("/-/reload"))[0], 200)
         self.stack.await_value("mtasts_exporter_config_last_reload_successful", 1)
 
+    def test_a_reload_refuses_what_a_start_refuses(self):
+        self.addCleanup(self.restore)
+        original = self.exporter.config.read_text()
+        stored = f'path: "{self.exporter.folder}/state.db"'
+        for storage, reason in (('url: "postgresql://db"', "storage.url: this version keeps its state in a file only"),
+                                ('path: "other.db"', "it needs a restart")):
+            with self.subTest(storage=storage):
+                self.exporter.config.write_text(original.replace(stored, storage))
+                status, body = http("POST", self.exporter.url("/-/reload"))
+                self.assertEqual(status, 500, body)
+                self.assertRegex(body, rf"config\.yaml:7: storage\.\w+: .*{reason[-20:]}")
+                self.assertIn(reason, self.exporter.tail(10))
+                self.stack.await_value("mtasts_exporter_config_last_reload_successful", 0)
+                self.exporter.config.write_text(original)
+                self.assertEqual(http("POST", self.exporter.url("/-/reload"))[0], 200)
+                self.stack.await_value("mtasts_exporter_config_last_reload_successful", 1)
+        self.assertFalse((self.exporter.folder / "other.db").exists())
+
+    def test_a_reload_warns_as_a_start_does(self):
+        failures = self.stack.series("mtasts_failure == 1")
+        self.addCleanup(wait_until, lambda: self.stack.series("mtasts_failure == 1") == failures, 30, "all is as before")
+        self.addCleanup(self.restore)
+        self.stack.write_config([], extra="findings: {expiry_high: 1d}\n")
+        self.assertEqual(http("POST", self.exporter.url("/-/reload"))[0], 200)
+        said = self.exporter.tail(10)
+        self.assertIn("level=warn", said)
+        self.assertIn("domains: no domains to watch", said)
+        self.assertIn("config.yaml:8: findings.expiry_high: has no effect yet", said)
+        self.stack.await_value("count(mtasts_domain_state)", None)
+
     def test_a_reload_whose_trust_store_is_broken_changes_nothing(self):
         self.addCleanup(self.restore)
         broken = self.stack.folder / "broken.pem"

@@ -109,7 +109,7 @@ TEST(Config, ReadsEveryValue) {
   EXPECT_EQ(config.classify.incomplete_chain, ResultType::certificate_not_trusted);
   EXPECT_EQ(config.findings, (FindingsConfig{days{60}, days{7}, days{30}, days{14}, days{7}, 0s}));
   EXPECT_TRUE(config.tlsrpt.http.enabled);
-  EXPECT_EQ(config.storage.url, "postgresql://mtasts@db.example.org/mtasts");
+  EXPECT_EQ(config.storage.path, fs::absolute(MTASTS_TEST_DATA "/config/state.db").string());
   EXPECT_EQ(config.sharding, (ShardingConfig{1, 4}));
 }
 
@@ -143,6 +143,28 @@ TEST(Config, NamesFilesThatAreMissing) {
   EXPECT_EQ(lines_of(load_config("/nonexistent.yaml").problems),
             "/nonexistent.yaml: cannot be read (No such file or directory); correct the path or its permissions\n");
   EXPECT_EQ(load_config("/").problems.at(0).message, "is a directory; name a file");
+}
+
+TEST(Config, LooksIntoTheTrustStore) {
+  const Directory directory;
+  directory.write("junk.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+  const auto path = directory.write("c.yaml", "domains: [example.org]\ntls:\n  ca_file: junk.pem\n");
+  EXPECT_EQ(lines_of(load_config(path.string()).problems),
+            path.string() + ":3: tls.ca_file: '" + (directory.path() / "junk.pem").string() +
+                "' holds no certificate that can be read; name a PEM file of the roots to trust\n");
+}
+
+TEST(Config, WarnsOfKeysWithoutEffect) {
+  EXPECT_EQ(lines_of(parse("domains:\n  - example.org\n  - name: example.net\n    require_dane: true\n"
+                           "findings:\n  testing_longer_than: 60d\n  ready_after: 7d\n  expiry_high: 3d\n"
+                           "tlsrpt: {authserv_id: mx.example.org}\n")
+                         .warnings),
+            "test.yaml:4: domains[].require_dane: has no effect yet: this version does not probe DANE\n"
+            "test.yaml:6: findings.testing_longer_than: has no effect yet: this version shows no such finding\n"
+            "test.yaml:7: findings.ready_after: has no effect yet: this version shows no such finding\n"
+            "test.yaml:8: findings.expiry_high: has no effect yet: this version shows no such finding\n"
+            "test.yaml:9: tlsrpt: has no effect yet: this version takes in no reports\n");
+  EXPECT_EQ(lines_of(parse("domains: [example.org]\nfindings: {expiry_high: 7d, expiry_warning: 30d}\n").warnings), "");
 }
 
 TEST(Config, ShortIntervalShortensTheDefaultRetryInterval) {
@@ -234,11 +256,15 @@ TEST(DomainFiles, KeepTheOldSetWhenEmptiedOrUnreadable) {
   EXPECT_THAT(load_domain_files(globs, emptied).domains, ElementsAre("example.net"));
 }
 
-TEST(DomainFiles, NoFileAtAllIsAWarningAtFirst) {
-  const auto files = load_domain_files({"/nonexistent/*.txt"}, {});
+TEST(DomainFiles, NoDomainAtAllIsAWarningAtFirst) {
+  const Directory directory;
+  const auto path = directory.write("a.txt", "# soon\n");
+  const auto files = load_domain_files({path.string()}, {});
   EXPECT_THAT(files.problems, IsEmpty());
-  EXPECT_EQ(files.warnings.size(), 1U);
+  EXPECT_EQ(lines_of(files.warnings), path.string() + ": domain_files: no domain in any file; add one\n");
   EXPECT_THAT(load_domain_files({}, files).warnings, IsEmpty());
+  EXPECT_TRUE(domain_file_exists(path.string()));
+  EXPECT_FALSE(domain_file_exists("/nonexistent/*.txt"));
 }
 
 TEST(DomainFiles, FingerprintSeesEveryChange) {

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/serve_config.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "exporter/store.h"
+
+namespace mtasts {
+namespace {
+
+/// FNV-1a: the same on every machine and in every version, because shards of one fleet must agree.
+std::uint64_t shard_hash(std::string_view name) {
+  std::uint64_t hash = 0xCBF29CE484222325U;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
+  return hash;
+}
+
+/// Adds the domains of the files, then keeps those of this shard.
+void take_domains_of_files(Config& config, const DomainFiles& files) {
+  std::set<std::string> known;
+  for (const DomainConfig& domain : config.domains) known.insert(domain.name);
+  for (const std::string& name : files.domains) {
+    if (known.insert(name).second) config.domains.push_back({.name = name});
+  }
+  const ShardingConfig sharding = config.sharding;
+  std::erase_if(config.domains, [&sharding](const DomainConfig& domain) {
+    return shard_hash(domain.name) % sharding.count != sharding.index;
+  });
+}
+
+/// Collects what is wrong with one configuration file.
+struct Inspection {
+  const std::string& path;
+  const ConfigLines& lines;
+  ServeConfigResult& result;
+
+  ConfigProblem at(const std::string& key, std::string message) const {
+    const auto line = lines.find(key);
+    return {path, line == lines.end() ? 0 : line->second, key, std::move(message)};
+  }
+
+  /// The default directory is made by the service unit: that it is missing before the first start is no mistake.
+  void check_storage(const std::string& database) const {
+    const std::string fault = database_path_fault(database);
+    if (fault.empty()) return;
+    std::error_code error;
+    const bool comes_with_the_unit = database == StorageConfig{}.path &&
+                                     !std::filesystem::exists(std::filesystem::path(database).parent_path(), error);
+    (comes_with_the_unit ? result.warnings : result.problems).push_back(at("storage.path", fault));
+  }
+
+  void check_storage_stays(const std::string& database, const std::string& running) const {
+    if (database == running) return;
+    result.problems.push_back(at("storage.path", "'" + database + "' cannot take the place of '" + running +
+                                                     "' in a running exporter; it needs a restart"));
+  }
+
+  void check_domains(const ServeConfig& complete) const {
+    const auto& globs = complete.written.domain_files;
+    for (std::size_t i = 0; i < globs.size(); ++i) {
+      if (domain_file_exists(globs[i])) continue;
+      const std::string key = "domain_files[" + std::to_string(i) + "]";
+      result.warnings.push_back(at(key, "no file matches '" + globs[i] + "'; correct it, or add a file"));
+    }
+    const bool has_domains = !complete.written.domains.empty() || !complete.files.domains.empty();
+    if (has_domains && complete.config.domains.empty()) {
+      result.warnings.push_back(at("sharding", "none of the domains falls to this shard; there is nothing to watch"));
+    }
+  }
+};
+
+}  // namespace
+
+ServeConfig with_domain_files(Config written, const DomainFiles& previous) {
+  ServeConfig complete{.written = std::move(written)};
+  complete.config = complete.written;
+  complete.files = load_domain_files(complete.written.domain_files, previous);
+  take_domains_of_files(complete.config, complete.files);
+  return complete;
+}
+
+ServeConfigResult load_serve_config(const std::string& path, const ServeConfig* running) {
+  ConfigResult loaded = load_config(path);
+  ServeConfigResult result{.problems = std::move(loaded.problems), .warnings = std::move(loaded.warnings)};
+  if (!loaded.config) return result;
+  const Inspection inspection{path, loaded.lines, result};
+  const std::string& database = loaded.config->storage.path;
+  if (running == nullptr) {
+    inspection.check_storage(database);
+  } else {
+    inspection.check_storage_stays(database, running->written.storage.path);
+  }
+  ServeConfig complete =
+      with_domain_files(std::move(*loaded.config), running == nullptr ? DomainFiles{} : running->files);
+  inspection.check_domains(complete);
+  if (result.problems.empty()) result.config = std::move(complete);
+  return result;
+}
+
+}  // namespace mtasts

@@ -1,0 +1,73 @@
+"""What a start and --config.check say of what cannot work, and where input may come from (contract section 1)."""
+# SPDX-License-Identifier: Apache-2.0
+import pathlib
+import subprocess
+import tempfile
+
+from case import StackCase
+
+POLICY = "version: STSv1\\nmode: none\\nmax_age: 86400\\n"
+
+
+class Start(StackCase):
+    def setUp(self):
+        self.binary = self.stack.exporter.binary
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def run_it(self, *arguments):
+        return subprocess.run([self.binary, *arguments], capture_output=True, text=True, timeout=20, check=False)
+
+    def shell(self, script):
+        """Runs a script of bash, in which "$0" is the exporter."""
+        return subprocess.run(["bash", "-c", script, self.binary], capture_output=True, text=True, timeout=20, check=False)
+
+    def config(self, text):
+        path = self.folder / "config.yaml"
+        path.write_text(f"domains: [example.org]\nstorage: {{path: state.db}}\n{text}")
+        return f"--config.file={path}"
+
+    def test_every_mistake_has_a_line_of_its_own(self):
+        answer = self.run_it(self.config("smtp: {port: 0}\nprob: {}\n"))
+        self.assertEqual(answer.returncode, 1)
+        lines = answer.stderr.splitlines()
+        self.assertEqual(len(lines), 3, answer.stderr)
+        self.assertIn("config.yaml:3: smtp.port: ", lines[0])
+        self.assertIn("config.yaml:4: prob: unknown key", lines[1])
+        self.assertRegex(lines[2], 'msg="cannot start" error="mistakes in the configuration: 2"$')
+
+    def test_an_address_that_is_taken(self):
+        port = self.stack.exporter.port
+        answer = self.run_it(self.config(""), f"--web.listen-address=localhost:{port}")
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn(f"cannot listen on localhost:{port} (Address already in use); end what listens there", answer.stderr)
+        self.assertNotIn("boost", answer.stderr)
+
+    def test_check_fails_where_a_start_would(self):
+        (self.folder / "junk.pem").write_text("no certificate")
+        (self.folder / "bad.txt").write_text("example.net\nlocalhost\n")
+        (self.folder / "folder.txt").mkdir()
+        for text, reason in (("tls: {ca_file: junk.pem}", "config.yaml:3: tls.ca_file: "),
+                             ("domain_files: [bad.txt]", "bad.txt:2: "),
+                             ("domain_files: [folder.txt]", "folder.txt: is a directory")):
+            with self.subTest(text=text):
+                answer = self.run_it("--config.check", self.config(text))
+                self.assertEqual(answer.returncode, 1)
+                self.assertIn(reason, answer.stderr)
+
+    def test_check_counts_the_domains_of_files_and_leaves_nothing_behind(self):
+        (self.folder / "more.txt").write_text("example.net\nexample.com\n")
+        answer = self.run_it("--config.check", self.config("domain_files: [more.txt]"))
+        self.assertEqual((answer.returncode, answer.stderr), (0, ""))
+        self.assertTrue(answer.stdout.endswith(": valid, 3 domains\n"), answer.stdout)
+        self.assertEqual({path.name for path in self.folder.iterdir()}, {"config.yaml", "more.txt"})
+
+    def test_input_may_be_a_pipe(self):
+        for script in (f'"$0" lint policy <(printf "{POLICY}")', f'printf "{POLICY}" | "$0" lint policy /dev/stdin'):
+            with self.subTest(script=script):
+                answer = self.shell(script)
+                self.assertEqual(answer.returncode, 0, answer.stderr)
+        answer = self.shell('"$0" --config.check --config.file=<(echo "{domains: [example.org], storage: {path: /tmp/x.db}}")')
+        self.assertEqual(answer.returncode, 0, answer.stderr)
+        self.assertEqual(self.run_it("lint", "policy", "/tmp").returncode, 3)
