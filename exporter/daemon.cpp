@@ -83,11 +83,11 @@ class Daemon {
         writer_(std::move(store_), {.on_trouble = report_store_trouble}),
         loop_(snapshots_, self_, keeper()) {
     restore();
-    loop_.prepare(config())();
+    loop_.prepare (*config())();
     self_.config_reloaded(true, system_now());
     serve_http();
     loop_.start();
-    log_info("started", {{"version", MTASTS_VERSION}, {"domains", config().domains.size()}});
+    log_info("started", {{"version", MTASTS_VERSION}, {"domains", config()->domains.size()}});
   }
 
   int wait(const sigset_t& signals) {
@@ -107,7 +107,7 @@ class Daemon {
  private:
   const Config& first_config() {
     take(load(nullptr));
-    return running_.config;
+    return running_->config;
   }
 
   /// Reads the files anew and says what they warn of. Input: what runs, nullptr at the start. Errors: BadFiles.
@@ -120,13 +120,14 @@ class Daemon {
   }
 
   void take(ServeConfig complete) {
+    auto next = std::make_shared<const ServeConfig>(std::move(complete));
     const std::lock_guard lock(config_mutex_);
-    running_ = std::move(complete);
+    running_ = std::move(next);
   }
 
-  Config config() const {
+  std::shared_ptr<const Config> config() const {
     const std::lock_guard lock(config_mutex_);
-    return running_.config;
+    return {running_, &running_->config};
   }
 
   static Store open_store(const Config& config) {
@@ -180,13 +181,13 @@ class Daemon {
   /// file by now waits for a reload. A change that cannot be taken is said once, not every few seconds.
   void watch_domain_files() {
     const std::lock_guard one_at_a_time(reload_mutex_);
-    const std::string now = domain_files_fingerprint(running_.written.domain_files);
-    if (now == running_.files.fingerprint || now == refused_files_) return;
+    const std::string now = domain_files_fingerprint(running_->written.domain_files);
+    if (now == running_->files.fingerprint || now == refused_files_) return;
     try {
-      ServeConfig changed = with_domain_files(running_.written, running_.files);
+      ServeConfig changed = with_domain_files(running_->written, running_->files);
       log_domain_files(changed.files);
       take_effect(std::move(changed), [] {});
-      log_info("domain files read again", {{"domains", config().domains.size()}});
+      log_info("domain files read again", {{"domains", config()->domains.size()}});
     } catch (const std::exception& error) {
       refused_files_ = now;
       log_error("the changed domain files cannot be taken, the old domains stay watched", {{"problem", error.what()}});
@@ -207,7 +208,7 @@ class Daemon {
   std::optional<std::string> reload() {
     const std::lock_guard one_at_a_time(reload_mutex_);
     try {
-      take_effect(load(&running_), [this] { take_web_options(); });
+      take_effect(load(running_.get()), [this] { take_web_options(); });
     } catch (const std::exception& error) {
       self_.config_reloaded(false, system_now());
       log_failure("reload failed, the old configuration keeps running", error);
@@ -216,7 +217,7 @@ class Daemon {
       return text;
     }
     self_.config_reloaded(true, system_now());
-    log_info("reloaded", {{"domains", config().domains.size()}});
+    log_info("reloaded", {{"domains", config()->domains.size()}});
     return std::nullopt;
   }
 
@@ -246,13 +247,13 @@ class Daemon {
   }
 
   void probe_on_demand(const std::string& name, Milliseconds limit, std::function<void(ProbeAnswer)> done) {
-    const Config current = config();
-    const auto known = std::find_if(current.domains.begin(), current.domains.end(),
+    const std::shared_ptr<const Config> current = config();
+    const auto known = std::find_if(current->domains.begin(), current->domains.end(),
                                     [&name](const DomainConfig& domain) { return domain.name == name; });
-    if (known == current.domains.end() && !current.probe.allow_unconfigured) {
+    if (known == current->domains.end() && !current->probe.allow_unconfigured) {
       return done({.refused = name + " is not among the configured domains (probe.allow_unconfigured is false)"});
     }
-    const DomainConfig domain = known != current.domains.end() ? *known : DomainConfig{.name = name};
+    const DomainConfig domain = known != current->domains.end() ? *known : DomainConfig{.name = name};
     loop_.probe_now(domain, limit, [domain, done = std::move(done)](LiveProbe probe) {
       ProbeAnswer answer;
       if (probe.verdict.state == DomainState::unknown) answer.error = probe.verdict.unknown_reason;
@@ -272,7 +273,7 @@ class Daemon {
         .self = &self_,
         .version = MTASTS_VERSION,
         .external_url = options_.external_url,
-        .probe_timeout = [this] { return config().probe.timeout; }};
+        .probe_timeout = [this] { return config()->probe.timeout; }};
     if (options_.enable_lifecycle) callbacks.reload = [this] { return reload(); };
     return callbacks;
   }
@@ -293,8 +294,8 @@ class Daemon {
   const ServeOptions& options_;
   mutable std::mutex config_mutex_;
   std::mutex reload_mutex_;
-  ServeConfig running_;        // its `config` belongs to config_mutex_, the rest and the next to reload_mutex_
-  std::string refused_files_;  // fingerprint of domain files that could not be taken
+  std::shared_ptr<const ServeConfig> running_;  // the pointer belongs to config_mutex_, its next value to reload_mutex_
+  std::string refused_files_;                   // fingerprint of domain files that could not be taken
   SnapshotStore snapshots_;
   SelfMetrics self_;
   Store store_;

@@ -28,6 +28,7 @@
 #include <limits>
 #include <list>
 #include <mutex>
+#include <new>
 #include <stdexcept>
 #include <thread>
 
@@ -504,7 +505,7 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
       asio::dispatch(alive->workers_, [core, waiting, may_gzip, shared] {
         const auto server = core.lock();
         if (!server) return;
-        if (may_gzip) server->compress(*shared);
+        if (may_gzip) server->try_to_compress(*shared);
         asio::post(server->io_, [waiting, shared] {
           const auto target = waiting.lock();
           if (!target || target->response) return;
@@ -515,10 +516,16 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     };
   }
 
-  void compress(HttpResponse& response) const {
+  /// Without the memory for it the response goes out as it is.
+  void try_to_compress(HttpResponse& response) const {
     if (response.body.size() < limits_.gzip_from_bytes) return;
-    response.body = gzip(response.body);
-    response.headers.emplace_back("Content-Encoding", "gzip");
+    try {
+      std::string compressed = gzip(response.body);
+      response.headers.emplace_back("Content-Encoding", "gzip");
+      response.body = std::move(compressed);
+    } catch (const std::bad_alloc&) {
+      return;
+    }
   }
 
   /// Waits for the answer, watching whether the client is still there.
@@ -536,6 +543,14 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   }
 
   void handle(HttpRequest request, const Respond& respond) {
+    try {
+      answer(std::move(request), respond);
+    } catch (const std::exception& error) {
+      respond(plain_response(500, std::string{"Internal error: "} + error.what()));
+    }
+  }
+
+  void answer(HttpRequest request, const Respond& respond) {
     const auto active = options();
     if (active->web.authenticate && !active->web.authenticate(request.header("authorization").value_or(""))) {
       HttpResponse response = plain_response(401, "Unauthorized");
@@ -549,11 +564,7 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
       response.headers.emplace_back("Allow", route->allow_header());
       return respond(std::move(response));
     }
-    try {
-      route->handler(std::move(request), respond);
-    } catch (const std::exception& error) {
-      respond(plain_response(500, std::string{"Internal error: "} + error.what()));
-    }
+    route->handler(std::move(request), respond);
   }
 
   const Route* find_route(std::string_view path) const {

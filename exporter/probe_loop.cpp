@@ -133,7 +133,18 @@ class ProbeLoop::Core {
 
   void start() {
     refresh_gauges();
-    thread_ = std::jthread([this] { io_.run(); });
+    thread_ = std::jthread([this] { run(); });
+  }
+
+  /// What one probe throws, for want of memory, must not end the others.
+  void run() {
+    while (!io_.stopped()) {
+      try {
+        io_.run();
+      } catch (const std::exception& error) {
+        log_error("internal error", {{"error", error.what()}});
+      }
+    }
   }
 
   void stop() {

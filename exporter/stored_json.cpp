@@ -22,7 +22,8 @@ BOOST_DESCRIBE_STRUCT(Finding, (), (code, host, message))
 BOOST_DESCRIBE_STRUCT(MxFamilyVerdict, (),
                       (reachable, unreachable_reason, starttls, verified, tls_version, cipher, tls_observed, not_after))
 BOOST_DESCRIBE_STRUCT(MxVerdict, (),
-                      (host, ipv4, ipv6, lookup_success, known, secure_delivery, faults, findings, probed, duration))
+                      (host, ipv4, ipv6, lookup_success, known, unknown_reason, secure_delivery, faults, findings,
+                       probed, duration))
 BOOST_DESCRIBE_STRUCT(PolicyInForce, (), (policy, id, until, live))
 BOOST_DESCRIBE_STRUCT(MxMembership, (), (host, preference, covered, deliverable))
 BOOST_DESCRIBE_STRUCT(DomainVerdict, (),
