@@ -20,10 +20,6 @@ bool is_broken(const DomainVerdict& verdict) {
          has_fault(verdict, ResultType::sts_webpki_invalid);
 }
 
-bool refuses_mail(const DomainVerdict& verdict) {
-  return mode_in_force(verdict) == StsMode::enforce && verdict.deliverable == false;
-}
-
 /// Our side failed, or DNS did not say what we need to know.
 bool is_unknown(const CheckResult& result) {
   const DomainVerdict& verdict = result.verdict;
@@ -47,6 +43,10 @@ std::string_view to_string(CheckStatus status) {
 
 std::optional<StsMode> mode_in_force(const DomainVerdict& verdict) {
   return verdict.in_force ? std::optional(verdict.in_force->policy.mode) : std::nullopt;
+}
+
+bool refuses_mail(const DomainVerdict& verdict) {
+  return mode_in_force(verdict) == StsMode::enforce && verdict.deliverable == false;
 }
 
 bool has_mta_sts(const DomainVerdict& verdict) {

@@ -38,18 +38,22 @@ std::optional<StsMode> mode_in_force(const DomainVerdict& verdict);
 /// Is there anything of MTA-STS at this domain, or should there be?
 bool has_mta_sts(const DomainVerdict& verdict);
 
+/// Is enforce in force, and no MX host one that a sender would deliver to?
+bool refuses_mail(const DomainVerdict& verdict);
+
 bool has_fault(const DomainVerdict& verdict, ResultType type);
 
 /// DNS says that there is no such domain.
 bool is_nonexistent(const CheckResult& result);
 
-/// The catalogue's severity for the fault's type; critical for every fault while an enforce policy is in force and no
-/// MX is deliverable; warning where no sender asks for TLS.
+/// critical for every fault while an enforce policy is in force and no MX is deliverable; warning where no sender asks
+/// for TLS; else the catalogue's severity for the fault's type, high at most.
 Severity severity_of(const Fault& fault, const DomainVerdict& verdict, const FindCode& find);
 Severity severity_of(const Finding& finding, const FindCode& find);
 
 /// critical: an enforce policy is in force and no MX is deliverable, or record, policy or policy certificate of a
-/// domain that has MTA-STS is broken. unknown: our side failed, or DNS could not say. warning: another fault, or a
+/// domain that has MTA-STS is broken; a record that is only missing, where it is expected or a policy is still in
+/// force. unknown: our side failed, or DNS could not say. warning: another fault, or a
 /// finding above `info`. An `info` finding alone is ok.
 CheckStatus check_status(const CheckResult& result, const FindCode& find = find_code);
 

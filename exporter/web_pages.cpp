@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "exporter/check_status.h"
 #include "probes/core/catalogue.h"
 
 namespace mtasts {
@@ -21,6 +22,9 @@ table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.4rem .7
 th{color:var(--dim);font-weight:500;font-size:.85rem}.ok{color:var(--ok)}.failing,.critical,.high{color:var(--bad)}.unknown,.warning{color:var(--warn)}
 .pending,.info,.dim{color:var(--dim)}code{font:.9em ui-monospace,monospace}footer{margin:3rem 0 1rem;color:var(--dim);font-size:.85rem}
 )";
+
+// More are no help to a person, and would be tens of megabytes for a large fleet.
+constexpr std::size_t kMostRows = 1000;
 
 std::string link(const PageContext& context, std::string_view path, std::string_view label) {
   return "<a href=\"" + escape_html(context.prefix + std::string{path}) + "\">" + escape_html(label) + "</a>";
@@ -69,23 +73,24 @@ std::string page(std::string_view title, const PageContext& context, std::string
 
 DomainState state_of(const DomainEntry& entry) { return entry.verdict ? entry.verdict->state : DomainState::pending; }
 
-/// Failing first, then unknown, pending and ok; by name within.
+/// Where mail is refused first, then failing, unknown, pending and ok; by name within.
 int urgency(const DomainEntry& entry) {
+  if (entry.verdict && refuses_mail(*entry.verdict)) return 0;
   switch (state_of(entry)) {
     case DomainState::failing:
-      return 0;
-    case DomainState::unknown:
       return 1;
-    case DomainState::pending:
+    case DomainState::unknown:
       return 2;
-    case DomainState::ok:
+    case DomainState::pending:
       return 3;
+    case DomainState::ok:
+      return 4;
   }
-  return 4;
+  return 5;
 }
 
 std::string mode_text(const DomainVerdict& verdict) {
-  return verdict.in_force ? std::string{to_string(verdict.in_force->policy.mode)} : "none in force";
+  return verdict.in_force ? std::string{to_string(verdict.in_force->policy.mode)} : "–";
 }
 
 /// The earliest certificate end among a domain's MX hosts.
@@ -103,10 +108,13 @@ std::optional<UnixTime> mx_not_after(const Snapshot& snapshot, const DomainVerdi
   return earliest;
 }
 
-/// Each result type of a domain once, in order.
+/// Each result type of a domain once, in order; without one the findings that are worth acting on.
 std::string failure_words(const DomainVerdict& verdict) {
   std::vector<std::string_view> words;
   for (const Fault& fault : verdict.faults) words.push_back(to_string(fault.type));
+  for (const Finding& finding : verdict.findings) {
+    if (verdict.faults.empty() && severity_of(finding, find_code) != Severity::info) words.push_back(finding.code);
+  }
   std::ranges::sort(words);
   words.erase(std::unique(words.begin(), words.end()), words.end());
   std::string out;
@@ -117,11 +125,30 @@ std::string failure_words(const DomainVerdict& verdict) {
 std::string fleet_row(const Snapshot& snapshot, const DomainEntry& entry, const PageContext& context) {
   const std::string_view state = to_string(state_of(entry));
   std::string row = "<tr>" + cell(link(context, "/domains/" + entry.name, entry.name)) + cell(coloured(state, state));
-  if (!entry.verdict) return row + "<td colspan=\"5\"></td></tr>\n";
+  if (!entry.verdict) return row + "<td colspan=\"6\"></td></tr>\n";
   const DomainVerdict& verdict = *entry.verdict;
-  return row + text_cell(mode_text(verdict)) + text_cell(percent(verdict.coverage)) +
-         text_cell(failure_words(verdict)) + cell(days_left(verdict.policy_not_after, context.now)) +
+  return row + cell(refuses_mail(verdict) ? coloured("critical", "refused") : "") + text_cell(mode_text(verdict)) +
+         text_cell(percent(verdict.coverage)) + text_cell(failure_words(verdict)) +
+         cell(days_left(verdict.policy_not_after, context.now)) +
          cell(days_left(mx_not_after(snapshot, verdict), context.now)) + "</tr>\n";
+}
+
+std::string fleet_summary(const std::vector<const DomainEntry*>& entries) {
+  const auto count = [&entries](auto matches) { return std::to_string(std::ranges::count_if(entries, matches)); };
+  const auto in_state = [&count](DomainState state) {
+    return count([state](const DomainEntry* entry) { return state_of(*entry) == state; }) + " " +
+           std::string(to_string(state));
+  };
+  const auto refused = [](const DomainEntry* entry) { return entry->verdict && refuses_mail(*entry->verdict); };
+  return std::to_string(entries.size()) + " domains: mail is refused at " + count(refused) + "; " +
+         in_state(DomainState::failing) + ", " + in_state(DomainState::unknown) + ", " +
+         in_state(DomainState::pending) + ", " + in_state(DomainState::ok);
+}
+
+std::string duration_text(std::chrono::seconds duration) {
+  const auto days = std::chrono::duration_cast<std::chrono::days>(duration);
+  if (days.count() > 0 && days == duration) return std::to_string(days.count()) + " d";
+  return std::to_string(duration.count()) + " s";
 }
 
 std::string row(std::string_view name, std::string_view html) {
@@ -139,7 +166,7 @@ std::string facts(const DomainVerdict& verdict, const PageContext& context) {
   out += row("Policy valid", yes_no(verdict.policy_valid));
   if (verdict.policy) {
     out += row("Policy mode", escape_html(to_string(verdict.policy->mode)));
-    out += row("max_age", std::to_string(verdict.policy->max_age.count()) + " s");
+    out += row("max_age", duration_text(verdict.policy->max_age));
   }
   out += row("In force", escape_html(mode_text(verdict)));
   out += row("Policy certificate", days_left(verdict.policy_not_after, context.now));
@@ -203,12 +230,17 @@ std::string render_landing_page(const Snapshot& snapshot, const PageContext& con
   std::vector<const DomainEntry*> entries;
   for (const auto& entry : snapshot.domains) entries.push_back(entry.get());
   std::ranges::stable_sort(entries, {}, [](const DomainEntry* entry) { return urgency(*entry); });
-  const auto failing = std::ranges::count_if(entries, [](const auto* entry) { return urgency(*entry) == 0; });
-  std::string body = "<h1>MTA-STS</h1><p>" + std::to_string(entries.size()) + " domains, " + std::to_string(failing) +
-                     " failing</p><table><tr><th>Domain</th><th>State</th><th>In force</th><th>MX coverage</th>"
-                     "<th>Failures</th><th>Policy cert.</th><th>MX cert.</th></tr>\n";
-  for (const DomainEntry* entry : entries) body += fleet_row(snapshot, *entry, context);
-  return page("MTA-STS", context, body + "</table>");
+  std::string body = "<h1>MTA-STS</h1><p>" + fleet_summary(entries) +
+                     "</p><table><tr><th>Domain</th><th>State</th><th>Mail</th><th>In force</th><th>MX covered</th>"
+                     "<th>What is wrong</th><th>Policy cert.</th><th>MX cert.</th></tr>\n";
+  const std::size_t shown = std::min(entries.size(), kMostRows);
+  for (std::size_t i = 0; i < shown; ++i) body += fleet_row(snapshot, *entries[i], context);
+  body += "</table>";
+  if (shown < entries.size()) {
+    body += "<p>The " + std::to_string(shown) + " that need attention first; all are in the " +
+            link(context, "/api/v1/domains", "JSON") + ".</p>";
+  }
+  return page("MTA-STS", context, body);
 }
 
 std::string render_domain_page(const Snapshot& snapshot, const DomainEntry& entry, const PageContext& context) {

@@ -44,10 +44,33 @@ TEST(WebPages, NothingFromOutsideBecomesMarkup) {
 
 TEST(WebPages, TheLandingPageShowsTheFleet) {
   const std::string html = render_landing_page(hostile_fleet(), {kNow, "1.0", ""});
-  EXPECT_THAT(html, HasSubstr("1 domains, 1 failing"));
+  EXPECT_THAT(html, HasSubstr("1 domains: mail is refused at 0; 1 failing, 0 unknown, 0 pending, 0 ok"));
   EXPECT_THAT(html, HasSubstr("<a href=\"/domains/bad.example\">bad.example</a>"));
   EXPECT_THAT(html, HasSubstr("certificate-expired"));
   EXPECT_THAT(html, HasSubstr("<span class=\"failing\">3 d</span>"));
+}
+
+TEST(WebPages, TheLandingPageBeginsWhereMailIsRefused) {
+  Snapshot fleet;
+  const auto add = [&fleet](const std::string& name, DomainState state, bool refused) {
+    auto entry = std::make_shared<DomainEntry>();
+    auto verdict = std::make_shared<DomainVerdict>(DomainVerdict{.domain = name, .state = state});
+    if (refused) verdict->in_force = PolicyInForce{.policy = {.mode = StsMode::enforce}};
+    if (refused) verdict->deliverable = false;
+    entry->name = name;
+    entry->verdict = verdict;
+    fleet.domains.push_back(entry);
+  };
+  for (int i = 1000; i < 2200; ++i) add("d" + std::to_string(i) + ".example", DomainState::ok, false);
+  add("failing.example", DomainState::failing, false);
+  add("refused.example", DomainState::failing, true);
+  const std::string html = render_landing_page(fleet, {kNow, "1.0", ""});
+  EXPECT_THAT(html, HasSubstr("1202 domains: mail is refused at 1; 2 failing, 0 unknown, 0 pending, 1200 ok"));
+  EXPECT_LT(html.find("refused.example"), html.find("failing.example"));
+  EXPECT_LT(html.find("failing.example"), html.find("d1000.example"));
+  EXPECT_THAT(html, HasSubstr("d1997.example"));
+  EXPECT_THAT(html, Not(HasSubstr("d1998.example")));
+  EXPECT_THAT(html, HasSubstr("The 1000 that need attention first"));
 }
 
 TEST(WebPages, EscapesForContentAndAttributes) { EXPECT_EQ(escape_html("<a b='\"&\x01"), "&lt;a b=&#39;&quot;&amp; "); }
