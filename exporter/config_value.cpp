@@ -88,7 +88,7 @@ std::string without_indexes(std::string_view key) {
 
 /// Why the file cannot be the roots that are trusted, "" when it can.
 std::string trust_store_fault(const std::string& path) {
-  const std::string fault = file_fault(path);
+  std::string fault = file_fault(path);
   if (!fault.empty()) return fault;
   try {
     const TlsContext context({.ca_file = path});

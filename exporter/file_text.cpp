@@ -33,7 +33,7 @@ std::string kind_fault(mode_t mode, Wanted wanted) {
 std::string fault_of(const std::string& path, Wanted wanted) {
   struct stat status {};
   if (stat(path.c_str(), &status) != 0) return system_fault();
-  const std::string fault = kind_fault(status.st_mode, wanted);
+  std::string fault = kind_fault(status.st_mode, wanted);
   if (!fault.empty()) return fault;
   return access(path.c_str(), wanted == Wanted::directory ? R_OK | X_OK : R_OK) == 0 ? "" : system_fault();
 }

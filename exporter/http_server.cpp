@@ -187,7 +187,7 @@ std::string listen_advice(const error_code& error) {
 /// Errors: boost::system::system_error.
 asio::ip::address address_of(asio::io_context& io, const std::string& host) {
   error_code is_name;
-  const auto literal = asio::ip::make_address(host, is_name);
+  asio::ip::address literal = asio::ip::make_address(host, is_name);
   if (!is_name) return literal;
   const auto found = tcp::resolver{io}.resolve(host, "");
   const auto v4 = std::ranges::find_if(found, [](const auto& entry) { return entry.endpoint().address().is_v4(); });
