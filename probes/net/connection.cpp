@@ -5,8 +5,9 @@
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <cerrno>
+
+#include "probes/net/bounded_io.h"
 
 namespace mtasts {
 namespace asio = boost::asio;
@@ -60,7 +61,7 @@ Connection::Connection(NetContext& net, std::chrono::milliseconds limit, Handsha
     : net_(net),
       socket_(net.clock.io()),
       pass_(std::move(pass)),
-      deadline_(net.clock, limit, [this] { socket_.cancel(); }) {}
+      deadline_(net.clock, limit, [this] { cancel_waits(socket_); }) {}
 
 NetFailure Connection::failure_of(NetStage stage, const boost::system::error_code& error) const {
   if (deadline_.expired()) return {.stage = stage, .error = NetError::timeout, .text = "no answer in time"};
@@ -90,6 +91,7 @@ asio::awaitable<std::optional<NetFailure>> Connection::connect(IpAddress address
     const Tcp::endpoint local(source, 0);
     if (!error && local.protocol() == peer.protocol()) socket_.bind(local, error);
   }
+  if (!error && deadline_.expired()) error = asio::error::operation_aborted;
   if (error) co_return failure_of(NetStage::connect, error);
   const auto [failed] = co_await socket_.async_connect(peer, kAwait);
   if (failed) co_return failure_of(NetStage::connect, failed);
@@ -122,6 +124,7 @@ asio::awaitable<std::optional<NetFailure>> Connection::read_some(NetStage stage,
   std::array<char, kReadSize> buffer{};
   into.clear();
   if (!session_) {
+    if (deadline_.expired()) co_return failure_of(stage, asio::error::operation_aborted);
     const auto [error, size] = co_await socket_.async_read_some(asio::buffer(buffer), kAwait);
     if (error && error != asio::error::eof) co_return failure_of(stage, error);
     into.assign(buffer.data(), size);
@@ -141,7 +144,7 @@ asio::awaitable<std::optional<NetFailure>> Connection::read_some(NetStage stage,
 
 asio::awaitable<std::optional<NetFailure>> Connection::write(NetStage stage, std::string text) {
   if (!session_) {
-    const auto [error, size] = co_await asio::async_write(socket_, asio::buffer(text), kAwait);
+    const auto error = co_await send_all(socket_, deadline_, asio::buffer(text));
     if (error) co_return failure_of(stage, error);
     co_return std::nullopt;
   }

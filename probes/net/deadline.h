@@ -13,7 +13,8 @@
 namespace mtasts {
 
 /// Calls `cancel` once `limit` has passed on the loop's own clock (lateness of ours does not count). The handler may
-/// already be queued when the Deadline dies, so what it touches lives in shared state.
+/// already be queued when the Deadline dies, so what it touches lives in shared state. `cancel` is called once, and may
+/// find nothing to cancel because a wait has just completed: whoever waits again looks at expired() first.
 class Deadline {
  public:
   Deadline(LoopClock& clock, std::chrono::nanoseconds limit, std::function<void()> cancel)
@@ -62,5 +63,12 @@ class Deadline {
   LoopClock::Use use_;
   std::shared_ptr<State> state_;
 };
+
+/// Ends a socket's waits; one that is not open has none.
+template <class Socket>
+void cancel_waits(Socket& socket) {
+  boost::system::error_code ignored;
+  socket.cancel(ignored);
+}
 
 }  // namespace mtasts

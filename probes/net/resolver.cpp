@@ -5,13 +5,11 @@
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <random>
 #include <sstream>
 
-#include "probes/net/deadline.h"
+#include "probes/net/bounded_io.h"
 
 namespace mtasts {
 namespace asio = boost::asio;
@@ -155,9 +153,9 @@ asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_udp(const Server& server
   while (true) {
     const auto left = until + (clock_.lost() - lost_before) - std::chrono::steady_clock::now();
     if (left <= std::chrono::nanoseconds::zero()) co_return std::nullopt;
-    co_await socket.async_send(asio::buffer(query), kAwait);
     const std::chrono::nanoseconds wait = std::min<std::chrono::nanoseconds>(left, kRetransmit);
-    const Deadline deadline(clock_, wait, [&socket] { socket.cancel(); });
+    const Deadline deadline(clock_, wait, [&socket] { cancel_waits(socket); });
+    co_await socket.async_send(asio::buffer(query), kAwait);
     while (!deadline.expired()) {
       const auto [failed, size] = co_await socket.async_receive(asio::buffer(buffer), kAwait);
       if (failed == asio::error::operation_aborted) break;
@@ -178,17 +176,16 @@ asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_tcp(const Server& server
 
   asio::ip::tcp::socket socket(clock_.io());
   const asio::ip::tcp::endpoint endpoint(server.endpoint.address(), server.endpoint.port());
-  const Deadline deadline(clock_, options_.timeout, [&socket] { socket.cancel(); });
+  const Deadline deadline(clock_, options_.timeout, [&socket] { cancel_waits(socket); });
   const auto [no_connection] = co_await socket.async_connect(endpoint, kAwait);
   if (no_connection) co_return std::nullopt;
-  const auto [not_sent, sent] = co_await asio::async_write(socket, asio::buffer(query), kAwait);
-  if (not_sent) co_return std::nullopt;
+  auto error = co_await send_all(socket, deadline, asio::buffer(query));
   std::array<std::uint8_t, 2> prefix{};
-  const auto [no_prefix, prefix_size] = co_await asio::async_read(socket, asio::buffer(prefix), kAwait);
-  if (no_prefix) co_return std::nullopt;
+  if (!error) error = co_await receive_all(socket, deadline, asio::buffer(prefix));
+  if (error) co_return std::nullopt;
   std::vector<std::uint8_t> reply(static_cast<std::size_t>(prefix[0]) * 256 + prefix[1]);
-  const auto [no_reply, reply_size] = co_await asio::async_read(socket, asio::buffer(reply), kAwait);
-  if (no_reply) co_return std::nullopt;
+  error = co_await receive_all(socket, deadline, asio::buffer(reply));
+  if (error) co_return std::nullopt;
   co_return decode_answer(reply, question, id);
 }
 
