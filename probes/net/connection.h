@@ -50,6 +50,9 @@ class Connection {
   boost::asio::awaitable<std::optional<NetFailure>> read_some(NetStage stage, std::string& into);
   boost::asio::awaitable<std::optional<NetFailure>> write(NetStage stage, std::string text);
 
+  /// Did the peer say that its stream ends here? In TLS only close_notify does; without it anybody may have cut it.
+  [[nodiscard]] bool end_announced() const { return !session_ || session_->end_announced(); }
+
   /// Bytes that lie ready in the socket's buffer, without waiting.
   [[nodiscard]] std::size_t available() const;
   [[nodiscard]] const std::optional<TlsObservation>& tls() const { return observation_; }

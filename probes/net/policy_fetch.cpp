@@ -16,6 +16,9 @@ namespace {
 
 constexpr std::uint32_t kMaxHeader = 16 * 1024;
 constexpr std::size_t kMaxHeaderValue = 512;
+// What a response may take on the wire for each octet of its body: one octet per chunk takes six (RFC 9112
+// section 7.1).
+constexpr std::size_t kMaxFraming = 8;
 // Interim 1xx responses skipped before a real one must come.
 constexpr int kMaxInterim = 8;
 
@@ -40,15 +43,37 @@ NetFailure failure_of(const boost::system::error_code& error) {
           .text = too_large ? "the body is larger than the limit" : "broken HTTP: " + error.message()};
 }
 
+/// The parser bounds header and body, but neither chunk headers and their extensions nor trailers: of those it takes
+/// what comes, and the whole of one before it uses any.
+NetFailure too_long() {
+  return {.stage = NetStage::response,
+          .error = NetError::too_large,
+          .text = "the response takes more octets than its body may need"};
+}
+
 NetFailure cut_short() {
   return {.stage = NetStage::response,
           .error = NetError::closed,
           .text = "the server closed the connection before the response was complete"};
 }
 
+/// "[A] response message with neither a Content-Length nor chunked ends with the connection" (RFC 9112 section 6.3),
+/// and over TLS only close_notify says that it is the end and no attacker's cut (section 9.8).
+NetFailure end_not_announced() {
+  return {.stage = NetStage::response,
+          .error = NetError::closed,
+          .text = "the connection ended without close_notify, and nothing else says that the body is complete"};
+}
+
+/// Most octets of one response that may wait for the parser, and that may come in all.
+std::size_t most_pending(std::size_t max_size) { return kMaxHeader + max_size; }
+std::size_t most_on_wire(std::size_t max_size) { return kMaxHeader + kMaxFraming * max_size; }
+
 /// Reads one response into `parser`, byte limits included. Bytes behind it stay in `pending` for the next.
-asio::awaitable<std::optional<NetFailure>> read_response(Connection& connection, Parser& parser, std::string& pending) {
+asio::awaitable<std::optional<NetFailure>> read_response(Connection& connection, std::size_t max_size, Parser& parser,
+                                                         std::string& pending) {
   std::string bytes;
+  std::size_t on_wire = pending.size();
   while (true) {
     boost::system::error_code error;
     while (!pending.empty() && !parser.is_done()) {
@@ -61,8 +86,11 @@ asio::awaitable<std::optional<NetFailure>> read_response(Connection& connection,
     auto failure = co_await connection.read_some(NetStage::response, bytes);
     if (failure) co_return failure;
     pending += bytes;
+    on_wire += bytes.size();
+    if (pending.size() > most_pending(max_size) || on_wire > most_on_wire(max_size)) co_return too_long();
     if (!bytes.empty()) continue;
     if (!parser.got_some()) co_return cut_short();
+    if (parser.need_eof() && !connection.end_announced()) co_return end_not_announced();
     parser.put_eof(error);
     if (error || !parser.is_done()) co_return cut_short();
   }
@@ -98,7 +126,7 @@ asio::awaitable<std::optional<NetFailure>> exchange(Connection& connection, std:
     parser.eager(true);
     parser.header_limit(kMaxHeader);
     parser.body_limit(options.max_size);
-    failure = co_await read_response(connection, parser, pending);
+    failure = co_await read_response(connection, options.max_size, parser, pending);
     take_response(parser, now(), attempt);
     if (failure) co_return failure;
     if (attempt.http_status >= 200) {

@@ -63,6 +63,8 @@ TlsStep TlsSession::step_of(int result) {
       return TlsStep::failed;
     default:
       const unsigned long code = ERR_peek_last_error();
+      if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+        return TlsStep::closed;
       failure_.error = error_of(code);
       failure_.text = text_of(code);
       return TlsStep::failed;
@@ -75,7 +77,7 @@ TlsStep TlsSession::handshake() {
   const TlsStep step = step_of(SSL_connect(session_));
   failure_.stage = NetStage::handshake;
   if (step != TlsStep::closed) return step;
-  // A clean end of the stream in mid-handshake (SSL_OP_IGNORE_UNEXPECTED_EOF reports it so) is no success.
+  // The end of the stream in mid-handshake is no success.
   failure_.error = NetError::closed;
   failure_.text = "the peer closed the connection during the handshake";
   return TlsStep::failed;
@@ -94,6 +96,8 @@ TlsStep TlsSession::write(std::span<const char> from, std::size_t& size) {
   size = 0;
   return step_of(SSL_write_ex(session_, from.data(), from.size(), &size));
 }
+
+bool TlsSession::end_announced() const { return (SSL_get_shutdown(session_) & SSL_RECEIVED_SHUTDOWN) != 0; }
 
 TlsObservation TlsSession::observe(UnixTime now) const {
   return check_certificates(session_, server_name_, context_, now);

@@ -14,7 +14,7 @@ struct ssl_st;
 
 namespace mtasts {
 
-/// What a step of the session came to.
+/// What a step of the session came to. closed: the stream ended, announced or not; many servers do not announce it.
 enum class TlsStep { done, wait_read, wait_write, closed, failed };
 
 /// One session. Must die before the descriptor is closed: OpenSSL would write into whichever socket got the number.
@@ -29,6 +29,9 @@ class TlsSession {
   TlsStep handshake();
   TlsStep read(std::span<char> into, std::size_t& size);
   TlsStep write(std::span<const char> from, std::size_t& size);
+
+  /// Did close_notify come? A stream that ends without it may have been cut by anybody (RFC 8446 section 6.1).
+  [[nodiscard]] bool end_announced() const;
 
   /// What the handshake showed. Input: after handshake() came to done.
   [[nodiscard]] TlsObservation observe(UnixTime now) const;

@@ -1,0 +1,126 @@
+// The fetch of a policy from servers that send too much, or end too early.
+// SPDX-License-Identifier: Apache-2.0
+#include "probes/net/policy_fetch.h"
+
+#include "tests/integration/hostile_peer.h"
+
+namespace mtasts {
+namespace {
+
+namespace asio = boost::asio;
+using lab::TlsStream;
+using TlsSpeech = std::function<asio::awaitable<void>(TlsStream&)>;
+
+constexpr const char* kHost = "mta-sts.example.test";
+constexpr std::size_t kMaxSize = 4096;
+const std::string kPolicy = "version: STSv1\nmode: enforce\nmx: mx.example.test\nmax_age: 1209600\n";
+
+class PolicyFetchTest : public HostilePeer {
+ protected:
+  /// Fetches from a server that shakes hands, reads the request and then does as it likes.
+  PolicyFetchAttempt fetch(TlsSpeech speech) {
+    PolicyFetchOptions options;
+    options.port = serve([this, speech](Tcp::socket client) { return session(std::move(client), speech); });
+    options.timeout = std::chrono::seconds(10);
+    options.max_size = kMaxSize;
+    return run(fetch_policy(net_, kHost, here(), options)).value_or(PolicyFetchAttempt());
+  }
+
+  /// Sends `opening`, then `more` until the client goes. Counts what was sent.
+  TlsSpeech endless(std::string opening, std::string more) {
+    return [this, opening, more](TlsStream& stream) { return pour(stream, opening, more); };
+  }
+
+  /// Sends `text` and closes, with or without close_notify.
+  static TlsSpeech once(std::string text, bool notify) {
+    return [text, notify](TlsStream& stream) { return say(stream, text, notify); };
+  }
+
+  std::size_t sent_{};
+
+ private:
+  asio::awaitable<void> session(Tcp::socket client, TlsSpeech speech) {
+    const lab::TlsSpec spec;
+    auto stream = co_await server_tls_.accept(std::move(client), spec);
+    if (!stream) co_return;
+    co_await peer_read(*stream);
+    co_await speech(*stream);
+  }
+
+  asio::awaitable<void> pour(TlsStream& stream, std::string opening, std::string more) {
+    bool taken = co_await peer_write(stream, opening);
+    while (taken) {
+      taken = co_await peer_write(stream, more);
+      sent_ += more.size();
+    }
+  }
+
+  static asio::awaitable<void> say(TlsStream& stream, std::string text, bool notify) {
+    co_await peer_write(stream, text);
+    if (notify) co_await stream.async_shutdown(kPeerAwait);
+    stream.next_layer().shutdown(Tcp::socket::shutdown_send);
+    co_await peer_wait_for_end(stream.next_layer());
+  }
+};
+
+constexpr const char* kChunked = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n";
+// What the kernel's buffers on both sides may take beyond what the prober read.
+constexpr std::size_t kMuch = 32 << 20;
+
+TEST_F(PolicyFetchTest, AChunkExtensionWithoutEndIsTooLarge) {
+  const auto attempt = fetch(endless(std::string(kChunked) + "1;a=", std::string(16384, 'b')));
+  ASSERT_TRUE(attempt.failure);
+  EXPECT_EQ(attempt.failure->error, NetError::too_large) << attempt.failure->text;
+  EXPECT_LT(sent_, kMuch);
+}
+
+TEST_F(PolicyFetchTest, ChunkHeadersThatOutweighTheBodyAreTooLarge) {
+  const auto attempt = fetch(endless(kChunked, "1;a=" + std::string(4000, 'b') + "\r\nx\r\n"));
+  ASSERT_TRUE(attempt.failure);
+  EXPECT_EQ(attempt.failure->error, NetError::too_large) << attempt.failure->text;
+  EXPECT_LT(sent_, kMuch);
+}
+
+TEST_F(PolicyFetchTest, TrailersWithoutEndAreTooLarge) {
+  const auto attempt = fetch(endless(std::string(kChunked) + "0\r\n", "a: " + std::string(1000, 'b') + "\r\n"));
+  ASSERT_TRUE(attempt.failure);
+  EXPECT_EQ(attempt.failure->error, NetError::too_large) << attempt.failure->text;
+  EXPECT_LT(sent_, kMuch);
+}
+
+TEST_F(PolicyFetchTest, ChunksOfOneOctetAreWithinTheLimit) {
+  std::string text = kChunked;
+  for (std::size_t i = 0; i < kMaxSize; ++i) text += "1\r\nx\r\n";
+  const auto attempt = fetch(once(text + "0\r\n\r\n", true));
+  EXPECT_FALSE(attempt.failure) << attempt.failure->text;
+  EXPECT_EQ(attempt.body.size(), kMaxSize);
+}
+
+constexpr const char* kUntilClose = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n";
+
+TEST_F(PolicyFetchTest, ABodyThatEndsWithTheConnectionNeedsCloseNotify) {
+  const auto whole = fetch(once(kUntilClose + kPolicy, true));
+  EXPECT_FALSE(whole.failure) << whole.failure->text;
+  EXPECT_EQ(whole.body, kPolicy);
+  const auto cut = fetch(once(kUntilClose + kPolicy.substr(0, 40), false));
+  ASSERT_TRUE(cut.failure);
+  EXPECT_EQ(cut.failure->error, NetError::closed);
+  EXPECT_EQ(cut.body, "");
+}
+
+TEST_F(PolicyFetchTest, ABodyOfAnnouncedLengthNeedsNoCloseNotify) {
+  const std::string header =
+      "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " + std::to_string(kPolicy.size()) + "\r\n\r\n";
+  const auto attempt = fetch(once(header + kPolicy, false));
+  EXPECT_FALSE(attempt.failure) << attempt.failure->text;
+  EXPECT_EQ(attempt.body, kPolicy);
+}
+
+TEST_F(PolicyFetchTest, ABodyShorterThanItsLengthIsCutShort) {
+  const auto attempt = fetch(once("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", false));
+  ASSERT_TRUE(attempt.failure);
+  EXPECT_EQ(attempt.failure->error, NetError::closed);
+}
+
+}  // namespace
+}  // namespace mtasts
