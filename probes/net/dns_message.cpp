@@ -126,6 +126,16 @@ bool has_answer_header(std::span<const std::uint8_t> bytes, std::uint16_t id) {
   return bytes.size() >= kHeader && bytes[0] == (id >> 8) && bytes[1] == (id & 0xff) && (bytes[2] & 0x80) != 0;
 }
 
+/// An answer that cannot be read. A server may cut one in mid-record as long as it sets TC: "When a DNS client receives
+/// a reply with TC set, it should ignore that response, and query again, using a mechanism, such as a TCP connection,
+/// that will permit larger replies" (RFC 2181 section 9).
+DnsAnswer unreadable(std::span<const std::uint8_t> bytes) {
+  DnsAnswer answer;
+  answer.status = DnsStatus::servfail;
+  answer.truncated = (bytes[2] & 0x02) != 0;
+  return answer;
+}
+
 }  // namespace
 
 std::vector<std::uint8_t> encode_query(const DnsQuestion& question, std::uint16_t id) {
@@ -148,7 +158,7 @@ std::optional<DnsAnswer> decode_answer(std::span<const std::uint8_t> bytes, cons
   const Rdf name(ldns_dname_new_frm_str(question.name.c_str()));
   ldns_pkt* raw = nullptr;
   if (!name || !has_answer_header(bytes, id)) return std::nullopt;
-  if (ldns_wire2pkt(&raw, bytes.data(), bytes.size()) != LDNS_STATUS_OK) return DnsAnswer{};  // servfail: broken
+  if (ldns_wire2pkt(&raw, bytes.data(), bytes.size()) != LDNS_STATUS_OK) return unreadable(bytes);
   const Packet packet(raw);
   if (!answers_question(raw, name.get(), question.type, id)) return std::nullopt;
   DnsAnswer answer;

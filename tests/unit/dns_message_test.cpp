@@ -124,6 +124,16 @@ TEST(DnsAnswerTest, GarbageBehindARightHeaderIsServfail) {
   EXPECT_TRUE(answer->addresses.empty());
 }
 
+TEST(DnsAnswerTest, AnAnswerCutInMidRecordIsTruncatedWhereItSaysSo) {
+  for (const std::uint16_t tc : {std::uint16_t{0}, kTc}) {
+    Wire wire = message(kA, kPlain | tc, {kAddress});
+    wire.resize(wire.size() - 2);
+    const auto answer = decode_answer(wire, kA, kId);
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->truncated, tc == kTc);
+  }
+}
+
 TEST(DnsAnswerTest, JoinsTheStringsOfATxtRecord) {
   const DnsAnswer answer = decoded(kTxt, kPlain, {{"a.example", 16, {2, 'v', '=', 0, 1, 'x'}}});
   EXPECT_EQ(answer.status, DnsStatus::answered);
