@@ -7,6 +7,9 @@ namespace mtasts {
 namespace asio = boost::asio;
 namespace {
 
+// Reads of clear text behind the 220 to STARTTLS; whoever sends more gets a handshake that cannot succeed.
+constexpr int kMaxClearReads = 8;
+
 NetFailure not_smtp(NetStage stage) {
   return {.stage = stage, .error = NetError::protocol, .text = "the server's bytes are no SMTP reply"};
 }
@@ -67,10 +70,27 @@ class SmtpSession {
     co_return std::nullopt;
   }
 
-  asio::awaitable<std::optional<NetFailure>> start_tls() {
-    if (reader_.left_over() > 0) dialogue_.on_clear_text_after_starttls();
+  /// Notes and throws away what has come in clear text behind the 220, in its segment or in one of its own: no server
+  /// says anything before our ClientHello (RFC 3207 section 4). What arrives later than this look cannot be told from a
+  /// broken handshake, and ends as one: a race that a server wins only by sending late, and that a man in the middle
+  /// gains nothing by, since nothing in clear text is ever taken for a reply inside TLS.
+  asio::awaitable<std::optional<NetFailure>> take_clear_text() {
+    bool found = reader_.left_over() > 0;
     reader_.discard_left_over();
-    auto failure = co_await connection_.start_tls(host_);
+    std::string bytes;
+    for (int i = 0; i < kMaxClearReads && connection_.available() > 0; ++i) {
+      auto failure = co_await connection_.read_some(NetStage::handshake, bytes);
+      if (failure) co_return failure;
+      found = true;
+    }
+    if (found) dialogue_.on_clear_text_after_starttls();
+    co_return std::nullopt;
+  }
+
+  asio::awaitable<std::optional<NetFailure>> start_tls() {
+    auto failure = co_await take_clear_text();
+    if (failure) co_return failure;
+    failure = co_await connection_.start_tls(host_);
     if (failure) co_return failure;
     next_ = dialogue_.on_tls(*connection_.tls());
     co_return std::nullopt;

@@ -1,5 +1,5 @@
 // Speaks SMTP to one address of an MX host, up to TLS and QUIT.
-// Next: probes/core/smtp_dialogue.h, which decides what is said; mx_probe.h, which calls this for each address.
+// Next: probes/core/smtp_dialogue.h, which decides what is said; domain_probe.h, which calls this for each address.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
