@@ -7,6 +7,8 @@
 #include <csignal>
 #include <stdexcept>
 
+#include "probes/net/tls_trust_store.h"
+
 namespace mtasts {
 namespace {
 
@@ -15,18 +17,6 @@ constexpr std::size_t kMaxVerifications = 200000;
 constexpr std::size_t kMaxIntermediates = 4096;
 // A clock that jumps back by more than this makes every remembered verification doubtful.
 constexpr std::chrono::seconds kClockJump{60};
-
-void load_trust_store(SSL_CTX* context, const TlsOptions& options) {
-  if (options.ca_file.empty()) {
-    if (SSL_CTX_set_default_verify_paths(context) != 1)
-      throw std::runtime_error("the system's trust store cannot be read");
-    return;
-  }
-  if (SSL_CTX_load_verify_file(context, options.ca_file.c_str()) != 1) {
-    throw std::runtime_error("tls.ca_file " + options.ca_file +
-                             " holds no certificate that can be read (PEM expected)");
-  }
-}
 
 /// Trust is judged after the handshake, so that no fault hides another.
 int accept_any_chain(X509_STORE_CTX*, void*) { return 1; }
@@ -46,7 +36,7 @@ TlsContext::TlsContext(const TlsOptions& options) : context_(SSL_CTX_new(TLS_cli
   SSL_CTX_set_options(context_, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_cert_verify_callback(context_, accept_any_chain, nullptr);
   try {
-    load_trust_store(context_, options);
+    load_trust_store(trust_store(), options.ca_file);
   } catch (...) {
     SSL_CTX_free(context_);
     throw;

@@ -1,5 +1,5 @@
 // What all handshakes share: one SSL_CTX, the trust store parsed once, and what earlier verifications taught.
-// Next: tls_session.h for a handshake, certificate_check.h for what is checked afterwards.
+// Next: tls_trust_store.h for the roots, tls_session.h for a handshake, certificate_check.h for what follows it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -31,7 +31,7 @@ struct RememberedVerification {
 /// Building a context parses every trusted root (25 ms), so there is one, shared by all sessions of a thread.
 class TlsContext {
  public:
-  /// Errors: std::runtime_error naming the file, when the trust store cannot be read.
+  /// Errors: std::runtime_error that says what to do, when the trust store holds no certificate or cannot be read.
   explicit TlsContext(const TlsOptions& options);
   ~TlsContext();
   TlsContext(const TlsContext&) = delete;
