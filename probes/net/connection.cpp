@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "probes/net/bounded_io.h"
+#include "probes/net/ip_family.h"
 
 namespace mtasts {
 namespace asio = boost::asio;
@@ -49,6 +50,12 @@ NetError error_of(const boost::system::error_code& error) {
   }
 }
 
+/// Errors that an ICMP message brings: the network's answer to our SYN, or the kernel's own refusal.
+bool may_come_from_the_network(const boost::system::error_code& error) {
+  constexpr std::array kByIcmp{EACCES, ENETUNREACH, ENONET, ENOPROTOOPT, EPROTO, EOPNOTSUPP};
+  return std::find(kByIcmp.begin(), kByIcmp.end(), error.value()) != kByIcmp.end();
+}
+
 NetFailure address_refused(const IpAddress& address, std::string_view block) {
   return {.stage = NetStage::connect,
           .error = NetError::address_refused,
@@ -68,6 +75,16 @@ NetFailure Connection::failure_of(NetStage stage, const boost::system::error_cod
   if (error == asio::error::eof)
     return {.stage = stage, .error = NetError::closed, .text = "the peer closed the connection"};
   return {.stage = stage, .error = error_of(error), .text = error.message()};
+}
+
+/// A router's or firewall's ICMP error gives connect() the same words as a missing route of ours. The kernel has a
+/// route to the peer when it lets a UDP socket connect there; then the error came from out there.
+NetFailure Connection::connect_failure(const Tcp::endpoint& peer, const boost::system::error_code& error) const {
+  NetFailure failure = failure_of(NetStage::connect, error);
+  if (may_come_from_the_network(error) && has_route(net_.clock.io(), peer, net_.source_address)) {
+    failure.error = NetError::unreachable;
+  }
+  return failure;
 }
 
 NetFailure Connection::tls_failure(NetStage stage) const {
@@ -94,7 +111,7 @@ asio::awaitable<std::optional<NetFailure>> Connection::connect(IpAddress address
   if (!error && deadline_.expired()) error = asio::error::operation_aborted;
   if (error) co_return failure_of(NetStage::connect, error);
   const auto [failed] = co_await socket_.async_connect(peer, kAwait);
-  if (failed) co_return failure_of(NetStage::connect, failed);
+  if (failed) co_return connect_failure(peer, failed);
   socket_.set_option(Tcp::no_delay(true), error);
   co_return std::nullopt;
 }

@@ -59,6 +59,8 @@ class Connection {
 
  private:
   [[nodiscard]] NetFailure failure_of(NetStage stage, const boost::system::error_code& error) const;
+  [[nodiscard]] NetFailure connect_failure(const boost::asio::ip::tcp::endpoint& peer,
+                                           const boost::system::error_code& error) const;
   [[nodiscard]] NetFailure tls_failure(NetStage stage) const;
   boost::asio::awaitable<boost::system::error_code> wait_for(TlsStep step);
 

@@ -31,4 +31,17 @@ std::optional<bool> has_public_route(asio::io_context& io, IpFamily family) {
   return !error && !own.is_loopback() && !own.is_unspecified() && !is_link_local(own);
 }
 
+bool has_route(asio::io_context& io, const asio::ip::tcp::endpoint& peer, const std::string& source_address) {
+  asio::ip::udp::socket socket(io);
+  boost::system::error_code error;
+  const asio::ip::udp::endpoint far(peer.address(), peer.port());
+  socket.open(far.protocol(), error);
+  if (!error && !source_address.empty()) {
+    const asio::ip::udp::endpoint local(asio::ip::make_address(source_address, error), 0);
+    if (!error && local.protocol() == far.protocol()) socket.bind(local, error);
+  }
+  if (!error) socket.connect(far, error);  // for UDP this sends nothing
+  return !error;
+}
+
 }  // namespace mtasts
