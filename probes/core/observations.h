@@ -135,6 +135,7 @@ struct PolicyFetchAttempt {
   std::string body{};                                 // at most the size limit
   std::string body_sha256{};                          // hexadecimal, lower case; "" without a complete body
   std::optional<std::chrono::seconds> clock_ahead{};  // our clock minus the response's Date, if a server set that now
+  Milliseconds lasted{};                              // the connection, from SYN to end; our own lateness taken off
 };
 
 struct PolicyObservation {
@@ -155,6 +156,7 @@ struct SmtpObservation {
   std::optional<TlsObservation> tls{};
   std::optional<NetFailure> failure{};
   std::vector<std::string> transcript{};  // "C: …" and "S: …" lines, bounded, control characters escaped
+  Milliseconds lasted{};                  // as in PolicyFetchAttempt
 };
 
 struct MxHostObservation {

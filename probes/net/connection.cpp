@@ -65,10 +65,9 @@ NetFailure address_refused(const IpAddress& address, std::string_view block) {
 }  // namespace
 
 Connection::Connection(NetContext& net, std::chrono::milliseconds limit, HandshakeGate::Pass pass)
-    : net_(net),
-      socket_(net.clock.io()),
-      pass_(std::move(pass)),
-      deadline_(net.clock, limit, [this] { cancel_waits(socket_); }) {}
+    : net_(net), socket_(net.clock.io()), pass_(std::move(pass)), limit_(limit), deadline_(net.clock, limit, [this] {
+        cancel_waits(socket_);
+      }) {}
 
 NetFailure Connection::failure_of(NetStage stage, const boost::system::error_code& error) const {
   if (deadline_.expired()) return {.stage = stage, .error = NetError::timeout, .text = "no answer in time"};
@@ -124,6 +123,7 @@ asio::awaitable<boost::system::error_code> Connection::wait_for(TlsStep step) {
 }
 
 asio::awaitable<std::optional<NetFailure>> Connection::start_tls(std::string server_name) {
+  deadline_.leave_at_least(std::min(kLeastHandshake, limit_));
   session_ = std::make_unique<TlsSession>(net_.tls, socket_.native_handle(), std::move(server_name));
   TlsStep step = session_->handshake();
   while (step == TlsStep::wait_read || step == TlsStep::wait_write) {
@@ -175,6 +175,14 @@ asio::awaitable<std::optional<NetFailure>> Connection::write(NetStage stage, std
     if (error) co_return failure_of(stage, error);
   }
   co_return std::nullopt;
+}
+
+asio::awaitable<void> Connection::part(std::chrono::milliseconds patience) {
+  pass_.reset();
+  deadline_.leave_at_most(patience);
+  std::string last;
+  const auto failure = co_await read_some(NetStage::after_tls, last);
+  if (session_ && (!failure || failure->error == NetError::timeout)) session_->say_goodbye();
 }
 
 std::size_t Connection::available() const {

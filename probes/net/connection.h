@@ -31,6 +31,9 @@ struct NetContext {
   std::string source_address{};  // "": the kernel's choice
 };
 
+/// A handshake that is given up was given at least this long, or the connection's whole limit where that is shorter.
+constexpr std::chrono::milliseconds kLeastHandshake{2000};
+
 class Connection {
  public:
   /// The deadline starts now and covers everything until the connection dies; so the caller has waited for `pass`
@@ -43,7 +46,9 @@ class Connection {
   /// network, so the guard sits right in front of the system call.
   boost::asio::awaitable<std::optional<NetFailure>> connect(IpAddress address, std::uint16_t port);
 
-  /// Handshakes with `server_name` as SNI; the certificates are judged afterwards, never during it.
+  /// Handshakes with `server_name` as SNI; the certificates are judged afterwards, never during it. When the peer used
+  /// up nearly all of the limit before, a handshake gets kLeastHandshake nevertheless: a timeout of a handshake that
+  /// had no time would say something about TLS that nobody saw.
   boost::asio::awaitable<std::optional<NetFailure>> start_tls(std::string server_name);
 
   /// At least one byte, or an empty string at the end of the stream. Input: `stage` names the wait in a failure.
@@ -52,6 +57,13 @@ class Connection {
 
   /// Did the peer say that its stream ends here? In TLS only close_notify does; without it anybody may have cut it.
   [[nodiscard]] bool end_announced() const { return !session_ || session_->end_announced(); }
+
+  /// The session's last step: waits up to `patience` for a last word and then says close_notify, so that the peer's log
+  /// knows no lost connection. Input: nothing is read or written afterwards. Errors: none; the verdict stands already.
+  boost::asio::awaitable<void> part(std::chrono::milliseconds patience);
+
+  /// How long the connection has lived, lateness of ours taken off.
+  [[nodiscard]] Milliseconds age() const { return std::chrono::duration_cast<Milliseconds>(deadline_.elapsed()); }
 
   /// Bytes that lie ready in the socket's buffer, without waiting.
   [[nodiscard]] std::size_t available() const;
@@ -69,6 +81,7 @@ class Connection {
   std::unique_ptr<TlsSession> session_;
   std::optional<TlsObservation> observation_;
   std::optional<HandshakeGate::Pass> pass_;
+  std::chrono::milliseconds limit_;
   Deadline deadline_;
 };
 

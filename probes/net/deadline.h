@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
@@ -30,6 +31,13 @@ class Deadline {
 
   [[nodiscard]] bool expired() const { return state_->expired; }
 
+  /// Time since the start, lateness of ours taken off.
+  [[nodiscard]] std::chrono::nanoseconds elapsed() const { return state_->elapsed(); }
+
+  /// Moves the end so that from now on at least, or at most, `time` is left. A deadline that has struck lives again.
+  void leave_at_least(std::chrono::nanoseconds time) { end_at(std::max(state_->limit, elapsed() + time)); }
+  void leave_at_most(std::chrono::nanoseconds time) { end_at(std::min(state_->limit, elapsed() + time)); }
+
  private:
   struct State {
     State(LoopClock& loop, std::chrono::nanoseconds time, std::function<void()> on_expiry)
@@ -40,6 +48,10 @@ class Deadline {
           limit(time),
           cancel(std::move(on_expiry)) {}
 
+    [[nodiscard]] std::chrono::nanoseconds elapsed() const {
+      return std::chrono::steady_clock::now() - start - (clock.lost() - lost_at_start);
+    }
+
     LoopClock& clock;
     boost::asio::steady_timer timer;
     SteadyTime start;
@@ -49,12 +61,18 @@ class Deadline {
     bool expired{};
   };
 
+  void end_at(std::chrono::nanoseconds limit) {
+    if (limit == state_->limit) return;
+    state_->limit = limit;
+    state_->expired = false;
+    arm(state_);
+  }
+
   static void arm(const std::shared_ptr<State>& state) {
     state->timer.expires_at(state->start + state->limit + (state->clock.lost() - state->lost_at_start));
     state->timer.async_wait([state](const boost::system::error_code& error) {
       if (error || !state->cancel) return;
-      const auto lost = state->clock.lost() - state->lost_at_start;
-      if (std::chrono::steady_clock::now() < state->start + state->limit + lost) return arm(state);
+      if (state->elapsed() < state->limit) return arm(state);
       state->expired = true;
       state->cancel();
     });

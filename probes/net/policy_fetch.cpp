@@ -151,6 +151,7 @@ asio::awaitable<PolicyFetchAttempt> fetch_policy(NetContext& net, std::string ho
   attempt.tls = connection.tls();
   if (!failure) failure = co_await exchange(connection, host, options, net.now, attempt);
   attempt.failure = std::move(failure);
+  attempt.lasted = connection.age();
   co_return attempt;
 }
 

@@ -9,6 +9,8 @@ namespace {
 
 // Reads of clear text behind the 220 to STARTTLS; whoever sends more gets a handshake that cannot succeed.
 constexpr int kMaxClearReads = 8;
+// "The receiver-SMTP [...] MUST send a 221 reply" (RFC 5321 section 4.1.1.10). One round trip for those who do.
+constexpr std::chrono::milliseconds kPatienceForGoodbye{1000};
 
 NetFailure not_smtp(NetStage stage) {
   return {.stage = stage, .error = NetError::protocol, .text = "the server's bytes are no SMTP reply"};
@@ -38,6 +40,7 @@ class SmtpSession {
       }
     }
     if (failure) dialogue_.on_failure(std::move(*failure));
+    dialogue_.observation().lasted = connection_.age();
     co_return std::move(dialogue_.observation());
   }
 
@@ -48,8 +51,11 @@ class SmtpSession {
     if (action.kind == SmtpActionKind::start_tls) co_return co_await start_tls();
     if (!action.line.empty()) {
       auto failure = co_await connection_.write(action.stage, action.line);
-      // The server may hang up once it has said no; what it said stands.
-      if (action.kind == SmtpActionKind::send_and_finish) co_return std::nullopt;
+      if (action.kind == SmtpActionKind::send_and_finish) {
+        // The server may hang up once it has said no; what it said stands.
+        if (!failure) co_await connection_.part(kPatienceForGoodbye);
+        co_return std::nullopt;
+      }
       if (failure) co_return failure;
     }
     co_return co_await read_reply(action.stage);

@@ -97,6 +97,11 @@ TlsStep TlsSession::write(std::span<const char> from, std::size_t& size) {
   return step_of(SSL_write_ex(session_, from.data(), from.size(), &size));
 }
 
+void TlsSession::say_goodbye() {
+  SSL_shutdown(session_);
+  ERR_clear_error();
+}
+
 bool TlsSession::end_announced() const { return (SSL_get_shutdown(session_) & SSL_RECEIVED_SHUTDOWN) != 0; }
 
 TlsObservation TlsSession::observe(UnixTime now) const {

@@ -30,6 +30,8 @@ class TlsSession {
   TlsStep read(std::span<char> into, std::size_t& size);
   TlsStep write(std::span<const char> from, std::size_t& size);
 
+  /// Sends close_notify if the socket takes it at once. Input: no step came to failed.
+  void say_goodbye();
   /// Did close_notify come? A stream that ends without it may have been cut by anybody (RFC 8446 section 6.1).
   [[nodiscard]] bool end_announced() const;
 

@@ -71,9 +71,9 @@ class HostilePeer : public testing::Test {
   static UnixTime now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
   static IpAddress here() { return *parse_ip_address("127.0.0.1"); }
 
-  /// Serves on a free port of 127.0.0.1 and returns it.
+  /// Serves on a free port of every 127.0.0.0/8 address and returns it.
   std::uint16_t serve(PeerSession session) {
-    auto acceptor = std::make_shared<Tcp::acceptor>(io_, Tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0));
+    auto acceptor = std::make_shared<Tcp::acceptor>(io_, Tcp::endpoint(boost::asio::ip::address_v4::any(), 0));
     const std::uint16_t port = acceptor->local_endpoint().port();
     boost::asio::co_spawn(io_, accept_all(std::move(acceptor), std::move(session)), boost::asio::detached);
     return port;
