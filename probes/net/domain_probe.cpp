@@ -36,24 +36,32 @@ std::vector<IpAddress> chosen_addresses(const AddressObservation& seen, const Pr
   return chosen;
 }
 
-/// An even share of the time left for each address still to come; what one leaves over serves the others.
+// An ordinary peer may take its time: Postfix postscreen greets after 6 seconds (postscreen_greet_wait). No
+// more than a sixth of the whole is taken for fair, lest a short limit grow with the number of addresses.
+constexpr Milliseconds kFairShare{10000};
+constexpr int kSharers = 6;
+
+/// An even share of the time left for each address still to come, and a fair least; what one leaves over serves the
+/// others. Input: `spent` is what connections have taken so far: neither lookups nor queues here are the peer's fault.
 Milliseconds share_of(Milliseconds total, Milliseconds spent, std::size_t addresses_left, Milliseconds most) {
-  const Milliseconds left = std::max(total - spent, Milliseconds{1000});
-  return std::min(most, left / static_cast<long>(std::max<std::size_t>(addresses_left, 1)));
+  const Milliseconds even = (total - spent) / static_cast<long>(std::max<std::size_t>(addresses_left, 1));
+  const Milliseconds least = std::min(kFairShare, total / kSharers);
+  return std::min(most, std::max(even, least));
 }
 
 constexpr std::string_view kResolverDown = "no DNS server of ours answers";
 
 asio::awaitable<PolicyObservation> observe_policy(NetContext& net, Resolver& resolver, std::string host,
                                                   ProbeOptions options) {
-  const Stopwatch clock;
+  Milliseconds spent{};
   PolicyObservation seen;
   seen.lookup = co_await resolver.observe_addresses(host, options.ipv4, options.ipv6);
   const std::vector<IpAddress> addresses = chosen_addresses(seen.lookup, options);
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     PolicyFetchOptions fetch = options.policy;
-    fetch.timeout = share_of(options.timeout, clock.elapsed(), addresses.size() - i, fetch.timeout);
+    fetch.timeout = share_of(options.timeout, spent, addresses.size() - i, fetch.timeout);
     PolicyFetchAttempt attempt = co_await fetch_policy(net, host, addresses[i], fetch);
+    spent += attempt.lasted;
     seen.attempts.push_back(std::move(attempt));
   }
   co_return seen;
@@ -96,10 +104,12 @@ asio::awaitable<MxHostObservation> observe_mx_host(NetContext& net, Resolver& re
   seen.lookup = co_await resolver.observe_addresses(host, options.ipv4, options.ipv6);
   const std::vector<IpAddress> addresses = chosen_addresses(seen.lookup, options);
   seen.addresses_skipped = seen.lookup.addresses.size() - addresses.size();
+  Milliseconds spent{};
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     SmtpProbeOptions smtp = options.smtp;
-    smtp.timeout = share_of(options.timeout, clock.elapsed(), addresses.size() - i, smtp.timeout);
+    smtp.timeout = share_of(options.timeout, spent, addresses.size() - i, smtp.timeout);
     SmtpObservation session = co_await observe_smtp(net, host, addresses[i], smtp);
+    spent += session.lasted;
     seen.sessions.push_back(std::move(session));
   }
   seen.spoiled = take_out_own_trouble(seen);

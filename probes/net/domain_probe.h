@@ -17,7 +17,7 @@ struct ProbeOptions {
   bool ipv6{true};
   bool first_address_only{};                 // one address per family instead of all
   std::size_t max_addresses{4};              // per family
-  std::chrono::milliseconds timeout{60000};  // the whole probe; shared fairly among the addresses
+  std::chrono::milliseconds timeout{60000};  // of all connections; shared fairly among the addresses
   PolicyFetchOptions policy{};
   SmtpProbeOptions smtp{};
 };

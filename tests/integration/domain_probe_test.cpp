@@ -1,0 +1,63 @@
+// One MX host with many addresses: whose time is it that passes?
+// SPDX-License-Identifier: Apache-2.0
+#include "probes/net/domain_probe.h"
+
+#include "tests/integration/hostile_peer.h"
+#include "tests/lab/dns_server.h"
+
+namespace mtasts {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+class DomainProbeTest : public HostilePeer {
+ protected:
+  DomainProbeTest() { dns_.start(); }
+
+  /// Probes a host that greets after `pause` at each of its addresses.
+  MxHostObservation probe(std::size_t addresses, Milliseconds pause, ProbeOptions options) {
+    lab::DnsSet set;
+    for (std::size_t i = 1; i <= addresses; ++i) set.addresses.push_back("127.0.0." + std::to_string(i));
+    dns_.put("mx.example.test", set);
+    options.smtp.port = serve([this, pause](Tcp::socket client) { return greet_late(std::move(client), pause); });
+    options.ipv6 = false;
+    options.max_addresses = addresses;
+    ResolverOptions servers;
+    servers.servers = {{.endpoint = {asio::ip::address_v4::loopback(), dns_.port()}}};
+    Resolver resolver(clock_, servers);
+    return run(observe_mx_host(net_, resolver, "mx.example.test", options)).value_or(MxHostObservation());
+  }
+
+  lab::DnsServer dns_{io_, 0};
+
+ private:
+  asio::awaitable<void> greet_late(Tcp::socket client, Milliseconds pause) {
+    asio::steady_timer waiting(io_, pause);
+    co_await waiting.async_wait(kPeerAwait);
+    co_await peer_write(client, "554 not today\r\n");
+    co_await peer_read(client);
+    co_await peer_write(client, "221 bye\r\n");
+    co_await peer_wait_for_end(client);
+  }
+};
+
+TEST_F(DomainProbeTest, ASlowLookupTakesNoTimeFromThePeers) {
+  dns_.set_latency(2500ms);
+  ProbeOptions options;
+  options.timeout = 3000ms;
+  const auto seen = probe(2, 800ms, options);
+  ASSERT_EQ(seen.sessions.size(), 2U);
+  for (const SmtpObservation& session : seen.sessions) EXPECT_EQ(session.greeting_code, 554);
+}
+
+TEST_F(DomainProbeTest, ManyAddressesDoNotLeaveEachWithTooLittle) {
+  ProbeOptions options;
+  options.timeout = 3000ms;
+  const auto seen = probe(12, 350ms, options);  // an even share is 250 ms
+  ASSERT_EQ(seen.sessions.size(), 12U);
+  for (const SmtpObservation& session : seen.sessions) EXPECT_EQ(session.greeting_code, 554);
+}
+
+}  // namespace
+}  // namespace mtasts
