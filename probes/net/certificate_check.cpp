@@ -2,6 +2,7 @@
 #include "probes/net/certificate_check.h"
 
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -90,22 +91,23 @@ std::string serial_of(X509* certificate) {
   return text ? text.get() : std::string{};
 }
 
-std::string sha256_of(X509* certificate) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int size = 0;
-  if (X509_digest(certificate, EVP_sha256(), digest.data(), &size) != 1) return {};
-  return hex(digest.data(), size);
+using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
+
+Digest sha256_of(X509* certificate) {
+  Digest digest{};
+  X509_digest(certificate, EVP_sha256(), digest.data(), nullptr);
+  return digest;
 }
 
 bool is_self_issued(X509* certificate) {
   return X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) == 0;
 }
 
-Certificate describe(X509* certificate) {
+Certificate describe(X509* certificate, const Digest& digest) {
   Certificate seen{.subject = name_text(X509_get_subject_name(certificate)),
                    .issuer = name_text(X509_get_issuer_name(certificate)),
                    .serial = serial_of(certificate),
-                   .sha256 = sha256_of(certificate),
+                   .sha256 = hex(digest.data(), digest.size()),
                    .not_before = time_of(X509_get0_notBefore(certificate)),
                    .not_after = time_of(X509_get0_notAfter(certificate)),
                    .dns_names = dns_names_of(certificate),
@@ -186,10 +188,11 @@ int note_error(int ok, X509_STORE_CTX* context) {
   return 1;
 }
 
-bool path_is_anchored(const std::vector<CertificateProblem>& problems) {
+/// Does the path lead to a trust anchor, every signature good? Names and dates are another matter.
+bool path_is_good(const std::vector<CertificateProblem>& problems) {
   return std::none_of(problems.begin(), problems.end(), [](const CertificateProblem& problem) {
     return problem.fault == CertificateFault::self_signed || problem.fault == CertificateFault::unknown_ca ||
-           problem.fault == CertificateFault::missing_issuer;
+           problem.fault == CertificateFault::missing_issuer || problem.fault == CertificateFault::chain_error;
   });
 }
 
@@ -233,7 +236,7 @@ void judge_path(const VerifyContext& verify, TlsContext& context, UnixTime now, 
   for (int i = 0; i < sk_X509_num(built); ++i) path.push_back(sk_X509_value(built, i));
   if (path.empty()) return;
   check_dates(path, now, seen.problems);
-  seen.path_built = path_is_anchored(seen.problems);
+  seen.path_built = path_is_good(seen.problems);
   seen.not_after = time_of(X509_get0_notAfter(path.front()));
   if (!seen.path_built) {
     seen.issuer_seen_elsewhere = context.knows_intermediate(name_der(X509_get_issuer_name(path.back())));
@@ -256,21 +259,32 @@ UnixTime latest_start(const VerifyContext& verify) {
 
 /// Everything the outcome depends on: the name, and each certificate as sent, in order. Purpose, minimum version and
 /// trust store belong to the context, which owns the memory.
-std::string memory_key(STACK_OF(X509) * sent, const std::string& reference_name) {
-  std::string key = reference_name + '\0';
-  for (int i = 0; i < sk_X509_num(sent); ++i) {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned int size = 0;
-    X509_digest(sk_X509_value(sent, i), EVP_sha256(), digest.data(), &size);
-    key.append(reinterpret_cast<const char*>(digest.data()), size);
-  }
+VerificationKey memory_key(const std::vector<Digest>& sent, const std::string& reference_name) {
+  std::string all = reference_name + '\0';
+  for (const Digest& digest : sent) all.append(digest.begin(), digest.end());
+  VerificationKey key{};
+  EVP_Digest(all.data(), all.size(), key.data(), nullptr, EVP_sha256(), nullptr);
   return key;
 }
 
-TlsObservation verify_chain(STACK_OF(X509) * sent, const std::string& reference_name, TlsContext& context, UnixTime now,
-                            const std::string& key) {
-  TlsObservation seen;
-  for (int i = 0; i < sk_X509_num(sent) && i < kMaxChain; ++i) seen.chain.push_back(describe(sk_X509_value(sent, i)));
+/// Verification proper. Every fault goes through note_error; what stops it before the first is a fault of its own.
+void verify_path(const VerifyContext& verify, std::vector<CertificateProblem>& problems, UnixTime now) {
+  X509_STORE_CTX_set_default(verify.get(), "ssl_server");
+  X509_VERIFY_PARAM* parameters = X509_STORE_CTX_get0_param(verify.get());
+  X509_VERIFY_PARAM_set_time(parameters, now.time_since_epoch().count());
+  X509_VERIFY_PARAM_set_auth_level(parameters, 0);
+  const std::size_t found_before = problems.size();
+  X509_STORE_CTX_set_app_data(verify.get(), &problems);
+  X509_STORE_CTX_set_verify_cb(verify.get(), note_error);
+  if (X509_verify_cert(verify.get()) > 0 || problems.size() > found_before) return;
+  const int error = X509_STORE_CTX_get_error(verify.get());
+  problems.push_back(
+      {.fault = CertificateFault::chain_error, .depth = 0, .text = X509_verify_cert_error_string(error)});
+}
+
+/// Verifies what was sent and fills `seen`, whose chain is described already; remembers a clean outcome under `key`.
+void verify_chain(STACK_OF(X509) * sent, const std::string& reference_name, TlsContext& context, UnixTime now,
+                  const VerificationKey& key, TlsObservation& seen) {
   X509* leaf = sk_X509_value(sent, 0);
   seen.public_issuance = shows_public_issuance(leaf);
   check_name(leaf, reference_name, seen.chain.front().dns_names, seen.problems);
@@ -279,22 +293,33 @@ TlsObservation verify_chain(STACK_OF(X509) * sent, const std::string& reference_
   if (!verify || X509_STORE_CTX_init(verify.get(), context.trust_store(), leaf, sent) != 1) {
     seen.problems.push_back(
         {.fault = CertificateFault::chain_error, .depth = 0, .text = "the chain cannot be verified"});
-    return seen;
+    return;
   }
-  X509_STORE_CTX_set_default(verify.get(), "ssl_server");
-  X509_VERIFY_PARAM* parameters = X509_STORE_CTX_get0_param(verify.get());
-  X509_VERIFY_PARAM_set_time(parameters, now.time_since_epoch().count());
-  X509_VERIFY_PARAM_set_auth_level(parameters, 0);
-  X509_STORE_CTX_set_app_data(verify.get(), &seen.problems);
-  X509_STORE_CTX_set_verify_cb(verify.get(), note_error);
-  X509_verify_cert(verify.get());
+  verify_path(verify, seen.problems, now);
   judge_path(verify, context, now, seen);
   std::stable_sort(seen.problems.begin(), seen.problems.end(),
                    [](const CertificateProblem& a, const CertificateProblem& b) { return a.depth < b.depth; });
   if (seen.problems.empty() && seen.not_after) {
-    context.remember(key, {.valid_from = latest_start(verify), .valid_until = *seen.not_after, .result = seen});
+    context.remember(
+        key,
+        {.valid_from = latest_start(verify), .valid_until = *seen.not_after, .public_issuance = seen.public_issuance});
   }
-  return seen;
+}
+
+/// The chain as sent, and what its verification came to, now or when the same was verified last.
+void judge_chain(STACK_OF(X509) * sent, const std::string& reference_name, TlsContext& context, UnixTime now,
+                 TlsObservation& seen) {
+  std::vector<Digest> digests;
+  for (int i = 0; i < sk_X509_num(sent); ++i) digests.push_back(sha256_of(sk_X509_value(sent, i)));
+  for (int i = 0; i < sk_X509_num(sent) && i < kMaxChain; ++i) {
+    seen.chain.push_back(describe(sk_X509_value(sent, i), digests[static_cast<std::size_t>(i)]));
+  }
+  const VerificationKey key = memory_key(digests, reference_name);
+  const RememberedVerification* known = context.recall(key, now);
+  if (known == nullptr) return verify_chain(sent, reference_name, context, now, key, seen);
+  seen.path_built = true;
+  seen.not_after = known->valid_until;
+  seen.public_issuance = known->public_issuance;
 }
 
 }  // namespace
@@ -304,9 +329,7 @@ TlsObservation check_certificates(ssl_st* session, const std::string& reference_
   STACK_OF(X509)* sent = SSL_get_peer_cert_chain(session);
   TlsObservation seen;
   if (sk_X509_num(sent) > 0) {
-    const std::string key = memory_key(sent, reference_name);
-    const RememberedVerification* known = context.recall(key, now);
-    seen = known != nullptr ? known->result : verify_chain(sent, reference_name, context, now, key);
+    judge_chain(sent, reference_name, context, now, seen);
   } else {
     seen.problems.push_back(
         {.fault = CertificateFault::chain_error, .depth = 0, .text = "the peer sent no certificate"});

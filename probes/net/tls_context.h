@@ -3,10 +3,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <memory>
-#include <optional>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <set>
 #include <string>
+#include <type_traits>
 #include <unordered_map>
 
 #include "probes/core/observations.h"
@@ -21,11 +24,24 @@ struct TlsOptions {
   int min_minor_version{2};  // 2: TLS 1.2 (RFC 8461 section 7.2), 3: TLS 1.3
 };
 
-/// The result of a clean verification, good while `now` is inside the path's own validity window.
+/// What a clean verification came to, good while `now` is inside the path's own validity window. Of one size, whatever
+/// the peer sent along; what the certificates say is read anew each time.
 struct RememberedVerification {
   UnixTime valid_from{};
-  UnixTime valid_until{};
-  TlsObservation result{};
+  UnixTime valid_until{};  // the earliest end along the path
+  bool public_issuance{};
+};
+static_assert(std::is_trivially_copyable_v<RememberedVerification>);
+
+/// SHA-256 over everything that a verification depends on (see certificate_check.cpp).
+using VerificationKey = std::array<std::uint8_t, 32>;
+
+struct VerificationKeyHash {
+  std::size_t operator()(const VerificationKey& key) const {
+    std::size_t hash = 0;
+    std::memcpy(&hash, key.data(), sizeof hash);
+    return hash;
+  }
 };
 
 /// Building a context parses every trusted root (25 ms), so there is one, shared by all sessions of a thread.
@@ -40,9 +56,9 @@ class TlsContext {
   [[nodiscard]] ssl_ctx_st* native() const { return context_; }
   [[nodiscard]] x509_store_st* trust_store() const;
 
-  /// Looks a verification up by its key (see certificate_check.cpp). Outside its validity window it is forgotten.
-  const RememberedVerification* recall(const std::string& key, UnixTime now);
-  void remember(const std::string& key, RememberedVerification verification);
+  /// Looks a verification up. Outside its validity window it is forgotten.
+  const RememberedVerification* recall(const VerificationKey& key, UnixTime now);
+  void remember(const VerificationKey& key, RememberedVerification verification);
 
   /// Names of intermediates that verified paths had, as DER.
   void saw_intermediate(const std::string& subject_der);
@@ -50,7 +66,7 @@ class TlsContext {
 
  private:
   ssl_ctx_st* context_{};
-  std::unordered_map<std::string, RememberedVerification> verifications_;
+  std::unordered_map<VerificationKey, RememberedVerification, VerificationKeyHash> verifications_;
   std::set<std::string> intermediates_;
   UnixTime last_recall_{};
 };

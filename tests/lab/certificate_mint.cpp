@@ -120,6 +120,11 @@ CertificateMint::CertificateMint() : leaf_key_{make_ec_key()}, weak_key_{make_rs
   add("constrained", "Lab Constrained CA", "root", -400, 1800, "permitted;DNS:elsewhere.test");
   add("unsent-public", "Lab Public Intermediate CA", "root", -400, 1800);
   add("unsent-private", "Lab Private Intermediate CA", "root", -400, 1800);
+  // Has the root's name and key identifier, but not its key.
+  X509* root = authorities_.at("root").certificate.get();
+  X509_up_ref(root);
+  authorities_["forger"] = Authority{make_ec_key(), X509Ptr{root}};
+  add("forged-intermediate", "Lab Forged Intermediate CA", "forger", -400, 30);
   add("stranger", "Unknown Root CA", nullptr, -400, 1800);
 }
 
@@ -157,6 +162,10 @@ CertificateMint::LeafPlan CertificateMint::plan_of(std::string_view kind) {
     plan.from_days = 5;
   else if (kind == "expired-intermediate")
     plan.authority = kind, plan.sent = {"expired-intermediate"};
+  else if (kind == "forged-intermediate")
+    plan.authority = kind, plan.sent = {"forged-intermediate"};
+  else if (kind == "forged-unsent")
+    plan.authority = "forged-intermediate", plan.sent = {};
   else if (kind == "wrong-name")
     plan.right_name = false;
   else if (kind == "no-san")
