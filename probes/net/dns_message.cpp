@@ -77,6 +77,14 @@ void take_record(const ldns_rr* record, DnsAnswer& answer) {
   }
 }
 
+/// "[T]reat TTL values received with the most significant bit set as if the entire value received was zero" (RFC 2181
+/// section 8).
+std::chrono::seconds ttl_of(const ldns_rr* record) {
+  constexpr std::uint32_t kMostSignificant = 0x80000000;
+  const std::uint32_t ttl = ldns_rr_ttl(record);
+  return std::chrono::seconds((ttl & kMostSignificant) != 0 ? 0 : ttl);
+}
+
 /// Follows the CNAME chain through the answer section and takes the records at its end.
 void take_answer_section(const ldns_rr_list* section, const ldns_rdf* question_name, RrType type, DnsAnswer& answer) {
   const ldns_rdf* name = question_name;
@@ -89,7 +97,7 @@ void take_answer_section(const ldns_rr_list* section, const ldns_rdf* question_n
       const bool wanted = ldns_rr_get_type(record) == static_cast<ldns_rr_type>(type);
       const bool alias = ldns_rr_get_type(record) == LDNS_RR_TYPE_CNAME;
       if (!wanted && !alias) continue;
-      const std::chrono::seconds ttl{ldns_rr_ttl(record)};
+      const std::chrono::seconds ttl = ttl_of(record);
       answer.ttl = std::max(answer.ttl.value_or(ttl), ttl);
       if (wanted) {
         found = true;

@@ -38,7 +38,7 @@ struct Record {
   std::string owner;
   std::uint16_t type;
   Wire data;
-  std::uint16_t ttl{300};
+  std::uint32_t ttl{300};
 };
 
 Record cname(const std::string& owner, const std::string& target, std::uint16_t ttl = 300) {
@@ -57,7 +57,7 @@ Wire message(const DnsQuestion& question, std::uint16_t flags, const std::vector
   for (const Record& record : answers) {
     const Wire owner = name_wire(record.owner);
     wire.insert(wire.end(), owner.begin(), owner.end());
-    const std::size_t fields[] = {record.type, 1, 0, record.ttl, record.data.size()};
+    const std::size_t fields[] = {record.type, 1, record.ttl >> 16, record.ttl & 0xffff, record.data.size()};
     for (const std::size_t field : fields) put16(wire, field);
     wire.insert(wire.end(), record.data.begin(), record.data.end());
   }
@@ -171,6 +171,14 @@ TEST(DnsAnswerTest, FollowsAChainInAnyOrder) {
   EXPECT_EQ(answer.ttl, std::chrono::seconds{900});
   EXPECT_EQ(answer.addresses.size(), 1U);
   EXPECT_FALSE(answer.chain_open);
+}
+
+TEST(DnsAnswerTest, ATtlWithItsTopBitSetIsZero) {
+  Record record = kAddress;
+  record.ttl = 0x7fffffff;
+  EXPECT_EQ(decoded(kA, kPlain, {record}).ttl, std::chrono::seconds{0x7fffffff});
+  record.ttl = 0x80000001;
+  EXPECT_EQ(decoded(kA, kPlain, {record}).ttl, std::chrono::seconds{0});
 }
 
 TEST(DnsAnswerTest, SaysThatAChainIsOpen) {
