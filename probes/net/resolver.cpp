@@ -192,21 +192,38 @@ asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_tcp(const Server& server
 /// UDP, then TCP where the answer did not fit.
 asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_server(Server& server, DnsQuestion question) {
   auto answer = co_await ask_udp(server, question);
-  server.answered = answer.has_value();
+  if (answer) server.answered = true;
   if (answer && answer->truncated) answer = co_await ask_tcp(server, question);
   co_return answer;
 }
 
+/// The one that answered when another was silent comes first, the rest as configured: a dead server must not cost every
+/// lookup a timeout. check_servers() puts the order right again.
+std::vector<Resolver::Server*> Resolver::servers_in_order() {
+  std::vector<Server*> order{&servers_[first_]};
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
+    if (i != first_) order.push_back(&servers_[i]);
+  }
+  return order;
+}
+
 /// Walks the servers until one gives an answer that settles the question. SERVFAIL beats silence: it is an answer.
 asio::awaitable<Resolver::Reply> Resolver::ask_once(DnsQuestion question) {
+  Reply best;
+  best.answer.status = DnsStatus::nxdomain;
+  if (encode_query(question, 0).empty()) co_return best;  // DNS cannot carry such a name, so nobody has it
   co_await take_turn();
   const Turn turn(*this);
-  Reply best;
   best.answer.status = DnsStatus::timeout;
-  for (int attempt = 0; attempt < options_.attempts; ++attempt) {
-    Server& server = servers_[static_cast<std::size_t>(attempt) % servers_.size()];
+  const std::vector<Server*> order = servers_in_order();
+  const std::size_t attempts = std::max(order.size(), static_cast<std::size_t>(std::max(options_.attempts, 1)));
+  bool silence = false;
+  for (std::size_t attempt = 0; attempt < attempts; ++attempt) {
+    Server& server = *order[attempt % order.size()];
     auto answer = co_await ask_server(server, question);
+    if (!answer) silence = true;
     if (!answer) continue;
+    if (silence) first_ = static_cast<std::size_t>(&server - servers_.data());
     best.answer = *answer;
     best.server = &server;
     if (answer->status != DnsStatus::servfail) break;
@@ -280,18 +297,28 @@ asio::awaitable<AddressObservation> Resolver::observe_addresses(std::string name
   co_return seen;
 }
 
-asio::awaitable<void> Resolver::check_servers() {
+/// Asks what every resolver can answer, so that silence says something about this one.
+asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_health(Server& server) {
   const DnsQuestion question{.name = ".", .type = RrType::soa};
-  for (Server& server : servers_) {
-    const auto answer = co_await ask_server(server, question);
-    server.proved = answer && answer->authentic_data;
+  auto answer = co_await ask_server(server, question);
+  server.answered = answer.has_value();
+  co_return answer;
+}
+
+asio::awaitable<void> Resolver::check_servers() {
+  std::optional<std::size_t> first;
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
+    const auto answer = co_await ask_health(servers_[i]);
+    servers_[i].proved = answer && answer->authentic_data;
+    if (answer && answer->status != DnsStatus::servfail && !first) first = i;
   }
+  first_ = first.value_or(0);
 }
 
 asio::awaitable<bool> Resolver::some_server_answers() {
-  const DnsQuestion question{.name = ".", .type = RrType::soa};
-  for (Server& server : servers_) {
-    const auto answer = co_await ask_server(server, question);
+  const std::vector<Server*> order = servers_in_order();
+  for (Server* server : order) {
+    const auto answer = co_await ask_health(*server);
     if (answer && answer->status != DnsStatus::servfail) co_return true;
   }
   co_return false;

@@ -30,8 +30,8 @@ struct ResolverServer {
 struct ResolverOptions {
   std::vector<ResolverServer> servers{};    // in order of preference, at least one
   std::chrono::milliseconds timeout{5000};  // per attempt
-  int attempts{3};
-  std::size_t max_outstanding{256};  // bursts of UDP lose packets even with large buffers
+  int attempts{3};                          // but each server is tried once at least
+  std::size_t max_outstanding{256};         // bursts of UDP lose packets even with large buffers
 };
 
 /// How `trust_ad: auto` judges a server: a resolver on this very host that is not a forwarding stub.
@@ -58,7 +58,8 @@ class Resolver {
   /// By server text: does its AD count now?
   [[nodiscard]] std::map<std::string, bool> authenticated() const;
 
-  /// By family: did some server of that family answer when it was asked last? Families never asked are left out.
+  /// By family: does some server of that family answer? Any answer says yes; only silence on `. SOA` says no, for a
+  /// forwarder may be silent about one dead zone. Families never asked are left out.
   [[nodiscard]] std::map<IpFamily, bool> answering() const;
 
  private:
@@ -66,7 +67,7 @@ class Resolver {
     boost::asio::ip::udp::endpoint endpoint;
     AdTrust trust;
     bool proved{};                   // `. SOA` came back with AD
-    std::optional<bool> answered{};  // when it was asked last, whatever it said
+    std::optional<bool> answered{};  // see answering()
     std::string text;
   };
   struct Reply {
@@ -83,16 +84,19 @@ class Resolver {
   boost::asio::awaitable<Reply> ask_surely(DnsQuestion question);
   boost::asio::awaitable<Reply> ask_once(DnsQuestion question);
   boost::asio::awaitable<std::optional<DnsAnswer>> ask_server(Server& server, DnsQuestion question);
+  boost::asio::awaitable<std::optional<DnsAnswer>> ask_health(Server& server);
   boost::asio::awaitable<std::optional<DnsAnswer>> ask_udp(const Server& server, DnsQuestion question);
   boost::asio::awaitable<std::optional<DnsAnswer>> ask_tcp(const Server& server, DnsQuestion question);
   boost::asio::awaitable<bool> some_server_answers();
   boost::asio::awaitable<bool> healthy();
+  std::vector<Server*> servers_in_order();
   DnsLookup lookup_of(const Reply& reply) const;
   [[nodiscard]] bool trusts(const Server& server) const;
 
   LoopClock& clock_;
   ResolverOptions options_;
   std::vector<Server> servers_;
+  std::size_t first_{};  // of servers_: the one to ask first
   std::size_t outstanding_{};
   WaitQueue waiting_;
   WaitQueue health_waiting_;  // for the end of a health check under way

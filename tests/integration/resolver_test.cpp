@@ -1,0 +1,102 @@
+// The stub resolver with servers that are silent about everything, or about one name.
+// SPDX-License-Identifier: Apache-2.0
+#include "probes/net/resolver.h"
+
+#include <boost/asio/ip/udp.hpp>
+
+#include "tests/integration/hostile_peer.h"
+#include "tests/lab/dns_server.h"
+
+namespace mtasts {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+constexpr const char* kName = "a.example.test";
+
+class ResolverTest : public HostilePeer {
+ protected:
+  ResolverTest() {
+    dns_.start();
+    silent_.start();
+    silent_.set_mode(lab::DnsMode::silent);
+    lab::DnsSet record;
+    record.txt = {"here"};
+    dns_.put(kName, record);
+    lab::DnsSet dead_zone;
+    dead_zone.fault = lab::DnsFault::silent;
+    dns_.put("dead.example.test", dead_zone);
+  }
+
+  /// Servers by port, in order.
+  ResolverOptions options(std::vector<std::uint16_t> ports) const {
+    ResolverOptions options;
+    for (const std::uint16_t port : ports)
+      options.servers.push_back({.endpoint = {asio::ip::address_v4::loopback(), port}});
+    options.timeout = 300ms;
+    options.attempts = 1;
+    return options;
+  }
+
+  DnsLookup look_up(Resolver& resolver, const std::string& name) {
+    return run(resolver.observe_txt(name)).value_or(TxtObservation()).lookup;
+  }
+
+  asio::awaitable<bool> check(Resolver& resolver) {
+    co_await resolver.check_servers();
+    co_return true;
+  }
+
+  lab::DnsServer dns_{io_, 0};
+  lab::DnsServer silent_{io_, 0};
+};
+
+TEST_F(ResolverTest, EveryServerIsTriedHoweverFewTheAttempts) {
+  Resolver resolver(clock_, options({silent_.port(), silent_.port(), dns_.port()}));
+  EXPECT_EQ(look_up(resolver, kName).status, DnsStatus::answered);
+}
+
+TEST_F(ResolverTest, ADeadFirstServerCostsOneLookupOnly) {
+  Resolver resolver(clock_, options({silent_.port(), dns_.port()}));
+  EXPECT_EQ(look_up(resolver, kName).status, DnsStatus::answered);
+  const std::uint64_t asked = silent_.queries();
+  EXPECT_EQ(look_up(resolver, kName).status, DnsStatus::answered);
+  EXPECT_EQ(silent_.queries(), asked);
+}
+
+TEST_F(ResolverTest, AServerThatIsBackIsAskedFirstAgain) {
+  Resolver resolver(clock_, options({silent_.port(), dns_.port()}));
+  look_up(resolver, kName);
+  lab::DnsSet record;
+  record.txt = {"here"};
+  silent_.put(kName, record);
+  silent_.set_mode(lab::DnsMode::answer);
+  run(check(resolver));
+  const std::uint64_t asked = silent_.queries();
+  EXPECT_EQ(look_up(resolver, kName).status, DnsStatus::answered);
+  EXPECT_EQ(silent_.queries(), asked + 1);
+}
+
+TEST_F(ResolverTest, OneDeadZoneDoesNotMakeTheServerSilent) {
+  Resolver resolver(clock_, options({dns_.port()}));
+  const DnsLookup lookup = look_up(resolver, "dead.example.test");
+  EXPECT_EQ(lookup.status, DnsStatus::timeout);
+  EXPECT_FALSE(lookup.resolver_down);
+  EXPECT_EQ(resolver.answering(), (std::map<IpFamily, bool>{{IpFamily::ipv4, true}}));
+  dns_.set_mode(lab::DnsMode::silent);
+  EXPECT_TRUE(look_up(resolver, kName).resolver_down);
+  EXPECT_EQ(resolver.answering(), (std::map<IpFamily, bool>{{IpFamily::ipv4, false}}));
+}
+
+TEST_F(ResolverTest, ANameThatDnsCannotCarryDoesNotExist) {
+  Resolver resolver(clock_, options({silent_.port()}));
+  const DnsLookup lookup = look_up(resolver, "_mta-sts." + std::string(60, 'a') + "." + std::string(60, 'b') + "." +
+                                                 std::string(60, 'c') + "." + std::string(60, 'd') + ".example");
+  EXPECT_EQ(lookup.status, DnsStatus::nxdomain);
+  EXPECT_FALSE(lookup.resolver_down);
+  EXPECT_EQ(silent_.queries(), 0U);
+}
+
+}  // namespace
+}  // namespace mtasts
