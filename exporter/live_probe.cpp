@@ -50,11 +50,11 @@ std::vector<std::string> hosts_to_probe(const DomainObservation& seen, std::size
 /// what is shared by all attempts here, and what is configured for one.
 template <class Attempts>
 bool cut_short(const ProbeEngine& engine, const Attempts& attempts, Milliseconds shared, Milliseconds configured) {
-  const auto count = static_cast<long>(std::max<std::size_t>(attempts.size(), 1));
-  const bool patient = shared / count >= std::min(configured, engine.options.timeout / count);
-  return !patient && std::any_of(attempts.begin(), attempts.end(), [](const auto& attempt) {
-    return attempt.failure && attempt.failure->error == NetError::timeout;
-  });
+  const auto share = [&](Milliseconds total) { return share_of(total, Milliseconds{}, attempts.size(), configured); };
+  return share(shared) < share(engine.options.timeout) &&
+         std::any_of(attempts.begin(), attempts.end(), [](const auto& attempt) {
+           return attempt.failure && attempt.failure->error == NetError::timeout;
+         });
 }
 
 }  // namespace

@@ -41,14 +41,6 @@ std::vector<IpAddress> chosen_addresses(const AddressObservation& seen, const Pr
 constexpr Milliseconds kFairShare{10000};
 constexpr int kSharers = 6;
 
-/// An even share of the time left for each address still to come, and a fair least; what one leaves over serves the
-/// others. Input: `spent` is what connections have taken so far: neither lookups nor queues here are the peer's fault.
-Milliseconds share_of(Milliseconds total, Milliseconds spent, std::size_t addresses_left, Milliseconds most) {
-  const Milliseconds even = (total - spent) / static_cast<long>(std::max<std::size_t>(addresses_left, 1));
-  const Milliseconds least = std::min(kFairShare, total / kSharers);
-  return std::min(most, std::max(even, least));
-}
-
 constexpr std::string_view kResolverDown = "no DNS server of ours answers";
 
 asio::awaitable<PolicyObservation> observe_policy(NetContext& net, Resolver& resolver, std::string host,
@@ -74,6 +66,12 @@ bool must_wait(const DomainObservation& seen, const std::optional<std::string>& 
 }
 
 }  // namespace
+
+Milliseconds share_of(Milliseconds total, Milliseconds spent, std::size_t addresses_left, Milliseconds most) {
+  const Milliseconds even = (total - spent) / static_cast<long>(std::max<std::size_t>(addresses_left, 1));
+  const Milliseconds least = std::min(kFairShare, total / kSharers);
+  return std::min(most, std::max(even, least));
+}
 
 asio::awaitable<DomainObservation> observe_domain(NetContext& net, Resolver& resolver, std::string domain,
                                                   ProbeOptions options, std::optional<std::string> not_for_id) {

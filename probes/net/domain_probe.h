@@ -22,6 +22,11 @@ struct ProbeOptions {
   SmtpProbeOptions smtp{};
 };
 
+/// The limit of one connection: an even share of the time left for each address still to come, and a fair least; what
+/// one leaves over serves the others. Input: `spent` is what connections have taken so far: neither lookups nor queues
+/// here are the peer's fault; `most` is what is configured for one connection.
+Milliseconds share_of(Milliseconds total, Milliseconds spent, std::size_t addresses_left, Milliseconds most);
+
 /// Looks at the domain's records and policy, not at its MX hosts. The policy is fetched even without a TXT record, but
 /// not when the record's id is `not_for_id`: a fetch for it failed less than five minutes ago (RFC 8461 section 3.3).
 boost::asio::awaitable<DomainObservation> observe_domain(NetContext& net, Resolver& resolver, std::string domain,
