@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what is missing, builds as CI does and runs every test: unit, integration and fuzz replay through ctest, then
-# the end-to-end suite against unbound, nginx, Postfix and Prometheus.
+# Installs what is missing, builds as CI does and runs every test: unit, integration, rules and fuzz replay through ctest,
+# then the end-to-end suite against unbound, nginx, Postfix and Prometheus.
 # SPDX-License-Identifier: Apache-2.0
 set -eu
 
@@ -54,7 +54,7 @@ line() {
 
 echo
 line "unit" "$unit_total" "$unit_failed"
-line "integration, fuzz replay" "$other_total" "$other_failed"
+line "integration, rules, fuzz replay" "$other_total" "$other_failed"
 line "end to end" "$e2e_total" "$e2e_failed"
 total=$((unit_total + other_total + e2e_total))
 total_failed=$((unit_failed + other_failed + e2e_failed))
