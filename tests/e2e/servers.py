@@ -16,9 +16,9 @@ from process import Child, accepts, free_port
 DNS_QUERY_ID = b"\x2a\x2a"
 
 
-def http(method, url, headers=None, timeout=10):
-    """Returns (status, body text); status 0 when no answer came."""
-    request = urllib.request.Request(url, method=method, headers=headers or {}, data=b"" if method == "POST" else None)
+def http(method, url, headers=None, timeout=10, body=b""):
+    """Returns (status, body text); status 0 when no answer came. Input: body is sent with POST only."""
+    request = urllib.request.Request(url, method=method, headers=headers or {}, data=body if method == "POST" else None)
     try:
         with urllib.request.urlopen(request, timeout=timeout) as answer:
             return answer.status, answer.read().decode()
