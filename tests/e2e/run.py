@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The end-to-end suite: the exporter against unbound, nginx and Postfix, judged by what Prometheus stored.
 
-Everything runs on loopback, on free ports and in a temporary folder, and is stopped at the end. Needs root (Postfix).
+Alerts are judged by what Alertmanager sent. Everything runs on loopback, on free ports and in a temporary folder, and is
+stopped at the end. Needs root (Postfix).
 Next: stack.py for the domains and servers, test_verdicts.py for what is expected.
 """
 # SPDX-License-Identifier: Apache-2.0
@@ -21,7 +22,7 @@ os.environ["PATH"] += ":/usr/local/sbin:/usr/sbin:/sbin"
 from case import StackCase  # noqa: E402
 from stack import Stack  # noqa: E402
 
-MODULES = ("test_verdicts", "test_web", "test_start", "test_lifecycle")  # the disruptive ones last
+MODULES = ("test_verdicts", "test_web", "test_start", "test_alerts", "test_lifecycle")  # the disruptive ones last
 
 
 class Result(unittest.TextTestResult):

@@ -33,9 +33,12 @@ class PolicyHost:
     media_type: str = "text/plain"
 
 
+def policy_lines(mode, *patterns, max_age=MAX_AGE):
+    return ["version: STSv1", f"mode: {mode}", *(f"mx: {pattern}" for pattern in patterns), f"max_age: {max_age}"]
+
+
 def policy(mode, *patterns, max_age=MAX_AGE):
-    lines = ["version: STSv1", f"mode: {mode}", *(f"mx: {pattern}" for pattern in patterns), f"max_age: {max_age}"]
-    return "return 200 \"" + "\\r\\n".join(lines) + "\\r\\n\";"
+    return "return 200 \"" + "\\r\\n".join(policy_lines(mode, *patterns, max_age=max_age)) + "\\r\\n\";"
 
 
 class Stack:
@@ -78,6 +81,12 @@ tls: {{ca_file: "{ca_file or self.authority.ca_file}"}}
 storage: {{path: "{self.exporter.folder}/state.db"}}
 {extra}""")
 
+    def write_policy(self, label, mode):
+        """Writes the file of a domain whose policy can change."""
+        file = self.folder / label / ".well-known" / "mta-sts.txt"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("".join(line + "\n" for line in policy_lines(mode, "good.mx.e2e.test")))
+
     def _mint_mx_hosts(self):
         mint = self.authority.mint
         certificates = {
@@ -105,6 +114,8 @@ storage: {{path: "{self.exporter.folder}/state.db"}}
         self._domain("policy-redirect", "return 301 https://good.e2e.test/;")
         self._domain("policy-html", good, media_type="text/html")
         self._domain("policy-invalid", policy("enforced", "good.mx.e2e.test"))
+        self.write_policy("mended", "enforced")
+        self._domain("mended", f"root {self.folder}/mended;", configured=False)  # test_alerts.py adds and mends it
         self._domain("policy-nohost", None)
         # Faults of the MX hosts.
         for name in ("expired", "misnamed", "selfsigned", "plain", "dead"):
