@@ -32,6 +32,10 @@ class Install(unittest.TestCase):
         self.assertEqual(set(programs), {f"{prefix}/bin/mtasts_exporter"})
         manual, = re.findall(r"(?m)^Documentation=file://(.*)$", unit)
         self.assertTrue((root / pathlib.Path(manual).relative_to(prefix)).is_file(), manual)
+        for link in re.findall(r"\]\(([\w./]+)\)", (root / EXAMPLE).with_name("README.md").read_text()):
+            if link.startswith("docs/"):
+                self.assertTrue((root / EXAMPLE).parent.joinpath(link).is_file(), link)
+        self.assertTrue((root / EXAMPLE).parent.joinpath("grafana/alerts/recording.rules.yaml").is_file())
         check = [root / "bin/mtasts_exporter", "--config.check", f"--config.file={root / EXAMPLE}"]
         answer = subprocess.run(check, capture_output=True, text=True, check=False)
         self.assertEqual(answer.returncode, 0, answer.stderr)
