@@ -1,10 +1,14 @@
 """Every fault fires for real: from the exporter through the shipped rules and Alertmanager to a receiver, once."""
 # SPDX-License-Identifier: Apache-2.0
 import collections
+import pathlib
+import sys
 
-from alerting import Alertmanager, AlertingPrometheus, Receivers, await_alerts
-from case import StackCase
-from process import wait_until
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "dashboards"))
+import dashboard_checks  # noqa: E402
+from alerting import Alertmanager, AlertingPrometheus, Receivers, await_alerts  # noqa: E402
+from case import StackCase  # noqa: E402
+from process import wait_until  # noqa: E402
 
 FIRING_SECONDS = 40
 EXPECTED_MODE = "enforce"  # of domains whose policy was never seen, so that somebody misses it
@@ -97,6 +101,9 @@ class Alerts(StackCase):
         heard = {labels.get("domain") for _, _, labels, _ in self.receivers.alerts("firing")}
         for domain in ("good", "testing", "bare"):
             self.assertNotIn(name(domain), heard)
+
+    def test_every_query_of_the_dashboards_is_answered(self):
+        self.assertEqual(dashboard_checks.problems(f"http://127.0.0.1:{self.prometheus.port}"), [])
 
     def test_silent_hosts_page(self):
         await_alerts(self.receivers, "firing", [{"alertname": "MtaStsAllMxUnreachable", "domain": name("mx-dead"),
