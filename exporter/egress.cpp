@@ -143,8 +143,13 @@ void Egress::note_lookups(DomainObservation& seen, const Suspected& suspected) {
   if (seen.spoiled) return;
   // The resolver's cache may answer in part; among a few domains one that fails in part is more likely at fault itself.
   const bool silent = no_lookup_answered(seen) || (own_lookups_failed(seen) && lookups_.window.crowded());
-  if (silent) lookups_.silent(seen.domain, suspected);
-  if (!own_lookups_failed(seen)) lookups_.reached(seen.domain);
+  if (silent) {
+    lookups_.silent(seen.domain, suspected);
+  } else if (any_lookup_failed(seen)) {  // the loss may have begun between two lookups
+    lookups_.silent_besides(seen.domain, suspected);
+  } else {
+    lookups_.reached(seen.domain);
+  }
   if (any_lookup_failed(seen) && lookups_lost()) seen.spoiled = std::string(kLookupsLost);
 }
 

@@ -25,7 +25,9 @@ void EgressWindow::forget(const std::string& peer) {
 
 bool EgressWindow::lost() const {
   if (!reached_ever_) return suspects_.size() >= doubt_after_;
-  return answering_.size() >= least_ && suspects_.size() >= answering_.size();
+  // A large fleet may have but one witness left, right after a loss.
+  const bool large = answering_.size() + down_.size() >= kLeast;
+  return answering_.size() >= (large ? kLeast : least_) && suspects_.size() >= answering_.size();
 }
 
 std::optional<bool> EgressWindow::open() const {

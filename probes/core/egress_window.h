@@ -23,7 +23,7 @@ class EgressWindow {
   static constexpr std::size_t kLeast = 4;
 
   /// Input: how many silent peers are enough to doubt ourselves first while nobody has ever answered, how many once
-  /// somebody has, and how few peers in all can speak against us.
+  /// somebody has, and how few peers can speak against us where there are hardly any.
   explicit EgressWindow(std::size_t doubt_after, std::size_t enough = kEnough, std::size_t least = kLeast)
       : doubt_after_(doubt_after), enough_(enough), least_(least) {}
 

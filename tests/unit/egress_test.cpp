@@ -139,6 +139,28 @@ TEST_F(EgressTest, OneDomainAloneIsNoWitnessAgainstItsNameServers) {
   EXPECT_EQ(look_up(host(0), DnsStatus::timeout).spoiled, std::nullopt) << "others are answered";
 }
 
+TEST_F(EgressTest, OneThatFailsRightAfterALossDoesNotMakeItAnother) {
+  for (int i = 0; i < 8; ++i) look_up(host(i), DnsStatus::answered);
+  for (int i = 0; i < 8; ++i) look_up(host(i), DnsStatus::servfail);
+  EXPECT_TRUE(egress_.lookups_lost());
+  look_up(host(0), DnsStatus::answered);
+  look_up(host(7), DnsStatus::servfail);
+  EXPECT_FALSE(egress_.lookups_lost());
+}
+
+TEST_F(EgressTest, ALossThatBeginsWithinAProbeTakesItBackToo) {
+  for (int i = 0; i < 4; ++i) look_up(host(i), DnsStatus::answered);
+  DomainObservation seen{.domain = host(9)};
+  for (DnsLookup* lookup : {&seen.sts.lookup, &seen.tlsrpt.lookup, &seen.mx.lookup})
+    lookup->status = DnsStatus::answered;
+  seen.policy.emplace();
+  seen.policy->lookup.ipv4 = DnsLookup{.status = DnsStatus::servfail};
+  egress_.note_lookups(seen, [this] { return [this] { taken_back_.push_back(host(9)); }; });
+  EXPECT_EQ(seen.spoiled, std::nullopt);
+  for (int i = 0; i < 4; ++i) look_up(host(i), DnsStatus::servfail);
+  EXPECT_THAT(taken_back_, UnorderedElementsAre(host(0), host(1), host(2), host(9)));
+}
+
 TEST_F(EgressTest, AFewDomainsMayFailInPart) {
   DomainObservation seen{.domain = host(0)};
   for (DnsLookup* lookup : {&seen.tlsrpt.lookup, &seen.mx.lookup}) lookup->status = DnsStatus::answered;
