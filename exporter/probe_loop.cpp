@@ -416,10 +416,11 @@ class ProbeLoop::Core {
       return ended(domain_key(name), "unknown");
     }
     domain.seen = std::move(seen);
-    const DomainVerdict verdict = judge(domain, *domain.seen);
+    DomainVerdict verdict = judge(domain, *domain.seen);
     note_failed_fetch(domain, verdict);
-    join(domain);
-    ended(domain_key(name), own_half_failing(verdict) ? "failing" : "ok");
+    const std::string_view outcome = own_half_failing(verdict) ? "failing" : "ok";
+    if (hosts_judged(domain)) publish_joined(domain, std::move(verdict));
+    ended(domain_key(name), outcome);
   }
 
   /// Our own trouble: the last known values stay. Where nothing was ever seen, the state is all there is.
@@ -464,11 +465,17 @@ class ProbeLoop::Core {
 
   /// Judges a domain anew, once it and each of its MX hosts has been observed.
   void join(WatchedDomain& domain) {
-    if (!domain.seen) return;
-    for (const std::string& host : used_[domain.config.name]) {
-      if (!hosts_.at(host).verdict) return;  // its probe is due, and joins when it ends
-    }
-    DomainVerdict verdict = judge(domain, *domain.seen);
+    if (domain.seen && hosts_judged(domain)) publish_joined(domain, judge(domain, *domain.seen));
+  }
+
+  /// A host without a verdict is due, and joins when its probe ends.
+  bool hosts_judged(const WatchedDomain& domain) {
+    const std::set<std::string>& used = used_[domain.config.name];
+    return std::all_of(used.begin(), used.end(),
+                       [this](const std::string& host) { return hosts_.at(host).verdict.has_value(); });
+  }
+
+  void publish_joined(WatchedDomain& domain, DomainVerdict verdict) {
     if (domain.spoiled) {  // what a host brings does not make good what the domain's own probe could not see
       verdict.state = DomainState::unknown;
       verdict.unknown_reason = *domain.spoiled;
