@@ -24,8 +24,8 @@ LoopClock::Use::~Use() {
 
 void LoopClock::schedule() {
   timer_.expires_after(kTick);
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error || users_ == 0) return;
+  timer_.async_wait([this, alive = std::weak_ptr<void>(alive_)](const boost::system::error_code& error) {
+    if (error || alive.expired() || users_ == 0) return;
     const auto late = std::chrono::steady_clock::now() - timer_.expiry();
     lag_ = late > kTolerance ? std::chrono::duration_cast<std::chrono::nanoseconds>(late) : std::chrono::nanoseconds{};
     lost_ += lag_;

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <memory>
 
 namespace mtasts {
 
@@ -51,6 +52,8 @@ class LoopClock {
   std::chrono::nanoseconds lost_{};
   std::chrono::nanoseconds lag_{};
   std::size_t users_{};
+  // A tick that is due cannot be taken back, and may have its turn when the clock is gone.
+  std::shared_ptr<void> alive_{std::make_shared<char>()};
 };
 
 }  // namespace mtasts
