@@ -461,8 +461,7 @@ bool wants_reports(const Config& config) { return config.tlsrpt != TlsrptConfig{
 
 std::vector<IdleKey> idle_keys() {
   const std::string none = "has no effect yet: this version shows no such finding";
-  return {{"findings.testing_longer_than", none, is_threshold_set<&FindingsConfig::testing_longer_than>},
-          {"findings.ready_after", none, is_threshold_set<&FindingsConfig::ready_after>},
+  return {{"findings.ready_after", none, is_threshold_set<&FindingsConfig::ready_after>},
           {"findings.expiry_high", none, is_threshold_set<&FindingsConfig::expiry_high>},
           {"tlsrpt", "has no effect yet: this version takes in no reports", wants_reports},
           {"domains[].require_dane", "has no effect yet: this version does not probe DANE", wants_dane}};

@@ -60,7 +60,8 @@ ClassifyOptions classify_options(const Config& config) {
   return {.incomplete_chain = config.classify.incomplete_chain,
           .expiry_warning = config.findings.expiry_warning,
           .min_max_age_enforce = config.findings.min_max_age_enforce,
-          .min_max_age_testing = config.findings.min_max_age_testing};
+          .min_max_age_testing = config.findings.min_max_age_testing,
+          .testing_longer_than = config.findings.testing_longer_than};
 }
 
 ResolverOptions resolver_options(const Config& config) {

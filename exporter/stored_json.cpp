@@ -33,8 +33,8 @@ BOOST_DESCRIBE_STRUCT(DomainVerdict, (),
                        mx_set_last_change, null_mx, mx_hosts, mx, coverage, deliverable, faults, findings,
                        unknown_reason))
 BOOST_DESCRIBE_STRUCT(DomainMemory, (),
-                      (policy, policy_id, policy_seen, body_sha256, policy_last_change, enforced_until, mx_set_known,
-                       mx_set, mx_set_last_change))
+                      (policy, policy_id, policy_seen, body_sha256, policy_last_change, testing_since, enforced_until,
+                       mx_set_known, mx_set, mx_set_last_change))
 
 namespace {
 

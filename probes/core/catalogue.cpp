@@ -287,6 +287,8 @@ constexpr auto kCatalogue = std::to_array<CatalogueEntry>({
      "Raise max_age to two weeks or more once the policy works.", "RFC 8461 section 10.2"},
     {finding, "testing", info, "The policy is in mode testing: faults are reported, mail is not protected.",
      "Change to mode enforce when the reports have been clean for two weeks, and change the id.", "RFC 8461 section 5"},
+    {finding, "testing-for-long", warning, "The policy has been in mode testing for longer than planned.",
+     "Change to mode enforce and change the id, or raise findings.testing_longer_than.", "RFC 8461 section 5"},
     {finding, "mode-unexpected", warning, "The policy's mode is not the one that the configuration expects.",
      "Change the policy's mode, or expect_mode.", "RFC 8461 section 5"},
     {finding, "tlsrpt-record-missing", info, "The domain asks nobody for TLS reports.",

@@ -8,6 +8,7 @@
 
 #include "probes/core/classify_dns.h"
 #include "probes/core/classify_tls.h"
+#include "probes/core/date_text.h"
 #include "probes/core/domain_name.h"
 #include "probes/core/own_trouble.h"
 #include "probes/core/tlsrpt_record.h"
@@ -123,8 +124,8 @@ bool is_policy_fault(const Fault& fault) {
 
 /// Findings about the policy host that judge_mode() makes anew for every verdict, fetched or not.
 bool is_mode_finding(const Finding& finding) {
-  constexpr std::array<std::string_view, 4> kCodes{"policy-without-record", "policy-cached-only", "testing",
-                                                   "mode-unexpected"};
+  constexpr std::array<std::string_view, 5> kCodes{"policy-without-record", "policy-cached-only", "testing",
+                                                   "testing-for-long", "mode-unexpected"};
   return std::find(kCodes.begin(), kCodes.end(), finding.code) != kCodes.end();
 }
 
@@ -481,6 +482,7 @@ class DomainJudge {
     }
     if (served && verdict_.policy->mode == StsMode::testing) {
       find("testing", host_, "mode testing: faults are reported, mail is delivered all the same");
+      judge_testing_time();
     }
     const StsMode mode = verdict_.in_force ? verdict_.in_force->policy.mode : StsMode::none;
     if (in_.expected_mode && mode != *in_.expected_mode) {
@@ -488,6 +490,15 @@ class DomainJudge {
            "mode " + std::string(to_string(mode)) + " is in force, expected is " +
                std::string(to_string(*in_.expected_mode)));
     }
+  }
+
+  /// Counts from when we first saw the mode: a policy may be older than our memory of it.
+  void judge_testing_time() {
+    if (!in_.memory.testing_since) return;
+    if (now_ - *in_.memory.testing_since <= options_.testing_longer_than) return;
+    find("testing-for-long", host_,
+         "in mode testing since " + date_text(*in_.memory.testing_since) +
+             " at least, longer than findings.testing_longer_than");
   }
 
   void judge_state() {
@@ -586,6 +597,11 @@ void remember_policy(DomainMemory& memory, const DomainObservation& seen) {
   const std::string id = records.id.value_or("");
   const bool changed = memory.policy && (id != memory.policy_id || success->body_sha256 != memory.body_sha256);
   if (changed) memory.policy_last_change = seen.ended;
+  if (lint.policy->mode != StsMode::testing) {
+    memory.testing_since.reset();
+  } else if (!memory.testing_since) {
+    memory.testing_since = seen.ended;
+  }
   memory.policy = lint.policy;
   memory.policy_id = id;
   memory.body_sha256 = success->body_sha256;

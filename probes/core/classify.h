@@ -20,6 +20,7 @@ struct ClassifyOptions {
   std::chrono::seconds expiry_warning{std::chrono::days{21}};
   std::chrono::seconds min_max_age_enforce{std::chrono::days{14}};
   std::chrono::seconds min_max_age_testing{std::chrono::days{1}};
+  std::chrono::seconds testing_longer_than{std::chrono::days{90}};
 };
 
 /// What is remembered of a domain from probe to probe, and kept in the store.
@@ -29,6 +30,7 @@ struct DomainMemory {
   UnixTime policy_seen{};  // when it was last seen live
   std::string body_sha256{};
   std::optional<UnixTime> policy_last_change{};
+  std::optional<UnixTime> testing_since{};  // first seen in mode testing; nullopt in another mode
   std::optional<UnixTime> enforced_until{};
   bool mx_set_known{};                // an MX lookup has been answered once
   std::vector<std::string> mx_set{};  // sorted host names

@@ -224,13 +224,15 @@ void expect_codes_in_catalogue(const Verdict& verdict) {
 }
 
 ClassifyOptions read_options(const StrictYaml& yaml, const YAML::Node& map) {
-  yaml.check_keys(map, {"incomplete_chain", "expiry_warning", "min_max_age_enforce", "min_max_age_testing"});
+  yaml.check_keys(map, {"incomplete_chain", "expiry_warning", "min_max_age_enforce", "min_max_age_testing",
+                        "testing_longer_than"});
   ClassifyOptions options;
   const YAML::Node incomplete = child(map, "incomplete_chain");
   if (incomplete.IsDefined()) options.incomplete_chain = yaml.word(incomplete, kIncompleteWords);
   options.expiry_warning = yaml.duration(child(map, "expiry_warning"), options.expiry_warning);
   options.min_max_age_enforce = yaml.duration(child(map, "min_max_age_enforce"), options.min_max_age_enforce);
   options.min_max_age_testing = yaml.duration(child(map, "min_max_age_testing"), options.min_max_age_testing);
+  options.testing_longer_than = yaml.duration(child(map, "testing_longer_than"), options.testing_longer_than);
   return options;
 }
 

@@ -156,14 +156,13 @@ TEST(Config, LooksIntoTheTrustStore) {
 
 TEST(Config, WarnsOfKeysWithoutEffect) {
   EXPECT_EQ(lines_of(parse("domains:\n  - example.org\n  - name: example.net\n    require_dane: true\n"
-                           "findings:\n  testing_longer_than: 60d\n  ready_after: 7d\n  expiry_high: 3d\n"
+                           "findings:\n  ready_after: 7d\n  expiry_high: 3d\n"
                            "tlsrpt: {authserv_id: mx.example.org}\n")
                          .warnings),
             "test.yaml:4: domains[].require_dane: has no effect yet: this version does not probe DANE\n"
-            "test.yaml:6: findings.testing_longer_than: has no effect yet: this version shows no such finding\n"
-            "test.yaml:7: findings.ready_after: has no effect yet: this version shows no such finding\n"
-            "test.yaml:8: findings.expiry_high: has no effect yet: this version shows no such finding\n"
-            "test.yaml:9: tlsrpt: has no effect yet: this version takes in no reports\n");
+            "test.yaml:6: findings.ready_after: has no effect yet: this version shows no such finding\n"
+            "test.yaml:7: findings.expiry_high: has no effect yet: this version shows no such finding\n"
+            "test.yaml:8: tlsrpt: has no effect yet: this version takes in no reports\n");
   EXPECT_EQ(lines_of(parse("domains: [example.org]\nfindings: {expiry_high: 7d, expiry_warning: 30d}\n").warnings), "");
 }
 
