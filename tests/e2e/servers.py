@@ -193,15 +193,16 @@ scrape_configs:
 
     def query(self, expression):
         """The instant vector of an expression: a list of (labels without job and instance, value)."""
+        return [({name: value for name, value in labels.items() if name not in ("job", "instance")}, value)
+                for labels, value in self.query_targets(expression)]
+
+    def query_targets(self, expression):
+        """The same with job and instance."""
         address = f"http://127.0.0.1:{self.port}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
         status, body = http("GET", address)
         if status != 200:
             raise AssertionError(f"Prometheus answered {status} to {expression}: {body}")
-        rows = []
-        for row in json.loads(body)["data"]["result"]:
-            labels = {name: value for name, value in row["metric"].items() if name not in ("job", "instance")}
-            rows.append((labels, float(row["value"][1])))
-        return rows
+        return [(row["metric"], float(row["value"][1])) for row in json.loads(body)["data"]["result"]]
 
 
 class Exporter(Child):
