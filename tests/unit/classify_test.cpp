@@ -224,8 +224,8 @@ void expect_codes_in_catalogue(const Verdict& verdict) {
 }
 
 ClassifyOptions read_options(const StrictYaml& yaml, const YAML::Node& map) {
-  yaml.check_keys(map, {"incomplete_chain", "expiry_warning", "min_max_age_enforce", "min_max_age_testing",
-                        "testing_longer_than"});
+  yaml.check_keys(
+      map, {"incomplete_chain", "expiry_warning", "min_max_age_enforce", "min_max_age_testing", "testing_longer_than"});
   ClassifyOptions options;
   const YAML::Node incomplete = child(map, "incomplete_chain");
   if (incomplete.IsDefined()) options.incomplete_chain = yaml.word(incomplete, kIncompleteWords);
