@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <exception>
+#include <future>
 #include <map>
 #include <random>
 #include <set>
@@ -127,7 +128,10 @@ class ProbeLoop::Core {
     return [this, engine = std::move(engine), config] {
       // Before the loop runs there is nobody to disturb: what was kept is shown before anyone can ask for it.
       if (!thread_.joinable()) return apply(engine, config);
-      asio::post(io_, [this, engine, config] { apply(engine, config); });
+      const auto task = std::make_shared<std::packaged_task<void()>>([&] { apply(engine, config); });
+      std::future<void> applied = task->get_future();
+      asio::post(io_, [task] { (*task)(); });
+      applied.get();
     };
   }
 

@@ -43,7 +43,8 @@ class ProbeLoop {
   void restore(std::vector<DomainKeepsake> domains, std::vector<MxVerdict> mx_hosts);
 
   /// Gets ready for a configuration. Calling the result makes it the one that counts, and cannot fail: new domains get
-  /// their turn, removed ones go at once. Errors: std::runtime_error when the trust store cannot be read.
+  /// their turn, and when it returns removed ones are gone. Never called on the loop's thread, nor while stop() runs.
+  /// Errors: std::runtime_error when the trust store cannot be read.
   [[nodiscard]] std::function<void()> prepare(const Config& config);
 
   void start();

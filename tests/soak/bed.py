@@ -56,16 +56,20 @@ class Bed:
     def __enter__(self):
         try:
             self.lab.start()
-            config = self.lab.configuration()
-            for section, values in self._changes.items():
-                config[section].update(values)
-            self.domains = config["domains"]
-            self.exporter = self._exporter(yaml.safe_dump(config))
+            self.domains = self.lab.configuration()["domains"]
+            self.exporter = self._exporter(self.configuration(self.domains, self._changes))
             self.exporter.start()
         except BaseException:
             self._stop()
             raise
         return self
+
+    def configuration(self, domains, changes):
+        """The exporter's configuration as text: what the lab proposes, for these domains and with these changes."""
+        config = self.lab.configuration() | {"domains": domains}
+        for section, values in changes.items():
+            config[section].update(values)
+        return yaml.safe_dump(config)
 
     def __exit__(self, *error):
         failed = isinstance(error[1], Exception)

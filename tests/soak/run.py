@@ -19,11 +19,12 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 import blips  # noqa: E402
 import dead  # noqa: E402
 import descriptors  # noqa: E402
+import reloads  # noqa: E402
 import resolver  # noqa: E402
 import restart  # noqa: E402
 
 CAMPAIGNS = {"resolver": resolver.run, "upstream": resolver.run_upstream, "blips": blips.run, "dead": dead.run,
-             "restart": restart.run, "descriptors": descriptors.run}
+             "restart": restart.run, "descriptors": descriptors.run, "reloads": reloads.run}
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -50,6 +51,7 @@ def options():
                         help="resolver, blips: what it does instead of answering; stop")
     parser.add_argument("--length", type=float, metavar="SECONDS", help="dead: how long to watch; 270")
     parser.add_argument("--blips", type=int, metavar="N", help="blips: how often; 20")
+    parser.add_argument("--reloads", type=int, metavar="N", help="reloads: how often; 1000")
     parser.add_argument("--restarts", type=int, metavar="N", help="restart: how often; 20")
     chosen = parser.parse_args()
     unknown = [name for name in chosen.campaigns if name not in CAMPAIGNS]
