@@ -121,6 +121,16 @@ std::string CheckCommands::openssl_to_mx(const std::string& host) const {
   return openssl(host, mx_address(host), places_.smtp_port, "-starttls smtp ");
 }
 
+/// A name without address is a matter of DNS.
+std::string CheckCommands::openssl_to_report_host(const std::string& host) const {
+  for (const auto& seen : result_.seen.report_targets) {
+    const bool meant = seen->target.kind == ReportTargetKind::https && seen->target.host == host;
+    if (!meant || seen->attempts.empty()) continue;
+    return openssl(host, bracketed(seen->attempts.front().address), places_.policy_port, "");
+  }
+  return dig("A", host);
+}
+
 std::string CheckCommands::record() const { return dig("TXT", "_mta-sts." + result_.verdict.domain); }
 
 std::string CheckCommands::of(const Fault& fault) const {
@@ -152,6 +162,8 @@ std::string CheckCommands::of(const Finding& finding) const {
   const std::string_view code = finding.code;
   if (code == "mx-no-address") return dig("A", finding.host);
   if (code == "lookup-failed") return dig(first_word(finding.message), finding.host);
+  if (code == "rua-mailto-no-mx") return dig("MX", finding.host);
+  if (code == "rua-https-unreachable") return openssl_to_report_host(finding.host);
   if (code.starts_with("tlsrpt-record-")) return dig("TXT", "_smtp._tls." + result_.verdict.domain);
   if (code == "mta-sts-record-invalid" || code == "record-warning") return dig("TXT", finding.host);
   if (code == "no-such-domain" || code.starts_with("null-mx") || code == "mx-name-invalid")

@@ -36,6 +36,7 @@ class CheckCommands {
   [[nodiscard]] std::string curl() const;
   [[nodiscard]] std::string curl_to_mx(const std::string& host) const;
   [[nodiscard]] std::string openssl_to_policy_host() const;
+  [[nodiscard]] std::string openssl_to_report_host(const std::string& host) const;
   [[nodiscard]] std::string openssl_to_mx(const std::string& host) const;
   [[nodiscard]] std::string openssl(const std::string& host, const std::string& address, std::uint16_t port,
                                     std::string_view extra) const;

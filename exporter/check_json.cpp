@@ -3,6 +3,7 @@
 
 #include "exporter/check_report.h"
 #include "exporter/utf8.h"
+#include "probes/core/classify_report_target.h"
 #include "probes/core/octets.h"
 #include "probes/core/tlsrpt_record.h"
 
@@ -105,9 +106,18 @@ json::object record_json(const CheckResult& result) {
           {"records", texts(result.seen.sts.records)}};
 }
 
+/// takes_reports is null where that is not known or was not looked at.
+json::object place_json(const ReportPlace& place) {
+  return {{"uri", text(place.uri)},
+          {"looked_at", place.target.has_value()},
+          {"takes_reports", or_null(place.verdict.takes_reports)},
+          {"message", text(place.verdict.message)}};
+}
+
 json::object tlsrpt_json(const CheckResult& result) {
   return {{"status", word_or_null(result.verdict.tlsrpt)},
           {"rua", texts(parse_tlsrpt_records(result.seen.tlsrpt.records).rua)},
+          {"targets", array_of(report_places(result.seen), place_json)},
           {"records", texts(result.seen.tlsrpt.records)}};
 }
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "probes/core/classify_report_target.h"
 #include "probes/core/date_text.h"
 #include "probes/core/octets.h"
 #include "probes/core/tlsrpt_record.h"
@@ -164,9 +165,17 @@ class TextReport {
   std::string reports_text() const {
     if (!verdict_.tlsrpt) return not_known();
     std::string text(to_string(*verdict_.tlsrpt));
-    for (const std::string& address : parse_tlsrpt_records(result_.seen.tlsrpt.records).rua)
-      text += ", to " + escape_unprintable(address);
+    for (const ReportPlace& place : report_places(result_.seen))
+      text += ", to " + escape_unprintable(place.uri) + " (" + std::string(place_text(place)) + ")";
     return text + ", at _smtp._tls." + escape_unprintable(verdict_.domain);
+  }
+
+  static std::string_view place_text(const ReportPlace& place) {
+    if (!place.target) return "not looked at";
+    if (!place.verdict.takes_reports) return "not known";
+    if (place.target->kind == ReportTargetKind::mailbox)
+      return *place.verdict.takes_reports ? "takes mail" : "takes NO mail";
+    return *place.verdict.takes_reports ? "answers" : "takes NO reports";
   }
 
   void mx_table() {

@@ -48,6 +48,16 @@ void blame_the_way(EgressKind kind, IpFamily family, Attempts& attempts) {
 /// Its key among the domains: a domain without MX records is its own MX host.
 std::string as_host(const std::string& mx_host) { return "mx:" + mx_host; }
 
+/// The key of a domain whose reports go to a silent host, apart from that of its policy host.
+std::string as_reported(const std::string& domain) { return "rua:" + domain; }
+
+/// Did the peer answer at no address of the family, and keep silent at one?
+template <class Attempts>
+bool silent_over(IpFamily family, const Attempts& attempts) {
+  const auto [any_reached, any_silent] = heard(family, attempts);
+  return any_silent && !any_reached;
+}
+
 bool own_lookups_failed(const DomainObservation& seen) {
   return lookup_failed(seen.sts.lookup) || lookup_failed(seen.tlsrpt.lookup) || lookup_failed(seen.mx.lookup);
 }
@@ -153,6 +163,38 @@ void Egress::note_lookups(DomainObservation& seen, const Suspected& suspected) {
   if (any_lookup_failed(seen) && lookups_lost()) seen.spoiled = std::string(kLookupsLost);
 }
 
+void Egress::note_report_targets(DomainObservation& seen, const Suspected& suspected) {
+  if (seen.spoiled) return;
+  for (auto& target : seen.report_targets) {
+    if (target->spoiled) continue;
+    for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6}) {
+      if (!silent_over(family, target->attempts)) continue;
+      Way& taken = way(EgressKind::https, family);
+      if (!taken.window.lost()) {
+        taken.silent_besides(as_reported(seen.domain), suspected);
+        continue;
+      }
+      ReportTargetObservation& own = own_copy(target);
+      blame_the_way(EgressKind::https, family, own.attempts);
+      own.spoiled = take_out_own_trouble(own);
+    }
+  }
+}
+
+/// The domain's policy host is a witness for its own targets.
+void Egress::excuse_report_targets(DomainObservation& seen) const {
+  for (auto& target : seen.report_targets) {
+    if (target->spoiled) continue;
+    for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6}) {
+      if (!silent_over(family, target->attempts)) continue;
+      if (seen.policy && heard(family, seen.policy->attempts).reached) continue;
+      ReportTargetObservation& own = own_copy(target);
+      excuse(EgressKind::https, family, as_reported(seen.domain), own.attempts);
+      own.spoiled = take_out_own_trouble(own);
+    }
+  }
+}
+
 void Egress::excuse(DomainObservation& seen) const {
   if (seen.spoiled) return;
   if (seen.policy) {
@@ -160,6 +202,7 @@ void Egress::excuse(DomainObservation& seen) const {
       excuse(EgressKind::https, family, seen.domain, seen.policy->attempts);
     seen.spoiled = take_out_own_trouble(*seen.policy);
   }
+  excuse_report_targets(seen);
   if (any_lookup_failed(seen) && lookups_lost()) seen.spoiled = std::string(kLookupsLost);
 }
 
@@ -177,6 +220,7 @@ void Egress::was_reached(IpFamily family, const std::string& mx_host) {
 
 void Egress::forget_domain(const std::string& domain) {
   for (Way* taken : {&https4_, &https6_, &lookups_}) taken->forget(domain);
+  for (Way* taken : {&https4_, &https6_}) taken->forget(as_reported(domain));
 }
 
 void Egress::forget_mx_host(const std::string& host) {

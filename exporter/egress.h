@@ -32,6 +32,10 @@ class Egress {
   /// The same for a domain's lookups: a resolver that fails for everybody is ours to repair, even if it answers.
   void note_lookups(DomainObservation& seen, const Suspected& suspected);
 
+  /// The same for the HTTPS hosts that reports are to be sent to. They are no witnesses: what was seen of them may be
+  /// as old as the other domains' that name them. Input: after note_policy() of the same domain.
+  void note_report_targets(DomainObservation& seen, const Suspected& suspected);
+
   /// Takes out what a lost way made fail, for a verdict that cannot be taken back: where nobody ever answered, this
   /// silence is enough. Counts as no evidence.
   void excuse(DomainObservation& seen) const;
@@ -64,6 +68,7 @@ class Egress {
   void note_host_lookup(MxHostObservation& seen, const Suspected& suspected);
   template <class Attempts>
   void note(EgressKind kind, IpFamily family, const std::string& peer, Attempts& attempts, const Suspected& suspected);
+  void excuse_report_targets(DomainObservation& seen) const;
   template <class Attempts>
   void excuse(EgressKind kind, IpFamily family, const std::string& peer, Attempts& attempts) const;
   [[nodiscard]] const Way& way(EgressKind kind, IpFamily family) const;

@@ -9,12 +9,16 @@
 #include <exception>
 #include <string_view>
 
+#include "probes/core/classify_report_target.h"
+
 namespace mtasts {
 namespace asio = boost::asio;
 namespace {
 
 // For MX hosts when the domain has used up all the time.
 constexpr Milliseconds kLeastTime{1000};
+// Where reports go is the least of a verdict.
+constexpr int kPartForReportTargets = 8;
 constexpr std::string_view kTooLittleTime = "no verdict within the time that the scrape allows";
 
 /// Probes all hosts side by side and returns when the last one is done, in the order given.
@@ -59,6 +63,19 @@ bool cut_short(const ProbeEngine& engine, const Attempts& attempts, Milliseconds
 
 }  // namespace
 
+asio::awaitable<DomainObservation> probe_domain(std::shared_ptr<ProbeEngine> engine, std::string domain,
+                                                ProbeOptions options, std::optional<std::string> not_for_id,
+                                                ReportTargetTiming timing) {
+  DomainObservation seen =
+      co_await observe_domain(engine->net, engine->resolver, std::move(domain), options, not_for_id);
+  std::vector<ReportTarget> targets = targets_to_observe(seen);
+  if (targets.empty()) co_return seen;
+  const auto start = std::chrono::steady_clock::now();
+  seen.report_targets = co_await ReportTargets::observe(engine, std::move(targets), timing);
+  seen.total_duration += std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - start);
+  co_return seen;
+}
+
 asio::awaitable<MxHostObservation> probe_mx_host(std::shared_ptr<ProbeEngine> engine, std::string host,
                                                  ProbeOptions options) {
   const HostLocks::Held lock = co_await engine->hosts.lock(host);
@@ -71,7 +88,9 @@ asio::awaitable<LiveObservation> observe_live(std::shared_ptr<ProbeEngine> engin
   LiveObservation observed;
   ProbeOptions options = engine->options;
   options.timeout = std::min(options.timeout, limit / 2);
-  observed.seen = co_await observe_domain(engine->net, engine->resolver, std::move(domain), options, not_for_id);
+  ReportTargetTiming timing;
+  timing.patience = limit / kPartForReportTargets;
+  observed.seen = co_await probe_domain(engine, std::move(domain), options, not_for_id, timing);
   if (observed.seen.policy &&
       cut_short(*engine, observed.seen.policy->attempts, options.timeout, options.policy.timeout))
     observed.seen.spoiled = std::string(kTooLittleTime);

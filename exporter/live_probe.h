@@ -39,6 +39,11 @@ struct LiveProbe {
 /// As long as the configuration says.
 inline constexpr Milliseconds kPatient = std::chrono::hours{24};
 
+/// One domain, and where its TLS-RPT record sends reports. Input: as for observe_domain.
+boost::asio::awaitable<DomainObservation> probe_domain(std::shared_ptr<ProbeEngine> engine, std::string domain,
+                                                       ProbeOptions options, std::optional<std::string> not_for_id,
+                                                       ReportTargetTiming timing);
+
 /// Looks at a domain and, after it, at all its MX hosts side by side. Input: `limit` is shared by the two halves, apart
 /// from DNS, which has limits of its own; `not_for_id` as for observe_domain. Errors: none thrown; what a limit shorter
 /// than the configured timeouts cut off is our own trouble.

@@ -89,6 +89,7 @@ ProbeEngine::ProbeEngine(boost::asio::io_context& io, const Config& config)
           .now = system_now,
           .allow_private = config.probe.allow_private,
           .source_address = config.smtp.source_address ? to_string(*config.smtp.source_address) : ""},
-      hosts(io) {}
+      hosts(io),
+      report_target_max_age(config.probe.interval / 2) {}
 
 }  // namespace mtasts

@@ -7,6 +7,7 @@
 
 #include "exporter/config.h"
 #include "exporter/host_locks.h"
+#include "exporter/report_targets.h"
 #include "probes/core/classify.h"
 #include "probes/net/domain_probe.h"
 
@@ -34,6 +35,8 @@ class ProbeEngine {
   Resolver resolver;
   NetContext net;
   HostLocks hosts;
+  ReportTargets report_targets;
+  const Milliseconds report_target_max_age;  // for probes by the clock
 };
 
 }  // namespace mtasts

@@ -33,6 +33,8 @@ constexpr std::string_view kWayLost = "this machine has lost its way out";
 constexpr std::string_view kClockWrong = "this machine's clock and the policy hosts' differ: dates cannot be judged";
 // Latency and the whole seconds of an HTTP date account for some; beyond this, somebody's clock is off.
 constexpr std::chrono::seconds kClockTolerance{30};
+// A target that takes longer to look at serves the next probe.
+constexpr Milliseconds kReportTargetPatience{30000};
 // How often gauges about the loop itself are refreshed.
 constexpr std::chrono::seconds kGaugeInterval{1};
 // How often every DNS server is asked whether it answers, and whether it validates.
@@ -199,6 +201,7 @@ class ProbeLoop::Core {
     }
     egress_.excuse(observed.seen);
     note_clock(observed.seen);
+    excuse_target_clocks(observed.seen);
     for (MxHostObservation& host : observed.hosts) {
       egress_.excuse(host);
       excuse_clock(host);
@@ -371,7 +374,7 @@ class ProbeLoop::Core {
   void start_domain(const std::string& name) {
     WatchedDomain& domain = domains_.at(name);
     domain.started_at = std::chrono::steady_clock::now();
-    asio::co_spawn(io_, observe_domain_with(engine_, name, id_to_spare(domain)),
+    asio::co_spawn(io_, probe_domain_with(engine_, name, id_to_spare(domain)),
                    [this, name](std::exception_ptr error, DomainObservation seen) {
                      if (error) seen.spoiled = "internal error";
                      domain_ended(name, std::move(seen));
@@ -384,9 +387,12 @@ class ProbeLoop::Core {
     return wait ? std::optional(domain.failed_id) : std::nullopt;
   }
 
-  static asio::awaitable<DomainObservation> observe_domain_with(std::shared_ptr<ProbeEngine> engine, std::string name,
-                                                                std::optional<std::string> not_for_id) {
-    co_return co_await observe_domain(engine->net, engine->resolver, name, engine->options, not_for_id);
+  static asio::awaitable<DomainObservation> probe_domain_with(std::shared_ptr<ProbeEngine> engine, std::string name,
+                                                              std::optional<std::string> not_for_id) {
+    ReportTargetTiming timing;
+    timing.max_age = engine->report_target_max_age;
+    timing.patience = kReportTargetPatience;
+    co_return co_await probe_domain(engine, std::move(name), engine->options, std::move(not_for_id), timing);
   }
 
   void start_host(const std::string& name) {
@@ -407,7 +413,9 @@ class ProbeLoop::Core {
     const Egress::Suspected suspected = [this, &domain] { return take_back_of(domain); };
     egress_.note_policy(seen, suspected);
     egress_.note_lookups(seen, suspected);
+    note_report_targets(seen, suspected);
     note_clock(seen);
+    excuse_target_clocks(seen);
     self_.observe_phase(ProbePhase::dns, seen.dns_duration);
     if (seen.policy) self_.observe_phase(ProbePhase::policy, seen.policy_duration);
     if (!seen.spoiled) {
@@ -529,6 +537,13 @@ class ProbeLoop::Core {
 
   // --- our own ways out ----------------------------------------------------------------------------------------
 
+  void note_report_targets(DomainObservation& seen, const Egress::Suspected& suspected) {
+    egress_.note_report_targets(seen, suspected);
+    const bool spoiled = std::any_of(seen.report_targets.begin(), seen.report_targets.end(),
+                                     [](const auto& target) { return target->spoiled.has_value(); });
+    if (spoiled) engine_->report_targets.forget_silent();
+  }
+
   /// Hears the policy hosts' clocks; certificates that only a wrong clock of ours finds fault with are not judged.
   void note_clock(DomainObservation& seen) {
     if (!seen.policy) return;
@@ -538,6 +553,16 @@ class ProbeLoop::Core {
     if (clock_skew_.guess()) first_clock_heard();
     for (const PolicyFetchAttempt& attempt : seen.policy->attempts) {
       if (attempt.tls && clock_spoils(*attempt.tls, seen.ended)) seen.spoiled = std::string(kClockWrong);
+    }
+  }
+
+  void excuse_target_clocks(DomainObservation& seen) const {
+    for (auto& target : seen.report_targets) {
+      const auto by_clock = [this, &seen](const HandshakeAttempt& attempt) {
+        return attempt.tls && clock_spoils(*attempt.tls, seen.ended);
+      };
+      if (std::any_of(target->attempts.begin(), target->attempts.end(), by_clock))
+        own_copy(target).spoiled = std::string(kClockWrong);
     }
   }
 
@@ -580,6 +605,7 @@ class ProbeLoop::Core {
       const auto entry = domains_.find(name);
       if (entry == domains_.end()) return;
       WatchedDomain& domain = entry->second;
+      engine_->report_targets.forget_silent();
       if (is_recent(since)) {
         domain.seen = seen;
         domain.verdict = verdict;

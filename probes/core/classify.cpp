@@ -7,6 +7,7 @@
 #include <set>
 
 #include "probes/core/classify_dns.h"
+#include "probes/core/classify_report_target.h"
 #include "probes/core/classify_tls.h"
 #include "probes/core/date_text.h"
 #include "probes/core/domain_name.h"
@@ -206,9 +207,7 @@ class DomainJudge {
     const std::string tlsrpt = "_smtp._tls." + verdict_.domain;
     lookup_failed(in_.seen.sts.lookup) ? keep_findings({"mta-sts-record-invalid", "record-warning"}, sts)
                                        : judge_sts_record(sts);
-    lookup_failed(in_.seen.tlsrpt.lookup)
-        ? keep_findings({"tlsrpt-record-missing", "tlsrpt-record-invalid", "record-warning"}, tlsrpt)
-        : judge_tlsrpt_record(tlsrpt);
+    lookup_failed(in_.seen.tlsrpt.lookup) ? keep_tlsrpt_findings(tlsrpt) : judge_tlsrpt_record(tlsrpt);
   }
 
   /// What was found before stays where this probe could not look. Input: `host` is "" where the codes say enough.
@@ -242,6 +241,25 @@ class DomainJudge {
            records.errors.empty() ? std::string("more than one record") : records.errors.front().detail);
     }
     find_warnings("record-warning", name, records.warnings);
+    const bool reported_about = !is_null_mx(in_.seen.mx.records);
+    if (records.status == RecordStatus::valid && reported_about) judge_report_targets(records.rua);
+  }
+
+  void keep_tlsrpt_findings(const std::string& name) {
+    keep_findings({"tlsrpt-record-missing", "tlsrpt-record-invalid", "record-warning"}, name);
+    for (const ReportTargetKind kind : {ReportTargetKind::mailbox, ReportTargetKind::https}) {
+      keep_findings({report_target_code(kind)}, "");
+    }
+  }
+
+  /// A target is somebody else's machine: what is not known of it changes nothing.
+  void judge_report_targets(const std::vector<std::string>& rua) {
+    for (const ReportTarget& target : report_targets_of(rua)) {
+      const std::string_view code = report_target_code(target.kind);
+      const ReportTargetVerdict found = classify_report_target(target, in_.seen);
+      if (!found.takes_reports) keep_findings({code}, target.host);
+      if (found.takes_reports == false) find(code, target.host, found.message);
+    }
   }
 
   void judge_policy() {

@@ -5,11 +5,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "probes/core/ip_address.h"
+#include "probes/core/report_target.h"
 
 namespace mtasts {
 
@@ -169,12 +171,31 @@ struct MxHostObservation {
   std::optional<std::string> spoiled{};  // our own trouble, in words: nothing above may change a verdict
 };
 
+/// TCP connection and TLS handshake with one address; nothing is asked.
+struct HandshakeAttempt {
+  IpAddress address{};
+  std::optional<TlsObservation> tls{};
+  std::optional<NetFailure> failure{};
+  Milliseconds lasted{};  // as in PolicyFetchAttempt
+};
+
+/// Where a TLS-RPT record sends reports: a mailbox's domain, or an HTTPS host.
+struct ReportTargetObservation {
+  ReportTarget target{};
+  MxSetObservation mx{};                     // of a mailbox's domain
+  AddressObservation lookup{};               // of an HTTPS host, and of a mailbox's domain without MX records
+  std::vector<HandshakeAttempt> attempts{};  // of an HTTPS host: up to the first that leaves nothing to be desired
+  std::optional<std::string> spoiled{};      // as in MxHostObservation
+};
+
 struct DomainObservation {
   std::string domain{};
   TxtObservation sts{};
   TxtObservation tlsrpt{};
   MxSetObservation mx{};
   std::optional<PolicyObservation> policy{};  // nullopt: not fetched this time (five-minute rule, RFC 8461 section 3.3)
+  // One object serves all domains that name the target. A target that is missing was not looked at.
+  std::vector<std::shared_ptr<const ReportTargetObservation>> report_targets{};
   UnixTime ended{};
   Milliseconds dns_duration{};
   Milliseconds policy_duration{};

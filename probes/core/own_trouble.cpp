@@ -68,4 +68,14 @@ std::optional<std::string> take_out_own_trouble(MxHostObservation& seen) {
   return take_out(seen.sessions, seen.lookup);
 }
 
+std::optional<std::string> take_out_own_trouble(ReportTargetObservation& seen) {
+  return take_out(seen.attempts, seen.lookup);
+}
+
+ReportTargetObservation& own_copy(std::shared_ptr<const ReportTargetObservation>& shared) {
+  const auto copy = std::make_shared<ReportTargetObservation>(*shared);
+  shared = copy;
+  return *copy;
+}
+
 }  // namespace mtasts

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -27,5 +28,9 @@ bool silent(const std::optional<NetFailure>& failure);
 /// failed on our side, or no attempt is left.
 std::optional<std::string> take_out_own_trouble(PolicyObservation& seen);
 std::optional<std::string> take_out_own_trouble(MxHostObservation& seen);
+std::optional<std::string> take_out_own_trouble(ReportTargetObservation& seen);
+
+/// Gives one domain a copy of its own of what others share with it, to take something out.
+ReportTargetObservation& own_copy(std::shared_ptr<const ReportTargetObservation>& shared);
 
 }  // namespace mtasts

@@ -41,6 +41,9 @@ std::vector<IpAddress> chosen_addresses(const AddressObservation& seen, const Pr
 constexpr Milliseconds kFairShare{10000};
 constexpr int kSharers = 6;
 
+// The verdict on a handshake stands: the peer's last word is not waited for.
+constexpr Milliseconds kNoPatience{0};
+
 constexpr std::string_view kResolverDown = "no DNS server of ours answers";
 
 asio::awaitable<PolicyObservation> observe_policy(NetContext& net, Resolver& resolver, std::string host,
@@ -57,6 +60,46 @@ asio::awaitable<PolicyObservation> observe_policy(NetContext& net, Resolver& res
     seen.attempts.push_back(std::move(attempt));
   }
   co_return seen;
+}
+
+asio::awaitable<HandshakeAttempt> shake_hands(NetContext& net, std::string host, IpAddress address, std::uint16_t port,
+                                              Milliseconds limit) {
+  HandshakeAttempt attempt;
+  attempt.address = address;
+  HandshakeGate::Pass pass = co_await net.gate.enter();
+  Connection connection(net, limit, std::move(pass));
+  attempt.failure = co_await connection.connect(address, port);
+  if (!attempt.failure) attempt.failure = co_await connection.start_tls(std::move(host));
+  attempt.tls = connection.tls();
+  attempt.lasted = connection.age();
+  if (attempt.tls) co_await connection.part(kNoPatience);
+  co_return attempt;
+}
+
+bool leaves_nothing_to_be_desired(const HandshakeAttempt& attempt) {
+  return !attempt.failure && attempt.tls && attempt.tls->problems.empty();
+}
+
+asio::awaitable<void> observe_mailbox_domain(Resolver& resolver, ReportTargetObservation& seen) {
+  seen.mx = co_await resolver.observe_mx(seen.target.host);
+  const DnsStatus status = seen.mx.lookup.status;
+  const bool exists_without = seen.mx.records.empty() && (status == DnsStatus::answered || status == DnsStatus::nodata);
+  if (exists_without) seen.lookup = co_await resolver.observe_addresses(seen.target.host, true, true);
+}
+
+asio::awaitable<void> observe_report_host(NetContext& net, Resolver& resolver, ProbeOptions options,
+                                          ReportTargetObservation& seen) {
+  seen.lookup = co_await resolver.observe_addresses(seen.target.host, options.ipv4, options.ipv6);
+  const std::vector<IpAddress> addresses = chosen_addresses(seen.lookup, options);
+  Milliseconds spent{};
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    const Milliseconds limit = share_of(options.timeout, spent, addresses.size() - i, options.timeout);
+    HandshakeAttempt attempt = co_await shake_hands(net, seen.target.host, addresses[i], options.policy.port, limit);
+    spent += attempt.lasted;
+    seen.attempts.push_back(std::move(attempt));
+    if (leaves_nothing_to_be_desired(seen.attempts.back())) break;
+  }
+  seen.spoiled = take_out_own_trouble(seen);
 }
 
 bool must_wait(const DomainObservation& seen, const std::optional<std::string>& not_for_id) {
@@ -114,6 +157,18 @@ asio::awaitable<MxHostObservation> observe_mx_host(NetContext& net, Resolver& re
   if (resolver_down(seen.lookup)) seen.spoiled = std::string(kResolverDown);
   seen.duration = clock.elapsed();
   seen.ended = net.now();
+  co_return seen;
+}
+
+asio::awaitable<ReportTargetObservation> observe_report_target(NetContext& net, Resolver& resolver, ReportTarget target,
+                                                               ProbeOptions options) {
+  ReportTargetObservation seen;
+  seen.target = std::move(target);
+  if (seen.target.kind == ReportTargetKind::mailbox) {
+    co_await observe_mailbox_domain(resolver, seen);
+  } else {
+    co_await observe_report_host(net, resolver, options, seen);
+  }
   co_return seen;
 }
 

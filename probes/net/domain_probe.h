@@ -1,4 +1,4 @@
-// One domain's observations, and one MX host's: what a sending MTA would look at, in its order.
+// Observations of one domain, one MX host, one place for reports: what a sending MTA would look at, in its order.
 // Next: resolver.h, policy_fetch.h, smtp_probe.h for the parts; probes/core/classify.h for what follows.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
@@ -35,5 +35,12 @@ boost::asio::awaitable<DomainObservation> observe_domain(NetContext& net, Resolv
 /// Looks at every address of one MX host, one connection at a time.
 boost::asio::awaitable<MxHostObservation> observe_mx_host(NetContext& net, Resolver& resolver, std::string host,
                                                           ProbeOptions options);
+
+/// Looks where reports are to be sent: the MX records of a mailbox's domain, its addresses where there are none; or an
+/// HTTPS host's addresses, up to the first that completes a handshake with a certificate that verifies. Nothing is sent
+/// to it: whether it takes a report, only a report would show. Input: `options.timeout` is for all connections
+/// together, `options.policy.port` the port, as a lab has all its HTTPS elsewhere.
+boost::asio::awaitable<ReportTargetObservation> observe_report_target(NetContext& net, Resolver& resolver,
+                                                                      ReportTarget target, ProbeOptions options);
 
 }  // namespace mtasts

@@ -222,6 +222,28 @@ std::optional<PolicyObservation> ObservationReader::policy(const YAML::Node& nod
   return seen;
 }
 
+HandshakeAttempt ObservationReader::handshake(const Target& target, const YAML::Node& around) const {
+  yaml_.check_keys(target.map, {"address", "failure", "tls"});
+  HandshakeAttempt seen{.address = target.address, .failure = failure(child_of_either(target.map, around, "failure"))};
+  if (beyond(seen.failure, NetStage::handshake)) seen.tls = tls(child_of_either(target.map, around, "tls"));
+  return seen;
+}
+
+ReportTargetObservation ObservationReader::report_target(const std::string& uri, const YAML::Node& map) const {
+  yaml_.check_keys(map, {"mx", "lookup", "attempts", "failure", "tls", "spoiled"});
+  const auto target = parse_report_target(uri);
+  if (!target) yaml_.refuse(map, "'" + uri + "' is no target");
+  const Targets found = targets(child(map, "attempts"), child(map, "lookup"));
+  ReportTargetObservation seen{.target = *target, .lookup = found.lookup};
+  if (child(map, "spoiled").IsDefined()) seen.spoiled = yaml_.value<std::string>(child(map, "spoiled"), "");
+  if (target->kind == ReportTargetKind::mailbox) {
+    seen.mx = mx_set(child(map, "mx"));
+    return seen;
+  }
+  for (const Target& one : found.all) seen.attempts.push_back(handshake(one, map));
+  return seen;
+}
+
 /// "not-offered", or the code that STARTTLS was answered with.
 void ObservationReader::take_starttls(const YAML::Node& node, SmtpObservation& seen) const {
   seen.starttls_offered = !node.IsDefined() || yaml_.value<std::string>(node, "") != "not-offered";
@@ -260,7 +282,7 @@ MxHostObservation ObservationReader::mx_host(const std::string& host, const YAML
 }
 
 DomainObservation ObservationReader::domain(const YAML::Node& map) const {
-  yaml_.check_keys(map, {"sts", "tlsrpt", "mx", "policy", "hosts", "spoiled"});
+  yaml_.check_keys(map, {"sts", "tlsrpt", "targets", "mx", "policy", "hosts", "spoiled"});
   DomainObservation seen{.domain = "example.org",
                          .sts = txt(child(map, "sts"), "v=STSv1; id=1;"),
                          .tlsrpt = txt(child(map, "tlsrpt"), "v=TLSRPTv1; rua=mailto:tls@example.org"),
@@ -270,6 +292,10 @@ DomainObservation ObservationReader::domain(const YAML::Node& map) const {
                          .dns_duration = Milliseconds{10},
                          .policy_duration = Milliseconds{20},
                          .total_duration = Milliseconds{40}};
+  for (const auto& one : child(map, "targets")) {
+    const ReportTargetObservation target = report_target(yaml_.value<std::string>(one.first, ""), one.second);
+    seen.report_targets.push_back(std::make_shared<const ReportTargetObservation>(target));
+  }
   if (child(map, "spoiled").IsDefined()) seen.spoiled = yaml_.value<std::string>(child(map, "spoiled"), "");
   return seen;
 }

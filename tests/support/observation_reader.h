@@ -51,6 +51,8 @@ class ObservationReader {
   [[nodiscard]] std::string policy_text(const YAML::Node& map, const YAML::Node& around) const;
   [[nodiscard]] PolicyFetchAttempt attempt(const Target& target, const YAML::Node& around) const;
   [[nodiscard]] std::optional<PolicyObservation> policy(const YAML::Node& node) const;
+  [[nodiscard]] HandshakeAttempt handshake(const Target& target, const YAML::Node& around) const;
+  [[nodiscard]] ReportTargetObservation report_target(const std::string& uri, const YAML::Node& map) const;
   void take_starttls(const YAML::Node& node, SmtpObservation& seen) const;
   [[nodiscard]] SmtpObservation session(const Target& target, const YAML::Node& around) const;
 

@@ -95,8 +95,10 @@ CheckResult healthy() {
   verdict.mx_hosts = 2;
   verdict.mx = {{"mx1.example.org", 10, true, true}, {"mx2.example.org", 20, true, true}};
   verdict.deliverable = true;
+  result.seen.domain = "example.org";
   result.seen.sts.records = {"v=STSv1; id=20260101"};
   result.seen.mx.lookup.status = DnsStatus::answered;
+  result.seen.mx.records = {{10, "mx1.example.org"}, {20, "mx2.example.org"}};
   result.seen.tlsrpt.records = {"v=TLSRPTv1; rua=mailto:tlsrpt@example.org"};
   verdict.tlsrpt = RecordStatus::valid;
   result.seen.policy = PolicyObservation{};
@@ -266,6 +268,33 @@ TEST(CheckReportText, NoCommandIsMadeOfANameThatAShellWouldRun) {
   CheckResult result = healthy();
   result.verdict.faults = {{ResultType::certificate_expired, "$(reboot).example", "expired", ""}};
   EXPECT_EQ(render_check_text(std::array{result}, options()).find("See it"), std::string::npos);
+}
+
+TEST(CheckReportText, SaysOfEveryPlaceForReportsWhatIsThere) {
+  CheckResult result = healthy();
+  result.seen.tlsrpt.records = {
+      "v=TLSRPTv1; rua=mailto:a@example.org,mailto:a@one.example,https://two.example/,https://three.example/,"
+      "https://three.example:8443/"};
+  ReportTargetObservation one{.target = {ReportTargetKind::mailbox, "one.example"}};
+  one.mx.lookup.status = DnsStatus::nxdomain;
+  ReportTargetObservation two{.target = {ReportTargetKind::https, "two.example"}};
+  two.attempts = {{.address = address(7), .failure = NetFailure{.error = NetError::refused, .text = "no, thanks"}}};
+  result.seen.report_targets = {std::make_shared<const ReportTargetObservation>(one),
+                                std::make_shared<const ReportTargetObservation>(two)};
+  result.verdict.findings = {{"rua-mailto-no-mx", "one.example", ""}, {"rua-https-unreachable", "two.example", ""}};
+  const std::string text = render_check_text(std::array{result}, options());
+  for (const char* part :
+       {"mailto:a@example.org (takes mail)", "mailto:a@one.example (takes NO mail)", "https://two.example/ (takes NO",
+        "https://three.example/ (not known)", "https://three.example:8443/ (not looked at)", "dig MX one.example\n",
+        "openssl s_client -connect 192.0.2.7:443 -servername two.example"}) {
+    std::string one_line = text;
+    for (std::size_t at; (at = one_line.find("\n               ")) != std::string::npos;) one_line.replace(at, 16, " ");
+    EXPECT_NE(one_line.find(part), std::string::npos) << part << "\n" << text;
+  }
+  const std::string json = render_check_json(std::array{result}, options());
+  const char* const place = R"#({"uri":"https://two.example/","looked_at":true,"takes_reports":false,)#"
+                            R"#("message":"no report can be posted to two.example: no, thanks (192.0.2.7)"})#";
+  EXPECT_NE(json.find(place), std::string::npos) << json;
 }
 
 TEST(CheckSeverity, EveryFaultIsCriticalOnceMailIsRefused) {

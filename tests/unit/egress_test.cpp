@@ -44,6 +44,32 @@ class EgressTest : public testing::Test {
     return seen;
   }
 
+  /// A domain whose policy host and whose HTTPS host for reports end like this.
+  DomainObservation fetch(int number, std::optional<NetError> policy, std::optional<NetError> reports) {
+    DomainObservation seen = with_report_host(number, policy, reports);
+    const auto suspected = [this, name = seen.domain] { return [this, name] { taken_back_.push_back(name); }; };
+    egress_.note_policy(seen, suspected);
+    egress_.note_report_targets(seen, suspected);
+    return seen;
+  }
+
+  DomainObservation with_report_host(int number, std::optional<NetError> policy, std::optional<NetError> reports) {
+    DomainObservation seen{.domain = host(number), .policy = PolicyObservation()};
+    seen.policy->lookup.ipv4 = DnsLookup{.status = DnsStatus::answered};
+    seen.policy->lookup.addresses = {address_of(IpFamily::ipv4)};
+    seen.policy->attempts = {{.address = address_of(IpFamily::ipv4), .failure = connect_failure(policy)}};
+    ReportTargetObservation target{.target = {ReportTargetKind::https, "reports.example"},
+                                   .lookup = seen.policy->lookup};
+    target.attempts = {{.address = address_of(IpFamily::ipv4), .failure = connect_failure(reports)}};
+    seen.report_targets = {std::make_shared<const ReportTargetObservation>(target)};
+    return seen;
+  }
+
+  static std::optional<NetFailure> connect_failure(std::optional<NetError> error) {
+    if (!error) return std::nullopt;
+    return NetFailure{.stage = NetStage::connect, .error = *error};
+  }
+
   Egress egress_;
   std::vector<std::string> taken_back_;
 };
@@ -201,6 +227,59 @@ TEST_F(EgressTest, LookupsThatFailForEverybodyAreNotTheFaultOfMxHosts) {
   for (int i = 0; i < 4; ++i) look_up(host(i), DnsStatus::servfail);
   EXPECT_TRUE(look_up_host(1));
   EXPECT_THAT(taken_back_, UnorderedElementsAre(host(0), host(1), host(2), "mx " + host(0)));
+}
+
+TEST_F(EgressTest, ASilentReportHostIsDownWhileOthersAnswer) {
+  for (int i = 0; i < 5; ++i) {
+    const DomainObservation seen = fetch(i, std::nullopt, NetError::timeout);
+    EXPECT_EQ(seen.report_targets[0]->spoiled, std::nullopt);
+    EXPECT_EQ(seen.report_targets[0]->attempts[0].failure->error, NetError::timeout);
+  }
+  EXPECT_THAT(taken_back_, IsEmpty());
+  EXPECT_EQ(egress_.open(EgressKind::https, IpFamily::ipv4), true);
+}
+
+TEST_F(EgressTest, ReportHostsAreNoWitnesses) {
+  for (int i = 0; i < 5; ++i) fetch(i, std::nullopt, std::nullopt);
+  for (int i = 0; i < 5; ++i) fetch(i, NetError::timeout, std::nullopt);
+  EXPECT_EQ(egress_.open(EgressKind::https, IpFamily::ipv4), false) << "one that answered may have done so before";
+}
+
+TEST_F(EgressTest, WhereTheWayIsLostASilentReportHostIsNotJudged) {
+  for (int i = 0; i < 5; ++i) fetch(i, std::nullopt, std::nullopt);
+  DomainObservation shared = with_report_host(9, std::nullopt, NetError::timeout);
+  const auto of_others = shared.report_targets[0];
+  for (int i = 0; i < 5; ++i) fetch(i, NetError::timeout, std::nullopt);
+  egress_.note_report_targets(shared, [] { return [] {}; });
+  EXPECT_THAT(shared.report_targets[0]->spoiled.value_or(""), HasSubstr("is outgoing HTTPS blocked here?"));
+  EXPECT_EQ(of_others->spoiled, std::nullopt) << "it is shared with other domains";
+}
+
+TEST_F(EgressTest, ALossTakesBackWhatSilentReportHostsBrought) {
+  for (int i = 0; i < 5; ++i) fetch(i, std::nullopt, std::nullopt);
+  DomainObservation seen = with_report_host(9, std::nullopt, NetError::timeout);
+  egress_.note_report_targets(seen, [this] { return [this] { taken_back_.push_back(host(9)); }; });
+  for (int i = 0; i < 5; ++i) fetch(i, NetError::timeout, std::nullopt);
+  EXPECT_THAT(taken_back_, testing::Contains(host(9)));
+}
+
+TEST_F(EgressTest, ADomainThatIsForgottenIsNotTakenBackForItsReportHost) {
+  for (int i = 0; i < 5; ++i) fetch(i, std::nullopt, std::nullopt);
+  DomainObservation seen = with_report_host(9, std::nullopt, NetError::timeout);
+  egress_.note_report_targets(seen, [this] { return [this] { taken_back_.push_back(host(9)); }; });
+  egress_.forget_domain(host(9));
+  for (int i = 0; i < 5; ++i) fetch(i, NetError::timeout, std::nullopt);
+  EXPECT_THAT(taken_back_, testing::Not(testing::Contains(host(9))));
+}
+
+TEST_F(EgressTest, ASilentReportHostIsExcusedUnlessTheDomainsPolicyHostAnswers) {
+  DomainObservation alone = with_report_host(0, std::nullopt, NetError::timeout);
+  egress_.excuse(alone);
+  EXPECT_EQ(alone.report_targets[0]->spoiled, std::nullopt) << "the way was open a moment ago";
+  for (int i = 1; i < 3; ++i) fetch(i, NetError::timeout, std::nullopt);
+  DomainObservation other = with_report_host(0, NetError::address_refused, NetError::timeout);
+  egress_.excuse(other);
+  EXPECT_TRUE(other.report_targets[0]->spoiled);
 }
 
 TEST_F(EgressTest, AProbeThatIsSpoiledAlreadySaysNothing) {

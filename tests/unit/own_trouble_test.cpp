@@ -87,5 +87,23 @@ TEST(OwnTrouble, OnlyAConnectionThatBroughtNothingIsSilent) {
   EXPECT_FALSE(silent(NetFailure{.stage = NetStage::greeting, .error = NetError::timeout})) << "it took the connection";
 }
 
+TEST(OwnTrouble, AReportHostIsJudgedByTheFamiliesThatThisMachineHas) {
+  ReportTargetObservation seen;
+  seen.lookup.addresses = {kFirst4, kFirst6};
+  seen.attempts = {{.address = kFirst4, .failure = connect_failure(NetError::refused)},
+                   {.address = kFirst6, .failure = connect_failure(NetError::no_route)}};
+  EXPECT_EQ(take_out_own_trouble(seen), std::nullopt);
+  ASSERT_EQ(seen.attempts.size(), 1U);
+  EXPECT_EQ(seen.attempts[0].address, kFirst4);
+}
+
+TEST(OwnTrouble, WhatIsTakenOutForOneDomainStaysForOthers) {
+  const auto others = std::make_shared<const ReportTargetObservation>();
+  auto mine = others;
+  own_copy(mine).spoiled = "ours";
+  EXPECT_EQ(mine->spoiled, "ours");
+  EXPECT_EQ(others->spoiled, std::nullopt);
+}
+
 }  // namespace
 }  // namespace mtasts
