@@ -21,6 +21,7 @@ DOORS = (
     ("spdlog/", r"exporter/log\w*\.(h|cpp)|tests/.*"),
     ("soci/", r"exporter/\w*store\w*\.(h|cpp)|tests/.*"),
     ("CLI/", r"exporter/\w+\.cpp|tests/.*"),
+    ("boost/json", r"probes/core/bounded_json\.cpp|exporter/.*|tests/.*"),
     ("boost/asio", r"probes/net/.*|exporter/.*|tests/.*"),
     ("boost/beast", r"probes/net/.*|exporter/.*|tests/.*"),
     ("exporter/", r"exporter/.*|tests/.*"),

@@ -11,9 +11,19 @@
 namespace mtasts {
 
 /// result_type: RFC 8460; reason: why a host fails; policy_error, record_error: rules of the texts, which are also
-/// reasons of sts-policy-invalid; name_error: why something is no domain name; finding: lint; severity: what it asks of
-/// people; outcome: how a probe of ours ended.
-enum class CodeKind { result_type, reason, policy_error, record_error, name_error, finding, severity, outcome };
+/// reasons of sts-policy-invalid; report_error: what is wrong or odd in a TLS report or around it; name_error: why
+/// something is no domain name; finding: lint; severity: what it asks of people; outcome: how a probe of ours ended.
+enum class CodeKind {
+  result_type,
+  reason,
+  policy_error,
+  record_error,
+  report_error,
+  name_error,
+  finding,
+  severity,
+  outcome
+};
 std::string_view to_string(CodeKind kind);
 
 /// One code. `severity` is that of an alert for a result type and of the metric for a finding; a severity's own; info
