@@ -310,13 +310,15 @@ constexpr auto kCatalogue = std::to_array<CatalogueEntry>({
      "Nothing; the summary counts, and the failures are shown as written.", "RFC 8460 section 4"},
 
     // Why nothing could be taken from a file or message.
+    {report_error, "report-unreadable", info, "The file cannot be read.", "Correct the path or its permissions.", ""},
     {report_error, "report-gzip", info, "The gzip data is damaged or cut off.",
      "Fetch the file or message again; if it is whole, ask the sender's postmaster.", "RFC 1952"},
     {report_error, "report-gzip-trailing", info, "Something follows the gzip data; it was not read.",
      "Nothing; tell the sender's postmaster.", "RFC 1952 section 2.2"},
     {report_error, "report-not-found", info, "There is no report in the file or message.",
      "Check that it is a TLS report: JSON, gzip, or a mail message that carries either.", "RFC 8460 section 5.3"},
-    {report_error, "report-mail-limits", info, "The message has more parts, or nests them deeper, than is read.",
+    {report_error, "report-mail-limits", info,
+     "The message has more parts or header fields, or nests parts deeper, than is read.",
      "If the message is genuine, take the report out of it and read that.", "RFC 2046 section 5.1"},
 
     // Why something is no domain name.

@@ -201,6 +201,7 @@ class ReportBuilder final : public JsonEvents {
     std::size_t current{kMembers.size()};  // row of the member that is being read, in an object
     std::size_t elements{};                // that were seen, in an array
     MemberSet seen{};
+    MemberSet read{};  // those of the texts seen that were taken
   };
 
   /// Takes the value in; the place that it opens when it is an object or array.
@@ -280,6 +281,7 @@ class ReportBuilder final : public JsonEvents {
       complain_of_kind(value, wanted, "a text");
     } else if (check_length(value)) {
       slot = value.text;
+      frames_.back().read.set(frames_.back().current);
     }
     return Place::skipped;
   }
@@ -393,10 +395,10 @@ class ReportBuilder final : public JsonEvents {
     draft_.policy.domain = normalize_host(draft_.policy.domain);
     if (type == "sts" || type == "tlsa") miss_unless_seen(closed, "policy-string");
     if (type == "sts") miss_unless_seen(closed, "mx-host");
-    const bool has_type = closed.seen[find_member(Place::policy, "policy-type")];
+    const bool has_type = closed.read[find_member(Place::policy, "policy-type")];
     if (has_type && std::find(kPolicyTypes.begin(), kPolicyTypes.end(), type) == kPolicyTypes.end())
       warn("report-policy-type", path_of_object() + " is of the unknown type " + in_quotes(type));
-    const bool has_domain = closed.seen[find_member(Place::policy, "policy-domain")];
+    const bool has_domain = closed.read[find_member(Place::policy, "policy-domain")];
     if (has_domain && parse_domain_name(draft_.policy.domain).has_error())
       warn("report-policy-domain", path_of_object() + " has the domain " + in_quotes(draft_.policy.domain));
   }
@@ -414,7 +416,7 @@ class ReportBuilder final : public JsonEvents {
 
   void finish_failure(const Frame& closed) {
     const std::string& type = draft_.failure.result_type;
-    const bool has_type = closed.seen[find_member(Place::failure, "result-type")];
+    const bool has_type = closed.read[find_member(Place::failure, "result-type")];
     if (has_type && !is_result_type(type))
       warn("report-result-type", path_of_object() + " is of the unregistered type " + in_quotes(type));
     if (!type.starts_with("sts-")) {  // those are faults of the policy, not of a session

@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 namespace {
 
 // Octets that end things in one grammar or another.
-constexpr std::array<char, 10> kDelimiters{'\n', '\r', ' ', ';', ':', '=', ',', '*', '\0', '\xff'};
+constexpr std::array<char, 12> kDelimiters{'\n', '\r', ' ', ';', ':', '=', ',', '*', '"', '(', '\0', '\xff'};
 
 void run(const std::string& input) {
   LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(input.data()), input.size());
