@@ -11,6 +11,7 @@ find_package(spdlog REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(LDNS REQUIRED IMPORTED_TARGET ldns)
+pkg_check_modules(GMIME REQUIRED IMPORTED_TARGET gmime-3.0)
 
 # SOCI ships no CMake package in Debian 12.
 find_path(SOCI_INCLUDE_DIR soci/soci.h REQUIRED)

@@ -20,6 +20,8 @@ DOORS = (
     ("prometheus/", r"exporter/metrics\w*\.(h|cpp)|tests/.*"),
     ("spdlog/", r"exporter/log\w*\.(h|cpp)|tests/.*"),
     ("soci/", r"exporter/\w*store\w*\.(h|cpp)|tests/.*"),
+    ("gmime/", r"exporter/report_mail\.cpp"),
+    ("zlib.h", r"exporter/(gunzip|http_server)\.cpp|tests/.*"),
     ("CLI/", r"exporter/\w+\.cpp|tests/.*"),
     ("boost/json", r"probes/core/bounded_json\.cpp|exporter/.*|tests/.*"),
     ("boost/asio", r"probes/net/.*|exporter/.*|tests/.*"),
