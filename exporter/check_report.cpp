@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "exporter/paragraph.h"
 #include "probes/core/classify_report_target.h"
 #include "probes/core/date_text.h"
 #include "probes/core/octets.h"
@@ -12,8 +13,6 @@
 
 namespace mtasts {
 namespace {
-
-constexpr std::size_t kColumns = 98;
 
 std::string age_text(std::chrono::seconds age) {
   const auto days = std::chrono::floor<std::chrono::days>(age).count();
@@ -58,24 +57,7 @@ class TextReport {
 
   void line(const std::string& text = "") { text_ += text + "\n"; }
 
-  /// `label` and a paragraph beside it, wrapped at the width of the page.
-  void paragraph(const std::string& label, std::string_view words) {
-    std::string current = label;
-    const std::string indent(label.size(), ' ');
-    for (std::size_t start = 0; start < words.size();) {
-      const std::size_t end = std::min(words.find(' ', start), words.size());
-      const auto word = words.substr(start, end - start);
-      const bool first = current.size() == label.size();
-      if (!first && current.size() + 1 + word.size() > kColumns) {
-        line(current);
-        current = indent + std::string(word);
-      } else {
-        current += (first ? "" : " ") + std::string(word);
-      }
-      start = end + 1;
-    }
-    line(current);
-  }
+  void paragraph(const std::string& label, std::string_view words) { text_ += render_paragraph(label, words); }
 
   void headline() {
     const CheckStatus status = check_status(result_, options_.find);

@@ -43,6 +43,17 @@ FileText read_text(const std::string& path, std::size_t max_bytes, std::string f
   FileText result{.fault = std::move(fault)};
   if (!result.fault.empty()) return result;
   std::ifstream stream(path, std::ios::binary);
+  return read_stream_text(stream, max_bytes);
+}
+
+}  // namespace
+
+std::string file_fault(const std::string& path) { return fault_of(path, Wanted::file); }
+
+std::string directory_fault(const std::string& path) { return fault_of(path, Wanted::directory); }
+
+FileText read_stream_text(std::istream& stream, std::size_t max_bytes) {
+  FileText result;
   std::array<char, 64 * 1024> chunk{};
   while (result.text.size() <= max_bytes && (stream.read(chunk.data(), chunk.size()) || stream.gcount() > 0)) {
     result.text.append(chunk.data(), static_cast<std::size_t>(stream.gcount()));
@@ -53,12 +64,6 @@ FileText read_text(const std::string& path, std::size_t max_bytes, std::string f
   }
   return result;
 }
-
-}  // namespace
-
-std::string file_fault(const std::string& path) { return fault_of(path, Wanted::file); }
-
-std::string directory_fault(const std::string& path) { return fault_of(path, Wanted::directory); }
 
 FileText read_file_text(const std::string& path, std::size_t max_bytes) {
   return read_text(path, max_bytes, file_fault(path));

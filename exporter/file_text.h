@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <iosfwd>
 #include <string>
 
 namespace mtasts {
@@ -20,6 +21,9 @@ FileText read_file_text(const std::string& path, std::size_t max_bytes);
 /// The same for what a person names on the command line, which may be a pipe or a character device too: `<(command)`,
 /// /dev/stdin. Waits for whoever writes to the pipe.
 FileText read_input_text(const std::string& path, std::size_t max_bytes);
+
+/// The same for a stream, such as standard input.
+FileText read_stream_text(std::istream& stream, std::size_t max_bytes);
 
 /// Where relative paths inside that input start: at the directory of a file, at the current one for anything else.
 std::string base_directory_of(const std::string& path);

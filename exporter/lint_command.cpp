@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <vector>
 
+#include "exporter/problems.h"
 #include "probes/core/catalogue.h"
 #include "probes/core/classify.h"
 #include "probes/core/octets.h"
@@ -20,18 +21,6 @@ namespace json = boost::json;
 constexpr int kExitGood = 0;
 constexpr int kExitBad = 1;
 
-/// JSON text is UTF-8 (RFC 8259 section 8.1): octets that are not become U+FFFD.
-json::string utf8(std::string_view text) {
-  json::string out;
-  for (std::size_t bad = find_not_utf8(text); bad != text.npos; bad = find_not_utf8(text)) {
-    out.append(text.substr(0, bad));
-    out.append("\xef\xbf\xbd");
-    text.remove_prefix(bad + 1);
-  }
-  out.append(text);
-  return out;
-}
-
 /// A value as a terminal may see it: plain when it is printable ASCII, else quoted and escaped.
 std::string shown(std::string_view value) {
   const bool plain = all_of(value, [](char c) { return is_ascii(c) && !is_control(c); });
@@ -40,24 +29,13 @@ std::string shown(std::string_view value) {
 
 json::array json_list(const std::vector<std::string>& texts) {
   json::array list;
-  for (const std::string& text : texts) list.emplace_back(utf8(text));
-  return list;
-}
-
-/// A problem is found by its line in a file, by its octet in a record, which has no lines.
-json::array json_list(const std::vector<ParseError>& errors) {
-  json::array list;
-  for (const ParseError& error : errors) {
-    json::object entry{{"code", error.code}, {"line", error.line}, {"message", error.detail}};
-    if (error.line == 0) entry["offset"] = error.offset;
-    list.push_back(std::move(entry));
-  }
+  for (const std::string& text : texts) list.emplace_back(json_utf8(text));
   return list;
 }
 
 json::value json_or_null(const std::optional<std::string>& text) {
   if (!text) return nullptr;
-  return utf8(*text);
+  return json_utf8(*text);
 }
 
 json::value json_or_null(const std::optional<std::uint64_t>& number) {
@@ -66,24 +44,6 @@ json::value json_or_null(const std::optional<std::uint64_t>& number) {
 }
 
 std::string render(const json::value& value) { return json::serialize(value) + '\n'; }
-
-/// "error, line 3: why [code, RFC]" and the remedy on a line of its own.
-std::string render_problem(std::string_view label, const ParseError& error, CodeKind kind) {
-  std::string text(label);
-  if (error.line > 0) text += ", line " + std::to_string(error.line);
-  text += ": " + error.detail + " [" + std::string(error.code);
-  const CatalogueEntry* entry = find_code(kind, error.code);
-  if (entry == nullptr) return text + "]\n";
-  return text + ", " + std::string(entry->source) + "]\n    " + std::string(entry->remedy) + '\n';
-}
-
-std::string render_problems(const std::vector<ParseError>& errors, const std::vector<ParseError>& warnings,
-                            CodeKind kind) {
-  std::string text;
-  for (const ParseError& error : errors) text += render_problem("error", error, kind);
-  for (const ParseError& warning : warnings) text += render_problem("warning", warning, kind);
-  return text;
-}
 
 std::string render_line(std::string_view name, std::string_view value) {
   std::string text = "  " + std::string(name);
@@ -123,8 +83,8 @@ json::value json_policy(const PolicyLint& lint) {
           {"mode", json_or_null(lint.mode)},
           {"max_age", json_or_null(lint.max_age)},
           {"mx", json_list(lint.mx)},
-          {"errors", json_list(lint.errors)},
-          {"warnings", json_list(lint.warnings)}};
+          {"errors", json_problems(lint.errors)},
+          {"warnings", json_problems(lint.warnings)}};
 }
 
 /// What both kinds of record have in common.
@@ -180,8 +140,8 @@ CommandResult run_lint_record(std::span<const std::string> records, OutputFormat
   }
   return {exit_status(record.status), render({{"status", to_string(record.status)},
                                               {"id", json_or_null(record.id)},
-                                              {"errors", json_list(record.errors)},
-                                              {"warnings", json_list(record.warnings)}})};
+                                              {"errors", json_problems(record.errors)},
+                                              {"warnings", json_problems(record.warnings)}})};
 }
 
 CommandResult run_lint_tlsrpt(std::span<const std::string> records, OutputFormat format) {
@@ -193,8 +153,8 @@ CommandResult run_lint_tlsrpt(std::span<const std::string> records, OutputFormat
   }
   return {exit_status(record.status), render({{"status", to_string(record.status)},
                                               {"rua", json_list(record.rua)},
-                                              {"errors", json_list(record.errors)},
-                                              {"warnings", json_list(record.warnings)}})};
+                                              {"errors", json_problems(record.errors)},
+                                              {"warnings", json_problems(record.warnings)}})};
 }
 
 CommandResult run_match(std::string_view pattern, std::string_view host) {

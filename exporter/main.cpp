@@ -10,6 +10,7 @@
 #include "exporter/file_text.h"
 #include "exporter/lint_command.h"
 #include "exporter/options.h"
+#include "exporter/report_command.h"
 
 namespace {
 
@@ -32,6 +33,7 @@ struct Run {
     return print(run_lint_tlsrpt(options.records, options.format));
   }
   int operator()(const MatchOptions& options) const { return print(run_match(options.pattern, options.host)); }
+  int operator()(const ReportOptions& options) const { return run_report(options, std::cin, std::cout, std::cerr); }
   int operator()(const CodesOptions& options) const { return print(run_codes(options.format)); }
   int operator()(const ExitOptions& options) const {
     std::cout << options.output;

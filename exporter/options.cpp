@@ -110,6 +110,7 @@ struct CommandLine {
   CLI::App* lint_record{};
   CLI::App* lint_tlsrpt{};
   CLI::App* match{};
+  CLI::App* report{};
   CLI::App* codes{};
   std::vector<CLI::App*> unbuilt{};
 };
@@ -131,7 +132,7 @@ void add_lint_commands(CommandLine& line, Flags& flags) {
 
 /// Commands that are promised for a later version: known, so that they are not taken for mistakes, but not shown.
 void add_unbuilt_commands(CommandLine& line) {
-  for (const char* name : {"report", "ingest"}) {
+  for (const char* name : {"ingest"}) {
     CLI::App* command = add_command(line.app, name, "", "Not built yet", "");
     command->group("");
     command->set_help_flag();
@@ -154,6 +155,10 @@ void add_commands(CommandLine& line, Flags& flags) {
   add_lint_commands(line, flags);
   line.match = add_command(line.app, "match", " PATTERN HOST", "Does a policy's mx pattern match a host name?",
                            "Exit status: 0 match, 1 no match, 3 usage error.");
+  line.report = add_command(line.app, "report", " FILE|-...",
+                            "Read and explain TLS reports: JSON, gzip, or a whole mail message (RFC 8460 section 4)",
+                            "Exit status: 0 valid, 1 if any is not, 3 usage error or a file that cannot be read.");
+  add_format(*line.report, flags);
   line.codes = add_command(line.app, "codes", "", "List every result type, reason and finding with its meaning", "");
   add_format(*line.codes, flags);
   add_unbuilt_commands(line);
@@ -206,6 +211,11 @@ Options match_options(const Words& operands) {
   return MatchOptions{operands[0], operands[1]};
 }
 
+Options report_options(const Flags& flags, Words operands) {
+  expect(!operands.empty(), "report needs at least one file, or - for standard input");
+  return ReportOptions{std::move(operands), flags.format};
+}
+
 Options codes_options(const Flags& flags, const Words& operands) {
   expect(operands.empty(), operands.empty() ? "" : "codes takes no arguments, but got '" + operands.front() + "'");
   return CodesOptions{flags.format};
@@ -219,12 +229,14 @@ Options options_of(const CommandLine& line, const Flags& flags, const Words& beh
   if (line.check->parsed()) return check_options(line, flags, operands_of(*line.check, behind_dashes));
   if (line.lint->parsed()) return lint_options(line, flags, behind_dashes);
   if (line.match->parsed()) return match_options(operands_of(*line.match, behind_dashes));
+  if (line.report->parsed()) return report_options(flags, operands_of(*line.report, behind_dashes));
   if (line.codes->parsed()) return codes_options(flags, operands_of(*line.codes, behind_dashes));
   return serve_or_config_check(flags, behind_dashes);
 }
 
 ExitOptions usage_error(const CommandLine& line, const std::string& message) {
-  const bool is_check = line.check->parsed() || line.lint->parsed() || line.match->parsed() || unbuilt_command(line);
+  const bool is_check = line.check->parsed() || line.lint->parsed() || line.match->parsed() || line.report->parsed() ||
+                        unbuilt_command(line);
   return {is_check ? kUsageErrorOfChecks : kUsageError, "",
           "mtasts_exporter: " + message + "\nTry 'mtasts_exporter --help'.\n"};
 }

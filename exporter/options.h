@@ -64,6 +64,12 @@ struct MatchOptions {
   std::string host{};
 };
 
+/// `mtasts_exporter report FILE|-...`
+struct ReportOptions {
+  std::vector<std::string> files{};  // at least one; "-" is standard input
+  OutputFormat format{OutputFormat::text};
+};
+
 /// `mtasts_exporter codes`
 struct CodesOptions {
   OutputFormat format{OutputFormat::text};
@@ -77,10 +83,10 @@ struct ExitOptions {
 };
 
 using Options = std::variant<ServeOptions, ConfigCheckOptions, CheckOptions, LintPolicyOptions, LintRecordOptions,
-                             LintTlsrptOptions, MatchOptions, CodesOptions, ExitOptions>;
+                             LintTlsrptOptions, MatchOptions, ReportOptions, CodesOptions, ExitOptions>;
 
-/// Exit status of a usage error: UNKNOWN in the words of Nagios for check, lint, match and what is not built yet,
-/// else 1.
+/// Exit status of a usage error: UNKNOWN in the words of Nagios for check, lint, match, report and what is not built
+/// yet, else 1.
 constexpr int kUsageErrorOfChecks = 3;
 constexpr int kUsageError = 1;
 

@@ -78,6 +78,12 @@ TEST(Options, MatchAndCodes) {
   EXPECT_EQ(parse_as<CodesOptions>({"codes", "--format=json"}).format, OutputFormat::json);
 }
 
+TEST(Options, Report) {
+  const auto report = parse_as<ReportOptions>({"report", "a.json", "-", "--format=json", "--", "-x"});
+  EXPECT_THAT(report.files, ElementsAre("a.json", "-", "-x"));
+  EXPECT_EQ(report.format, OutputFormat::json);
+}
+
 TEST(Options, HelpAndVersion) {
   const auto help = parse_as<ExitOptions>({"check", "--help"});
   EXPECT_EQ(help.status, 0);
@@ -112,8 +118,10 @@ TEST(Options, MistakesAreNamed) {
       {{"lint", "policy"}, 3, "lint policy needs one file, or - for standard input"},
       {{"lint", "policy", "a", "b"}, 3, "lint policy needs one file, or - for standard input"},
       {{"lint", "record", "--format=xml"}, 3, "'xml' is none of json|text"},
-      {{"report"}, 3, "the command report is not built yet; a later version has it"},
-      {{"report", "x", "--format=json"}, 3, "the command report is not built yet"},
+      {{"report"}, 3, "report needs at least one file, or - for standard input"},
+      {{"report", "x", "--format=xml"}, 3, "'xml' is none of json|text"},
+      {{"report", "x", "--fromat=json"}, 3, "unknown flag --fromat=json"},
+      {{"ingest"}, 3, "the command ingest is not built yet; a later version has it"},
       {{"ingest", "--help"}, 3, "the command ingest is not built yet"},
       {{"match", "a"}, 3, "match needs a pattern and a host name"},
       {{"match", "a", "b", "c"}, 3, "match needs a pattern and a host name"},
