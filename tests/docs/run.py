@@ -23,8 +23,6 @@ LANGUAGES = {"", "sh", "yaml", "promql"}
 FENCE = re.compile(r"(?ms)^```(\w*)\n(.*?)^```$")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 COMPOSE = ROOT / "packaging" / "compose"
-# Runbooks name it already; it comes with the reading of reports.
-LATER_COMMANDS = {"report"}
 
 
 def pages():
@@ -115,7 +113,7 @@ class Checks:
             if word.startswith("-") or not self._has_command(names, word):
                 break
             names.append(word)
-        if not names and words and not words[0].startswith("-") and words[0] not in LATER_COMMANDS:
+        if not names and words and not words[0].startswith("-"):
             yield f"there is no command 'mtasts_exporter {words[0]}'"
         for flag in flags:
             if flag not in self._help(names):
