@@ -23,6 +23,7 @@ LANGUAGES = {"", "sh", "yaml", "promql"}
 FENCE = re.compile(r"(?ms)^```(\w*)\n(.*?)^```$")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 COMPOSE = ROOT / "packaging" / "compose"
+ALWAYS_THERE = {"libc6", "libgcc-s1", "libstdc++6"}  # in every Debian that has apt
 
 
 def pages():
@@ -60,6 +61,7 @@ class Checks:
                 yield f"{path.relative_to(ROOT)}: {fault}"
         yield from self._promql()
         yield from self._compose()
+        yield from self._image()
 
     def _page(self, page):
         yield from self._links(page)
@@ -176,8 +178,6 @@ class Checks:
                 source = volume.split(":")[0]
                 if source.startswith(".") and not (COMPOSE / source).exists():
                     yield f"compose.yaml: {name} mounts {source}, which is not there"
-        copied = re.findall(r"(?m)^COPY (?!--from)(\S+) ", (COMPOSE / "Dockerfile").read_text())
-        yield from (f"Dockerfile: there is no {file}" for file in copied if not (ROOT / file).exists())
         config = self.folder / "config.yaml"  # the state's folder is the container's own
         config.write_text((COMPOSE / "config.yaml").read_text().replace("/var/lib/mtasts_exporter", str(self.folder)))
         for command in (["promtool", "check", "config", COMPOSE / "prometheus.yaml", *(ROOT / "grafana/prometheus").glob("*.yaml")],
@@ -186,6 +186,23 @@ class Checks:
             answer = run(*command)
             if answer.returncode != 0:
                 yield f"{command[-1]}: {answer.stdout}{answer.stderr}"
+
+
+    def _image(self):
+        """The Dockerfile copies what is there, and its image, a Debian 12, has every library that the exporter needs."""
+        dockerfile = (COMPOSE / "Dockerfile").read_text()
+        copied = re.findall(r"(?m)^COPY (?!--from)(\S+) ", dockerfile)
+        yield from (f"Dockerfile: there is no {file}" for file in copied if not (ROOT / file).exists())
+        if "VERSION_ID=\"12\"" not in pathlib.Path("/etc/os-release").read_text():
+            return
+        needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", run("readelf", "--dynamic", self.exporter).stdout))
+        paths = [path for name, path in re.findall(r"(\S+) => (\S+)", run("ldd", self.exporter).stdout) if name in needed]
+        for path in paths:
+            package = run("dpkg", "--search", f"*{path}").stdout.split(":")[0]
+            if package not in ALWAYS_THERE and package not in dockerfile.split():
+                yield f"Dockerfile: the image has no {package}, which the exporter needs for {path}"
+        if len(paths) < 5:
+            yield f"only {len(paths)} libraries were found"
 
 
 def commands(text):
