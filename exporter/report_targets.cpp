@@ -66,7 +66,7 @@ struct ReportTargets::Look {
     return std::chrono::steady_clock::now() - *ended < (vain ? std::min<Milliseconds>(max_age, kRetryAfter) : max_age);
   }
 
-  Seen seen{};
+  Seen seen{};  // while the look is under way, what the one before has seen
   std::optional<SteadyTime> ended{};
   std::vector<std::shared_ptr<asio::steady_timer>> waiting{};
 };
@@ -78,8 +78,9 @@ std::shared_ptr<ReportTargets::Look> ReportTargets::look_at(const std::shared_pt
                                                             const ReportTarget& target, Milliseconds max_age) {
   const auto known = looks_.find(target);
   if (known != looks_.end() && known->second->is_fresh(max_age)) return known->second;
-  if (known == looks_.end() && looks_.size() >= kMostHeld) looks_.clear();
   auto started = std::make_shared<Look>();
+  if (known != looks_.end()) started->seen = known->second->seen;
+  if (known == looks_.end() && looks_.size() >= kMostHeld) looks_.clear();
   looks_[target] = started;
   asio::co_spawn(engine->clock.io(), look(engine, target),
                  [started](std::exception_ptr error, ReportTargetObservation seen) {
@@ -97,8 +98,9 @@ asio::awaitable<std::vector<ReportTargets::Seen>> ReportTargets::observe(std::sh
     looks.push_back(engine->report_targets.look_at(engine, target, timing.max_age));
   std::vector<Seen> seen;
   for (const auto& each : looks) {
-    if (!each->ended) co_await each->wait(engine->clock.io(), until);
-    if (each->seen) seen.push_back(each->seen);
+    const bool earlier_will_do = timing.max_age > Milliseconds{} && each->seen;
+    if (!each->ended && !earlier_will_do) co_await each->wait(engine->clock.io(), until);
+    if (each->seen && (each->ended || earlier_will_do)) seen.push_back(each->seen);
   }
   co_return seen;
 }

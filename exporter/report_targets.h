@@ -16,8 +16,8 @@ namespace mtasts {
 
 class ProbeEngine;
 
-/// How fresh an observation must be, and how long a probe waits for one: a target is somebody else's machine, and its
-/// slowness must not keep the domain's verdict back.
+/// From which age on a target is looked at anew, 0 for at once, and how long a probe waits for the first look: a target
+/// is somebody else's machine, and its slowness must not keep the domain's verdict back.
 struct ReportTargetTiming {
   Milliseconds max_age{};
   Milliseconds patience{};
@@ -36,8 +36,9 @@ class ReportTargets {
   ReportTargets(const ReportTargets&) = delete;
   ReportTargets& operator=(const ReportTargets&) = delete;
 
-  /// What is known of the targets, looked at side by side where it is not fresh; what is still under way when patience
-  /// ends is left out, and serves a later probe. Input: `engine` holds this object.
+  /// What is known of the targets, looked at side by side where it is not fresh. A target that was seen before is not
+  /// waited for: what was seen then serves until the new look has ended, unless max_age is 0. Otherwise, what is still
+  /// under way when patience ends is left out, and serves a later probe. Input: `engine` holds this object.
   static boost::asio::awaitable<std::vector<Seen>> observe(std::shared_ptr<ProbeEngine> engine,
                                                            std::vector<ReportTarget> targets,
                                                            ReportTargetTiming timing);

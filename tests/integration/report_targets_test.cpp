@@ -7,9 +7,11 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
+#include <thread>
 
 #include "exporter/probe_engine.h"
 #include "probes/core/classify_report_target.h"
+#include "probes/core/own_trouble.h"
 #include "tests/lab/lab.h"
 
 namespace mtasts {
@@ -112,6 +114,24 @@ TEST_F(ReportTargetsTest, AProbeDoesNotWaitForASlowTargetAndTheNextOneProfits) {
   run();
   ASSERT_THAT(*second, SizeIs(2));
   EXPECT_EQ((*second)[1]->attempts[0].failure->error, NetError::timeout);
+}
+
+// One dead place that all domains name must not hold up their probes again and again.
+TEST_F(ReportTargetsTest, WhatWasSeenBeforeServesWhileALookIsUnderWay) {
+  constexpr ReportTargetTiming kSoonOld{.max_age = 1ms, .patience = 20s};
+  const auto first = look({mailbox("healthy")}, kSoonOld);
+  run();
+  std::this_thread::sleep_for(2ms);  // until it is old
+  lab_->set_dns(lab::DnsMode::silent);
+  const auto second = look({mailbox("healthy")}, kSoonOld);
+  const auto waiting = look({mailbox("healthy")}, {.max_age = 0s, .patience = 20s});
+  io_.poll();
+  ASSERT_THAT(*second, SizeIs(1)) << "it waits";
+  EXPECT_EQ(second->front(), first->front());
+  EXPECT_THAT(*waiting, IsEmpty());
+  run();
+  ASSERT_THAT(*waiting, SizeIs(1));
+  EXPECT_TRUE(lookup_failed(waiting->front()->mx.lookup));
 }
 
 TEST_F(ReportTargetsTest, AnHttpsHostIsConnectedToUpToTheFirstGoodAddress) {
