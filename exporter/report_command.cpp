@@ -167,22 +167,28 @@ json::object json_policy(const ReportPolicy& policy) {
           {"failures", std::move(failures)}};
 }
 
-json::object json_report(std::string_view file, const ReadReport& report) {
-  const std::optional<TlsReport>& content = report.result.report;
-  json::object out{
-      {"file", json_utf8(file)}, {"valid", content.has_value()}, {"organization", nullptr}, {"report_id", nullptr}};
+json::object json_report(const TlsReport& report) {
   json::array policies;
-  if (content) {
-    out["organization"] = json_utf8(content->organization);
-    out["report_id"] = json_utf8(content->report_id);
-    out["start"] = content->start.time_since_epoch().count();
-    out["end"] = content->end.time_since_epoch().count();
-    for (const ReportPolicy& policy : content->policies) policies.push_back(json_policy(policy));
+  for (const ReportPolicy& policy : report.policies) policies.push_back(json_policy(policy));
+  return {{"organization", json_utf8(report.organization)},
+          {"report_id", json_utf8(report.report_id)},
+          {"start", report.start.time_since_epoch().count()},
+          {"end", report.end.time_since_epoch().count()},
+          {"policies", std::move(policies)}};
+}
+
+/// Puts the parts of one report into those of its file. Texts and times are those of the first valid report.
+void add_report(json::object& file, const TlsReport& report) {
+  json::object one = json_report(report);
+  for (json::value& policy : one["policies"].as_array()) file["policies"].as_array().push_back(policy);
+  for (const char* key : {"organization", "report_id", "start", "end"}) {
+    if (file[key].is_null()) file[key] = one[key];
   }
-  out["policies"] = std::move(policies);
-  out["errors"] = json_problems(report.result.errors);
-  out["warnings"] = json_problems(report.result.warnings);
-  return out;
+  file["reports"].as_array().push_back(std::move(one));
+}
+
+void add_problems(json::object& file, const char* key, const std::vector<ParseError>& problems) {
+  for (json::value& problem : json_problems(problems)) file[key].as_array().push_back(std::move(problem));
 }
 
 /// Each report, and what is wrong with the whole file as if it were one: every file has something to show.
@@ -236,11 +242,16 @@ std::string render_reports_text(std::string_view file, const ReadReports& read) 
 }
 
 std::string render_reports_json(std::string_view file, const ReadReports& read) {
-  std::string text;
+  json::object out{{"file", json_utf8(file)},   {"valid", all_valid(read)}, {"organization", nullptr},
+                   {"report_id", nullptr},      {"start", nullptr},         {"end", nullptr},
+                   {"policies", json::array{}}, {"errors", json::array{}},  {"warnings", json::array{}},
+                   {"reports", json::array{}}};
   for_each_report(read, [&](const ReadReport& report) {
-    text += (text.empty() ? "" : ",\n") + json::serialize(json_report(file, report));
+    if (report.result.report) add_report(out, *report.result.report);
+    add_problems(out, "errors", report.result.errors);
+    add_problems(out, "warnings", report.result.warnings);
   });
-  return text;
+  return json::serialize(out);
 }
 
 int run_report(const ReportOptions& options, std::istream& in, std::ostream& out, std::ostream& err) {
@@ -254,10 +265,8 @@ int run_report(const ReportOptions& options, std::istream& in, std::ostream& out
     const bool readable = input.fault.empty() || too_large;
     const ReadReports read = readable ? read_reports(input.text, reader) : unreadable(input.fault);
     printer.print(file, read);
-    if (!all_valid(read)) status = std::max(status, kExitBad);
-    if (readable) continue;
-    err << "mtasts_exporter: " << shown(file) << ": " << input.fault << '\n';
-    status = kUsageErrorOfChecks;
+    if (!all_valid(read)) status = kExitBad;
+    if (!readable) err << "mtasts_exporter: " << shown(file) << ": " << input.fault << '\n';
   }
   printer.finish();
   return status;

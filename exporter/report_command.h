@@ -23,7 +23,7 @@ bool all_valid(const ReadReports& read);
 /// what to do, and how to check it now. Nothing from the report reaches a terminal unescaped.
 std::string render_reports_text(std::string_view file, const ReadReports& read);
 
-/// One JSON object per report of the file, or one that says why there is none; between them ",\n".
+/// One JSON object: of the whole file, with every report in it under "reports". Source: contract section 1.
 std::string render_reports_json(std::string_view file, const ReadReports& read);
 
 }  // namespace mtasts

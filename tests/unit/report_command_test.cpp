@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
+#include <fstream>
+#include <iterator>
 #include <sstream>
 
 namespace mtasts::test {
@@ -63,9 +65,28 @@ TEST(ReportCommand, OneBadFileNeverStopsTheNext) {
   EXPECT_EQ(json.at(1).at("valid"), true);
 }
 
+TEST(ReportCommand, AMailWithSeveralReportsIsOneFile) {
+  const auto part = [](const std::string& file) {
+    std::ifstream in(kReports + file);
+    return "--b\r\nContent-Type: application/tlsrpt+json\r\n\r\n" +
+           std::string(std::istreambuf_iterator<char>(in), {}) + "\r\n";
+  };
+  const std::string mail =
+      "From: a@google.com\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" +
+      part("google.json") + part("google_no_policy.json") + "--b--\r\n";
+  const Ran ran = run({"-"}, OutputFormat::json, mail);
+  EXPECT_EQ(ran.status, 0);
+  const boost::json::value json = boost::json::parse(ran.out);
+  ASSERT_EQ(json.as_array().size(), 1U);
+  EXPECT_EQ(json.at(0).at("report_id"), "2026-11-23T00:00:00Z_example.org");
+  EXPECT_EQ(json.at(0).at("policies").as_array().size(), 2U);
+  EXPECT_EQ(json.at(0).at("reports").as_array().size(), 2U);
+  EXPECT_EQ(json.at(0).at("reports").at(1).at("policies").at(0).at("domain"), "example.net");
+}
+
 TEST(ReportCommand, FilesThatCannotBeReadAreNamed) {
   const Ran ran = run({"/no/such/file", "/", kReports + "google.json"}, OutputFormat::json);
-  EXPECT_EQ(ran.status, 3);
+  EXPECT_EQ(ran.status, 1);
   EXPECT_THAT(ran.err, HasSubstr("mtasts_exporter: /no/such/file: cannot be read (No such file or directory)"));
   EXPECT_THAT(ran.err, HasSubstr("mtasts_exporter: /: is a directory; name a file"));
   const boost::json::value json = boost::json::parse(ran.out);

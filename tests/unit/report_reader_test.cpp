@@ -4,10 +4,10 @@
 #include <fstream>
 #include <iterator>
 
+#include "exporter/http_server.h"
 #include "probes/core/catalogue.h"
 #include "probes/net/sha256.h"
 #include "tests/support/cases.h"
-#include "tests/support/gzip_text.h"
 
 namespace mtasts::test {
 namespace {
@@ -47,11 +47,11 @@ std::string quoted_printable(std::string_view octets) {
 std::string message_of(const std::string& form) {
   const std::string json = report_text();
   const std::pair<std::string, std::string> texts[] = {{"{JSON}", json},
-                                                       {"{GZIP}", gzip_text(json)},
+                                                       {"{GZIP}", gzip(json)},
                                                        {"{JSON64}", base64(json)},
-                                                       {"{GZIP64}", base64(gzip_text(json))},
+                                                       {"{GZIP64}", base64(gzip(json))},
                                                        {"{JSONQP}", quoted_printable(json)},
-                                                       {"{CUT64}", base64(gzip_text(json).substr(0, 100))}};
+                                                       {"{CUT64}", base64(gzip(json).substr(0, 100))}};
   std::string message = form;
   for (const auto& [mark, text] : texts) {
     for (auto at = message.find(mark); at != std::string::npos; at = message.find(mark, at + text.size()))
@@ -86,7 +86,7 @@ INSTANTIATE_TEST_SUITE_P(Data, ReportMailCases, testing::ValuesIn(load_cases("re
 
 TEST(ReportReader, ReadsBareJsonAndGzip) {
   const std::string json = report_text();
-  for (const std::string& input : {json, gzip_text(json), "\xef\xbb\xbf" + json, "\r\n" + json}) {
+  for (const std::string& input : {json, gzip(json), "\xef\xbb\xbf" + json, "\r\n" + json}) {
     const ReadReports read = read_reports(input, {.authserv_id = "mx.example.org"});
     ASSERT_EQ(read.reports.size(), 1U);
     EXPECT_EQ(outcome_of(read.reports[0]), "2026-11-23T00:00:00Z_example.org");
@@ -98,7 +98,7 @@ TEST(ReportReader, ReadsBareJsonAndGzip) {
 
 TEST(ReportReader, TheDigestIsOfTheUnpackedText) {
   const std::string json = report_text();
-  EXPECT_EQ(read_reports(gzip_text(json), {}).reports[0].sha256, sha256_hex(json));
+  EXPECT_EQ(read_reports(gzip(json), {}).reports[0].sha256, sha256_hex(json));
   const std::string mail =
       "Content-Type: application/tlsrpt+json\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64(json);
   EXPECT_EQ(read_reports(mail, {}).reports[0].sha256, sha256_hex(json));
@@ -111,10 +111,10 @@ TEST(ReportReader, RefusesWhatIsNoReport) {
       {"[]", "report-not-object"},
       {std::string("\xff\xfe{\0", 4), "report-not-utf8"},
       {std::string(1000, '\0'), "report-not-json"},
-      {gzip_text("hello"), "report-not-json"},
-      {gzip_text(gzip_text("{}")), "report-not-utf8"},
+      {gzip("hello"), "report-not-json"},
+      {gzip(gzip("{}")), "report-not-utf8"},
       {"\x1f\x8b\x08", "report-gzip"},
-      {gzip_text("{}").substr(0, 20), "report-gzip"},
+      {gzip("{}").substr(0, 20), "report-gzip"},
   };
   for (const auto& [input, code] : inputs) {
     const ReadReports read = read_reports(input, {});
@@ -125,7 +125,7 @@ TEST(ReportReader, RefusesWhatIsNoReport) {
 }
 
 TEST(ReportReader, WarnsOfWhatFollowsTheGzipData) {
-  const ReadReports read = read_reports(gzip_text(report_text()) + "x", {});
+  const ReadReports read = read_reports(gzip(report_text()) + "x", {});
   EXPECT_EQ(codes_of(read.reports.at(0).result.warnings), std::vector<std::string>{"report-gzip-trailing"});
   EXPECT_TRUE(read.reports[0].result.report);
 }
@@ -134,10 +134,10 @@ TEST(ReportReader, LimitsAreExact) {
   const std::string json = report_text();
   ReaderOptions options{.limits = {.max_bytes = json.size()}, .max_input_bytes = json.size()};
   EXPECT_TRUE(read_reports(json, options).reports[0].result.report);
-  EXPECT_TRUE(read_reports(gzip_text(json), options).reports[0].result.report);
+  EXPECT_TRUE(read_reports(gzip(json), options).reports[0].result.report);
   --options.limits.max_bytes;
   EXPECT_EQ(outcome_of(read_reports(json, options).reports[0]), "report-too-large");
-  EXPECT_EQ(outcome_of(read_reports(gzip_text(json), options).reports[0]), "report-too-large");
+  EXPECT_EQ(outcome_of(read_reports(gzip(json), options).reports[0]), "report-too-large");
   --options.max_input_bytes;
   EXPECT_EQ(codes_of(read_reports(json, options).errors), std::vector<std::string>{"report-too-large"});
 }
