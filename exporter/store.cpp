@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/store.h"
 
-#include <soci/soci.h>
-#include <soci/sqlite3/soci-sqlite3.h>
-
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <utility>
 
+#include "exporter/store_database.h"
 #include "exporter/stored_json.h"
 
 namespace mtasts {
@@ -43,145 +40,13 @@ std::string database_path_fault(const std::string& path) {
 }
 
 struct Store::Connection {
-  std::string path{};
+  Database database{};
   StoreWarning warn{};
-  soci::session sql{};
 };
 
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr int kApplicationId = 0x6d747374;  // "mtst", in the header of the file: says that it is ours
-constexpr int kBusyTimeoutMs = 5000;        // `ingest` may hold the database for a moment
-constexpr int kMostPolicies = 100;          // kept of one domain
-
-/// One step per schema version: kMigrations[n] leads from version n to n + 1. Append only.
-constexpr auto kMigrations = std::to_array<const char*>({
-    "CREATE TABLE domain_state (domain TEXT PRIMARY KEY, verdict TEXT NOT NULL, memory TEXT NOT NULL,"
-    "  saved_at INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE mx_state (host TEXT PRIMARY KEY, verdict TEXT NOT NULL, saved_at INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE policy_history (domain TEXT NOT NULL, id TEXT NOT NULL, body_sha256 TEXT NOT NULL,"
-    "  mode TEXT NOT NULL, max_age INTEGER NOT NULL, mx TEXT NOT NULL, first_seen INTEGER NOT NULL,"
-    "  last_seen INTEGER NOT NULL, PRIMARY KEY (domain, id, body_sha256)) WITHOUT ROWID;",
-});
-
-/// SQLite itself says that pages of a database are damaged.
-class DamagedDatabase : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
-/// Looks at a file before SQLite does. Errors: StoreError for what cannot be a database of ours.
-void require_database_or_nothing(const std::string& path) {
-  const std::string fault = database_path_fault(path);
-  if (!fault.empty()) throw StoreError("storage.path " + fault);
-}
-
-int pragma(soci::session& sql, const std::string& name) {
-  int value = 0;
-  sql << "PRAGMA " << name, soci::into(value);
-  return value;
-}
-
-/// Runs SQL text statement by statement; there is no ';' inside our statements.
-void execute_all(soci::session& sql, std::string_view script) {
-  while (!script.empty()) {
-    const std::size_t end = script.find(';');
-    sql << std::string(script.substr(0, end));
-    script.remove_prefix(end + 1);
-  }
-}
-
-/// Runs `work` as one transaction that is undone when it throws.
-template <class Work>
-void transact(soci::session& sql, Work work) {
-  sql << "BEGIN IMMEDIATE";
-  try {
-    work();
-    sql << "COMMIT";
-  } catch (...) {
-    try {
-      sql << "ROLLBACK";
-    } catch (const soci::soci_error&) {  // SQLite has rolled back by itself, as it does when the disk is full
-    }
-    throw;
-  }
-}
-
-/// Errors: StoreError for a database of somebody else, or of a newer version of this program.
-void require_ours(soci::session& sql, const std::string& path) {
-  int tables = 0;
-  sql << "SELECT count(*) FROM sqlite_schema", soci::into(tables);
-  if (tables > 0 && pragma(sql, "application_id") != kApplicationId)
-    throw StoreError("storage.path '" + path +
-                     "' is a database of another program, and was left as it is; set storage.path to another file");
-  const int version = pragma(sql, "user_version");
-  if (version < 0 || static_cast<std::size_t>(version) > kMigrations.size())
-    throw StoreError("storage.path '" + path + "' was written by a newer mtasts_exporter (schema " +
-                     std::to_string(version) + ", this one knows " + std::to_string(kMigrations.size()) +
-                     "); run that version, or move the file away to start afresh");
-}
-
-void migrate(soci::session& sql) {
-  transact(sql, [&] {
-    for (auto version = static_cast<std::size_t>(pragma(sql, "user_version")); version < kMigrations.size(); ++version)
-      execute_all(sql, kMigrations[version]);
-    sql << "PRAGMA application_id = " << kApplicationId;
-    sql << "PRAGMA user_version = " << kMigrations.size();
-  });
-}
-
-void require_sound(soci::session& sql) {
-  std::string verdict;
-  sql << "PRAGMA quick_check(1)", soci::into(verdict);
-  if (verdict != "ok") throw DamagedDatabase(verdict);
-}
-
-bool says_damaged(const soci::soci_error& error) {
-  const auto* sqlite = dynamic_cast<const soci::sqlite3_soci_error*>(&error);
-  constexpr int kCorrupt = 11, kNotADatabase = 26;  // SQLITE_CORRUPT, SQLITE_NOTADB
-  if (sqlite != nullptr) return (sqlite->result() & 0xff) == kCorrupt || sqlite->result() == kNotADatabase;
-  return std::strstr(error.what(), "malformed") != nullptr;
-}
-
-/// SOCI takes the path inside quotes and has no way to write a quote there.
-std::string connection_string(const std::string& path) {
-  if (path.find('"') != std::string::npos) throw StoreError("storage.path '" + path + "' must not hold a quote");
-  return "db=\"" + path + "\"";
-}
-
-/// Opens, checks, prepares. Errors: DamagedDatabase, StoreError, soci_error.
-void connect(soci::session& sql, const std::string& path) {
-  try {
-    sql.open(soci::sqlite3, connection_string(path));
-    sql << "PRAGMA busy_timeout = " << kBusyTimeoutMs;
-    require_ours(sql, path);
-    require_sound(sql);
-    std::string mode;
-    sql << "PRAGMA journal_mode = WAL", soci::into(mode);
-    sql << "PRAGMA synchronous = NORMAL";  // a crash of the machine may cost the last seconds, never the database
-    migrate(sql);
-  } catch (const soci::soci_error& error) {
-    if (says_damaged(error)) throw DamagedDatabase(error.what());
-    throw;
-  }
-}
-
-/// Renames the database and its side files to PATH.corrupt. Errors: StoreError.
-void move_aside(const std::string& path) {
-  for (const char* suffix : {"", "-wal", "-shm"}) {
-    std::error_code error;
-    if (!fs::exists(path + suffix, error)) continue;
-    fs::rename(path + suffix, path + ".corrupt" + suffix, error);
-    if (error)
-      throw StoreError("storage.path '" + path + "' is damaged and cannot be moved aside (" + error.message() +
-                       "); move it away by hand");
-  }
-}
-
-UnixTime time_of(long long seconds) { return UnixTime{std::chrono::seconds{seconds}}; }
-long long seconds_of(UnixTime time) { return time.time_since_epoch().count(); }
+constexpr int kMostPolicies = 100;  // kept of one domain
 
 std::string joined(const std::vector<std::string>& patterns) {
   std::string text;
@@ -265,48 +130,21 @@ Store::~Store() = default;
 
 Store Store::open(const std::string& path, StoreWarning warn) {
   if (!warn) warn = [](const std::string&) {};
-  require_database_or_nothing(path);
-  try {
-    auto connection = std::make_unique<Connection>();
-    connection->path = path;
-    connection->warn = warn;
-    try {
-      connect(connection->sql, path);
-    } catch (const DamagedDatabase& damage) {
-      connection->sql.close();
-      move_aside(path);
-      warn("storage.path '" + path + "' is damaged (" + damage.what() + "); it was moved to '" + path +
-           ".corrupt' and an empty one takes its place");
-      connect(connection->sql, path);
-    }
-    return Store{std::move(connection)};
-  } catch (const soci::soci_error& error) {
-    throw StoreError("storage.path '" + path + "' cannot be opened: " + error.what() +
-                     "; check that its directory is writable, that there is space, and that nothing else locks it");
-  }
+  auto connection = std::make_unique<Connection>();
+  connection->warn = warn;
+  // A crash of the machine may cost the last seconds: they are probed again.
+  open_database(connection->database, path, {.synchronous = "NORMAL", .replace_damaged = true, .warn = warn});
+  return Store{std::move(connection)};
 }
-
-namespace {
-
-/// Turns SOCI's words into ours; nobody outside sees SOCI.
-template <class Work>
-auto translated(const std::string& path, Work work) {
-  try {
-    return work();
-  } catch (const soci::soci_error& error) {
-    throw StoreError("storage.path '" + path + "': " + error.what());
-  }
-}
-
-}  // namespace
 
 std::vector<DomainRow> Store::load_domains() {
-  return translated(connection_->path, [this] {
+  return translated(connection_->database, [this] {
     std::vector<DomainRow> rows;
     std::string domain, verdict, memory;
     long long saved_at = 0;
-    soci::statement select = (connection_->sql.prepare << "SELECT domain, verdict, memory, saved_at FROM domain_state",
-                              soci::into(domain), soci::into(verdict), soci::into(memory), soci::into(saved_at));
+    soci::statement select =
+        (connection_->database.sql.prepare << "SELECT domain, verdict, memory, saved_at FROM domain_state",
+         soci::into(domain), soci::into(verdict), soci::into(memory), soci::into(saved_at));
     for (bool more = select.execute(true); more; more = select.fetch()) {
       try {
         rows.push_back(
@@ -320,11 +158,11 @@ std::vector<DomainRow> Store::load_domains() {
 }
 
 std::vector<MxHostRow> Store::load_mx_hosts() {
-  return translated(connection_->path, [this] {
+  return translated(connection_->database, [this] {
     std::vector<MxHostRow> rows;
     std::string host, verdict;
     long long saved_at = 0;
-    soci::statement select = (connection_->sql.prepare << "SELECT host, verdict, saved_at FROM mx_state",
+    soci::statement select = (connection_->database.sql.prepare << "SELECT host, verdict, saved_at FROM mx_state",
                               soci::into(host), soci::into(verdict), soci::into(saved_at));
     for (bool more = select.execute(true); more; more = select.fetch()) {
       try {
@@ -338,14 +176,14 @@ std::vector<MxHostRow> Store::load_mx_hosts() {
 }
 
 std::vector<PolicyRow> Store::policy_history(std::string_view domain) {
-  return translated(connection_->path, [&] {
+  return translated(connection_->database, [&] {
     std::vector<PolicyRow> rows;
     const std::string wanted{domain};
     std::string id, sha256, mode, mx;
     long long max_age = 0, first = 0, last = 0;
     soci::statement select =
-        (connection_->sql.prepare << "SELECT id, body_sha256, mode, max_age, mx, first_seen, last_seen"
-                                     " FROM policy_history WHERE domain = :domain ORDER BY first_seen, id",
+        (connection_->database.sql.prepare << "SELECT id, body_sha256, mode, max_age, mx, first_seen, last_seen"
+                                              " FROM policy_history WHERE domain = :domain ORDER BY first_seen, id",
          soci::use(wanted), soci::into(id), soci::into(sha256), soci::into(mode), soci::into(max_age), soci::into(mx),
          soci::into(first), soci::into(last));
     for (bool more = select.execute(true); more; more = select.fetch()) {
@@ -357,8 +195,8 @@ std::vector<PolicyRow> Store::policy_history(std::string_view domain) {
 }
 
 void Store::write(const StoreBatch& batch) {
-  soci::session& sql = connection_->sql;
-  translated(connection_->path, [&] {
+  soci::session& sql = connection_->database.sql;
+  translated(connection_->database, [&] {
     transact(sql, [&] {
       for (const std::string& domain : batch.forgotten_domains) erase_domain(sql, domain);
       for (const std::string& host : batch.forgotten_hosts) erase_host(sql, host);

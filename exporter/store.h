@@ -1,5 +1,6 @@
-// What survives a restart: last verdicts, what is remembered of each domain, and the policy history. The only door to
-// SOCI and SQLite. Next: stored_json.h for the form of a row. SPDX-License-Identifier: Apache-2.0
+// What survives a restart: last verdicts, what is remembered of each domain, and the policy history.
+// Next: stored_json.h for the form of a row; store_database.h, the only door to SOCI and SQLite.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <chrono>

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/store_database.h"
+
+#include <soci/sqlite3/soci-sqlite3.h>
+
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <string_view>
+
+namespace mtasts {
+
+long long pragma(soci::session& sql, const std::string& name) {
+  long long value = 0;
+  sql << "PRAGMA " << name, soci::into(value);
+  return value;
+}
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kApplicationId = 0x6d747374;  // "mtst", in the header of the file: says that it is ours
+constexpr int kBusyTimeoutMs = 5000;        // `ingest` may hold the database for a moment
+
+/// One step per schema version: kMigrations[n] leads from version n to n + 1. Append only.
+constexpr auto kMigrations = std::to_array<const char*>({
+    "CREATE TABLE domain_state (domain TEXT PRIMARY KEY, verdict TEXT NOT NULL, memory TEXT NOT NULL,"
+    "  saved_at INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE mx_state (host TEXT PRIMARY KEY, verdict TEXT NOT NULL, saved_at INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE policy_history (domain TEXT NOT NULL, id TEXT NOT NULL, body_sha256 TEXT NOT NULL,"
+    "  mode TEXT NOT NULL, max_age INTEGER NOT NULL, mx TEXT NOT NULL, first_seen INTEGER NOT NULL,"
+    "  last_seen INTEGER NOT NULL, PRIMARY KEY (domain, id, body_sha256)) WITHOUT ROWID;",
+});
+
+/// SQLite itself says that pages of a database are damaged.
+class DamagedDatabase : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Looks at a file before SQLite does. Errors: StoreError for what cannot be a database of ours.
+void require_database_or_nothing(const std::string& path) {
+  const std::string fault = database_path_fault(path);
+  if (!fault.empty()) throw StoreError("storage.path " + fault);
+}
+
+/// Runs SQL text statement by statement; there is no ';' inside our statements.
+void execute_all(soci::session& sql, std::string_view script) {
+  while (!script.empty()) {
+    const std::size_t end = script.find(';');
+    sql << std::string(script.substr(0, end));
+    script.remove_prefix(end + 1);
+  }
+}
+
+/// Errors: StoreError for a database of somebody else, or of a newer version of this program.
+void require_ours(soci::session& sql, const std::string& path) {
+  int tables = 0;
+  sql << "SELECT count(*) FROM sqlite_schema", soci::into(tables);
+  if (tables > 0 && pragma(sql, "application_id") != kApplicationId)
+    throw StoreError("storage.path '" + path +
+                     "' is a database of another program, and was left as it is; set storage.path to another file");
+  const long long version = pragma(sql, "user_version");
+  if (version < 0 || static_cast<std::size_t>(version) > kMigrations.size())
+    throw StoreError("storage.path '" + path + "' was written by a newer mtasts_exporter (schema " +
+                     std::to_string(version) + ", this one knows " + std::to_string(kMigrations.size()) +
+                     "); run that version, or move the file away to start afresh");
+}
+
+/// A database that needs no change is not written to: it opens on a full disk, too.
+bool is_current(soci::session& sql) {
+  return pragma(sql, "application_id") == kApplicationId &&
+         static_cast<std::size_t>(pragma(sql, "user_version")) == kMigrations.size();
+}
+
+void migrate(soci::session& sql) {
+  transact(sql, [&] {
+    for (auto version = static_cast<std::size_t>(pragma(sql, "user_version")); version < kMigrations.size(); ++version)
+      execute_all(sql, kMigrations[version]);
+    sql << "PRAGMA application_id = " << kApplicationId;
+    sql << "PRAGMA user_version = " << kMigrations.size();
+  });
+}
+
+void require_sound(soci::session& sql) {
+  std::string verdict;
+  sql << "PRAGMA quick_check(1)", soci::into(verdict);
+  if (verdict != "ok") throw DamagedDatabase(verdict);
+}
+
+bool says_damaged(const soci::soci_error& error) {
+  const auto* sqlite = dynamic_cast<const soci::sqlite3_soci_error*>(&error);
+  constexpr int kCorrupt = 11, kNotADatabase = 26;  // SQLITE_CORRUPT, SQLITE_NOTADB
+  if (sqlite != nullptr) return (sqlite->result() & 0xff) == kCorrupt || sqlite->result() == kNotADatabase;
+  return std::strstr(error.what(), "malformed") != nullptr;
+}
+
+/// SOCI takes the path inside quotes and has no way to write a quote there.
+std::string connection_string(const std::string& path) {
+  if (path.find('"') != std::string::npos) throw StoreError("storage.path '" + path + "' must not hold a quote");
+  return "db=\"" + path + "\"";
+}
+
+/// Opens, checks, prepares. Errors: DamagedDatabase, StoreError, soci_error.
+void connect(Database& database, const DatabaseOptions& options) {
+  soci::session& sql = database.sql;
+  try {
+    sql.open(soci::sqlite3, connection_string(database.path));
+    sql << "PRAGMA busy_timeout = " << kBusyTimeoutMs;
+    require_ours(sql, database.path);
+    if (options.replace_damaged) require_sound(sql);
+    std::string mode;
+    sql << "PRAGMA journal_mode = WAL", soci::into(mode);
+    sql << "PRAGMA synchronous = " << options.synchronous;
+    if (!is_current(sql)) migrate(sql);
+  } catch (const soci::soci_error& error) {
+    if (says_damaged(error)) throw DamagedDatabase(error.what());
+    throw;
+  }
+}
+
+/// Renames the database and its side files to PATH.corrupt. Errors: StoreError.
+void move_aside(const std::string& path) {
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    std::error_code error;
+    if (!fs::exists(path + suffix, error)) continue;
+    fs::rename(path + suffix, path + ".corrupt" + suffix, error);
+    if (error)
+      throw StoreError("storage.path '" + path + "' is damaged and cannot be moved aside (" + error.message() +
+                       "); move it away by hand");
+  }
+}
+
+/// Opens a database; a damaged one is moved aside where that is wanted. Errors: StoreError, soci_error.
+void connect_or_replace(Database& database, const DatabaseOptions& options) {
+  try {
+    connect(database, options);
+  } catch (const DamagedDatabase& damage) {
+    const std::string name = "storage.path '" + database.path + "' is damaged (" + damage.what() + ")";
+    database.sql.close();
+    if (!options.replace_damaged)
+      throw StoreError(name + "; the daemon moves it aside at its next start and begins an empty one");
+    move_aside(database.path);
+    options.warn(name + "; it was moved to '" + database.path + ".corrupt' and an empty one takes its place");
+    connect(database, options);
+  }
+}
+
+}  // namespace
+
+void open_database(Database& database, const std::string& path, const DatabaseOptions& options) {
+  require_database_or_nothing(path);
+  database.path = path;
+  try {
+    connect_or_replace(database, options);
+  } catch (const soci::soci_error& error) {
+    throw StoreError("storage.path '" + path + "' cannot be opened: " + error.what() +
+                     "; check that its directory is writable, that there is space, and that nothing else locks it");
+  }
+}
+
+}  // namespace mtasts

@@ -1,0 +1,63 @@
+// The one SQLite file behind the stores: opened, checked and brought up to date in one place, SOCI's words turned into
+// ours. Next: store.cpp and report_store.cpp, each of which holds a connection of its own.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <soci/soci.h>
+
+#include <string>
+
+#include "exporter/store.h"
+
+namespace mtasts {
+
+/// One connection; used by one thread at a time.
+struct Database {
+  std::string path{};
+  soci::session sql{};
+};
+
+struct DatabaseOptions {
+  std::string synchronous{"FULL"};  // of SQLite: NORMAL, or FULL: what is committed survives the loss of power
+  bool replace_damaged{};           // move a damaged file aside and begin an empty one; else an error
+  StoreWarning warn{};
+};
+
+/// Opens the file, makes it when it is missing, and brings an old schema up to date. Input: `database` is not open yet.
+/// Errors: StoreError for a path that cannot be used, a file that is not ours, which is never touched, and a damaged
+/// one that is not to be replaced.
+void open_database(Database& database, const std::string& path, const DatabaseOptions& options);
+
+/// The value of a PRAGMA that is a number.
+long long pragma(soci::session& sql, const std::string& name);
+
+/// Runs `work` as one transaction that is undone when it throws.
+template <class Work>
+void transact(soci::session& sql, Work work) {
+  sql << "BEGIN IMMEDIATE";
+  try {
+    work();
+    sql << "COMMIT";
+  } catch (...) {
+    try {
+      sql << "ROLLBACK";
+    } catch (const soci::soci_error&) {  // SQLite has rolled back by itself, as it does when the disk is full
+    }
+    throw;
+  }
+}
+
+/// Turns SOCI's words into ours: nobody outside the stores sees SOCI.
+template <class Work>
+auto translated(const Database& database, Work work) {
+  try {
+    return work();
+  } catch (const soci::soci_error& error) {
+    throw StoreError("storage.path '" + database.path + "': " + error.what());
+  }
+}
+
+inline UnixTime time_of(long long seconds) { return UnixTime{std::chrono::seconds{seconds}}; }
+inline long long seconds_of(UnixTime time) { return time.time_since_epoch().count(); }
+
+}  // namespace mtasts
