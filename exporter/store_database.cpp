@@ -31,6 +31,23 @@ constexpr auto kMigrations = std::to_array<const char*>({
     "CREATE TABLE policy_history (domain TEXT NOT NULL, id TEXT NOT NULL, body_sha256 TEXT NOT NULL,"
     "  mode TEXT NOT NULL, max_age INTEGER NOT NULL, mx TEXT NOT NULL, first_seen INTEGER NOT NULL,"
     "  last_seen INTEGER NOT NULL, PRIMARY KEY (domain, id, body_sha256)) WITHOUT ROWID;",
+    "CREATE TABLE report (row INTEGER PRIMARY KEY, domain TEXT NOT NULL, submitter TEXT NOT NULL,"
+    "  authenticated INTEGER NOT NULL, counts INTEGER NOT NULL, report_id TEXT NOT NULL, organization TEXT NOT NULL,"
+    "  contact TEXT NOT NULL, range_start INTEGER NOT NULL, range_end INTEGER NOT NULL, counted_end INTEGER NOT NULL,"
+    "  received INTEGER NOT NULL, digest TEXT NOT NULL, contents TEXT NOT NULL,"
+    "  UNIQUE (domain, report_id, range_start, range_end, submitter));"
+    "CREATE INDEX report_by_age ON report (counts, received);"
+    "CREATE TABLE report_revision (revision INTEGER NOT NULL);"
+    "INSERT INTO report_revision VALUES (0);"
+    "CREATE TABLE report_outcomes (outcome TEXT PRIMARY KEY, reports INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE report_sessions (domain TEXT NOT NULL, policy_type TEXT NOT NULL, successful INTEGER NOT NULL,"
+    "  failed INTEGER NOT NULL, PRIMARY KEY (domain, policy_type)) WITHOUT ROWID;"
+    "CREATE TABLE report_failed (domain TEXT NOT NULL, result_type TEXT NOT NULL, sessions INTEGER NOT NULL,"
+    "  PRIMARY KEY (domain, result_type)) WITHOUT ROWID;"
+    "CREATE TABLE report_last (domain TEXT NOT NULL, reporter TEXT NOT NULL, range_end INTEGER NOT NULL,"
+    "  PRIMARY KEY (domain, reporter)) WITHOUT ROWID;"
+    "CREATE TABLE report_failures (domain TEXT NOT NULL, result_type TEXT NOT NULL, reporter TEXT NOT NULL,"
+    "  mx TEXT NOT NULL, range_end INTEGER NOT NULL, PRIMARY KEY (domain, result_type, reporter, mx)) WITHOUT ROWID;",
 });
 
 /// SQLite itself says that pages of a database are damaged.

@@ -35,6 +35,15 @@ BOOST_DESCRIBE_STRUCT(DomainVerdict, (),
 BOOST_DESCRIBE_STRUCT(DomainMemory, (),
                       (policy, policy_id, policy_seen, body_sha256, policy_last_change, testing_since, enforced_until,
                        mx_set_known, mx_set, mx_set_last_change))
+BOOST_DESCRIBE_STRUCT(PolicySessions, (), (policy_type, successful, failed))
+BOOST_DESCRIBE_STRUCT(FailedSessions, (), (result_type, sessions))
+BOOST_DESCRIBE_STRUCT(ReportedFailure, (), (result_type, mx))
+BOOST_DESCRIBE_STRUCT(ReportTally, (), (sessions, failed, failures))
+BOOST_DESCRIBE_STRUCT(ReportFailure, (),
+                      (result_type, sending_mta_ip, receiving_mx_hostname, receiving_mx_helo, receiving_ip,
+                       failed_sessions, additional_information, failure_reason_code))
+BOOST_DESCRIBE_STRUCT(ReportPolicy, (), (type, domain, policy_strings, mx_hosts, successful, failed, failures))
+BOOST_DESCRIBE_STRUCT(ReportContents, (), (tally, policies))
 
 namespace {
 
@@ -191,9 +200,11 @@ T parse(std::string_view text) {
 std::string render_json(const DomainVerdict& verdict) { return render(verdict); }
 std::string render_json(const MxVerdict& verdict) { return render(verdict); }
 std::string render_json(const DomainMemory& memory) { return render(memory); }
+std::string render_json(const ReportContents& contents) { return render(contents); }
 
 DomainVerdict parse_domain_verdict_json(std::string_view text) { return parse<DomainVerdict>(text); }
 MxVerdict parse_mx_verdict_json(std::string_view text) { return parse<MxVerdict>(text); }
 DomainMemory parse_domain_memory_json(std::string_view text) { return parse<DomainMemory>(text); }
+ReportContents parse_report_contents_json(std::string_view text) { return parse<ReportContents>(text); }
 
 }  // namespace mtasts

@@ -1,4 +1,4 @@
-// Verdicts and memories to JSON and back, for the rows of the store.
+// Verdicts, memories and reports to JSON and back, for the rows of the store.
 // Next: store.h, which keeps them; web pages have a JSON form of their own.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "exporter/report_tally.h"
 #include "probes/core/classify.h"
 #include "probes/core/verdicts.h"
 
@@ -22,15 +23,17 @@ class StoredJsonError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// One line of JSON, every member by its name in verdicts.h, with the version beside.
+/// One line of JSON, every member by its name in the struct, with the version beside.
 std::string render_json(const DomainVerdict& verdict);
 std::string render_json(const MxVerdict& verdict);
 std::string render_json(const DomainMemory& memory);
+std::string render_json(const ReportContents& contents);
 
 /// The reverse. Members that are missing keep their default, unknown ones are ignored. Errors: StoredJsonError names
 /// the member.
 DomainVerdict parse_domain_verdict_json(std::string_view text);
 MxVerdict parse_mx_verdict_json(std::string_view text);
 DomainMemory parse_domain_memory_json(std::string_view text);
+ReportContents parse_report_contents_json(std::string_view text);
 
 }  // namespace mtasts

@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/report_store.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "exporter/store_database.h"
+#include "exporter/stored_json.h"
+
+namespace mtasts {
+namespace {
+
+constexpr int kRowsPerRemoval = 1000;
+
+bool is_named(std::string_view submitter) { return !submitter.starts_with('@'); }
+
+FilingDecision decide_same(const FiledReport& report, const KnownReport& known) {
+  if (known.digest != report.digest) return {Filing::conflict};
+  if (report.counts && !known.counts) return {Filing::count, known.row};
+  return {Filing::duplicate};
+}
+
+FilingDecision take_over(const FiledReport& report, const KnownReport& known) {
+  if (report.counts && !known.counts) return {Filing::count, known.row};
+  if (report.authenticated && !known.authenticated) return {Filing::vouch, known.row};
+  return {Filing::duplicate};
+}
+
+}  // namespace
+
+FilingDecision decide_filing(const FiledReport& report, const std::vector<KnownReport>& known) {
+  for (const KnownReport& other : known) {
+    if (other.submitter == report.submitter) return decide_same(report, other);
+  }
+  for (const KnownReport& other : known) {
+    const bool both_named = is_named(other.submitter) && is_named(report.submitter);
+    if (!both_named && other.digest == report.digest) return take_over(report, other);
+  }
+  const bool contradicts = !report.authenticated && std::ranges::any_of(known, &KnownReport::authenticated);
+  return {contradicts ? Filing::conflict : Filing::add};
+}
+
+struct ReportStore::State {
+  Database database{};
+  ReportTotals totals{};
+  long long data_version{-1};  // of SQLite: changes when another connection has written anything
+  bool reread{};               // the totals were read again, and nobody has been told yet
+};
+
+namespace {
+
+long long as_stored(std::uint64_t number) { return static_cast<long long>(add_bounded(number, 0)); }
+
+std::uint64_t as_counted(long long stored) { return static_cast<std::uint64_t>(std::max(stored, 0LL)); }
+
+std::vector<KnownReport> find_known(soci::session& sql, const FiledReport& report) {
+  std::vector<KnownReport> known;
+  const long long start = seconds_of(report.start), end = seconds_of(report.end);
+  long long row = 0;
+  int authenticated = 0, counts = 0;
+  std::string submitter, digest;
+  soci::statement select =
+      (sql.prepare << "SELECT row, submitter, authenticated, counts, digest FROM report WHERE domain = :domain AND"
+                      " report_id = :id AND range_start = :start AND range_end = :end ORDER BY row",
+       soci::use(report.domain), soci::use(report.report_id), soci::use(start), soci::use(end), soci::into(row),
+       soci::into(submitter), soci::into(authenticated), soci::into(counts), soci::into(digest));
+  for (bool more = select.execute(true); more; more = select.fetch())
+    known.push_back({row, submitter, authenticated != 0, counts != 0, digest});
+  return known;
+}
+
+void add_row(soci::session& sql, const FiledReport& report) {
+  const int authenticated = report.authenticated ? 1 : 0, counts = report.counts ? 1 : 0;
+  const long long start = seconds_of(report.start), end = seconds_of(report.end);
+  const long long counted_end = seconds_of(report.counted_end), received = seconds_of(report.received);
+  const std::string contents = render_json(report.contents);
+  sql << "INSERT INTO report (domain, submitter, authenticated, counts, report_id, organization, contact, range_start,"
+         " range_end, counted_end, received, digest, contents) VALUES (:domain, :submitter, :authenticated, :counts,"
+         " :id, :organization, :contact, :start, :end, :counted_end, :received, :digest, :contents)",
+      soci::use(report.domain), soci::use(report.submitter), soci::use(authenticated), soci::use(counts),
+      soci::use(report.report_id), soci::use(report.organization), soci::use(report.contact), soci::use(start),
+      soci::use(end), soci::use(counted_end), soci::use(received), soci::use(report.digest), soci::use(contents);
+}
+
+/// Lets a known row count, or be vouched for, from now on.
+void raise_row(soci::session& sql, const FiledReport& report, long long row) {
+  const int authenticated = report.authenticated ? 1 : 0, counts = report.counts ? 1 : 0;
+  sql << "UPDATE report SET submitter = :submitter, authenticated = max(authenticated, :authenticated),"
+         " counts = max(counts, :counts) WHERE row = :row",
+      soci::use(report.submitter), soci::use(authenticated), soci::use(counts), soci::use(row);
+}
+
+void note_report(DomainReportTotals& totals, const FiledReport& report) {
+  const std::string reporter{reporter_of(is_named(report.submitter) ? report.submitter : "")};
+  note_times(totals, report.contents.tally, reporter, report.counted_end);
+}
+
+void write_totals(soci::session& sql, const std::string& domain, const DomainReportTotals& totals) {
+  for (const auto& [type, sum] : totals.sessions) {
+    const long long successful = as_stored(sum.successful), failed = as_stored(sum.failed);
+    sql << "INSERT OR REPLACE INTO report_sessions VALUES (:domain, :type, :successful, :failed)", soci::use(domain),
+        soci::use(type), soci::use(successful), soci::use(failed);
+  }
+  for (const auto& [type, sum] : totals.failed) {
+    const long long sessions = as_stored(sum);
+    sql << "INSERT OR REPLACE INTO report_failed VALUES (:domain, :type, :sessions)", soci::use(domain),
+        soci::use(type), soci::use(sessions);
+  }
+  for (const auto& [reporter, last] : totals.last_report) {
+    const long long end = seconds_of(last);
+    sql << "INSERT OR REPLACE INTO report_last VALUES (:domain, :reporter, :end)", soci::use(domain),
+        soci::use(reporter), soci::use(end);
+  }
+  for (const auto& [key, last] : totals.failures) {
+    const auto& [type, reporter, mx] = key;
+    const long long end = seconds_of(last);
+    sql << "INSERT OR REPLACE INTO report_failures VALUES (:domain, :type, :reporter, :mx, :end)", soci::use(domain),
+        soci::use(type), soci::use(reporter), soci::use(mx), soci::use(end);
+  }
+}
+
+void write_outcomes(soci::session& sql, const OutcomeCounts& outcomes) {
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    if (outcomes[i] == 0) continue;
+    const std::string outcome{to_string(static_cast<ReportOutcome>(i))};
+    const long long reports = as_stored(outcomes[i]);
+    sql << "INSERT OR REPLACE INTO report_outcomes VALUES (:outcome, :reports)", soci::use(outcome), soci::use(reports);
+  }
+}
+
+void read_outcomes(soci::session& sql, ReportTotals& totals) {
+  std::string outcome;
+  long long reports = 0;
+  soci::statement select =
+      (sql.prepare << "SELECT outcome, reports FROM report_outcomes", soci::into(outcome), soci::into(reports));
+  for (bool more = select.execute(true); more; more = select.fetch()) {
+    for (std::size_t i = 0; i < totals.outcomes.size(); ++i) {
+      if (to_string(static_cast<ReportOutcome>(i)) == outcome) totals.outcomes[i] = as_counted(reports);
+    }
+  }
+}
+
+void read_sessions(soci::session& sql, ReportTotals& totals) {
+  std::string domain, type;
+  long long first = 0, second = 0;
+  soci::statement sessions = (sql.prepare << "SELECT domain, policy_type, successful, failed FROM report_sessions",
+                              soci::into(domain), soci::into(type), soci::into(first), soci::into(second));
+  for (bool more = sessions.execute(true); more; more = sessions.fetch())
+    totals.domains[domain].sessions[type] = {as_counted(first), as_counted(second)};
+  soci::statement failed = (sql.prepare << "SELECT domain, result_type, sessions FROM report_failed",
+                            soci::into(domain), soci::into(type), soci::into(first));
+  for (bool more = failed.execute(true); more; more = failed.fetch())
+    totals.domains[domain].failed[type] = as_counted(first);
+}
+
+void read_times(soci::session& sql, ReportTotals& totals) {
+  std::string domain, type, reporter, mx;
+  long long end = 0;
+  soci::statement last = (sql.prepare << "SELECT domain, reporter, range_end FROM report_last", soci::into(domain),
+                          soci::into(reporter), soci::into(end));
+  for (bool more = last.execute(true); more; more = last.fetch())
+    totals.domains[domain].last_report[reporter] = time_of(end);
+  soci::statement failures =
+      (sql.prepare << "SELECT domain, result_type, reporter, mx, range_end FROM report_failures", soci::into(domain),
+       soci::into(type), soci::into(reporter), soci::into(mx), soci::into(end));
+  for (bool more = failures.execute(true); more; more = failures.fetch())
+    totals.domains[domain].failures[{type, reporter, mx}] = time_of(end);
+}
+
+long long read_revision(soci::session& sql) {
+  long long revision = 0;
+  sql << "SELECT revision FROM report_revision", soci::into(revision);
+  return revision;
+}
+
+ReportTotals read_totals(soci::session& sql) {
+  ReportTotals totals{.revision = read_revision(sql)};
+  read_outcomes(sql, totals);
+  read_sessions(sql, totals);
+  read_times(sql, totals);
+  return totals;
+}
+
+/// The totals while a transaction changes them: the domains it touches are copied, and become the truth with the
+/// commit.
+class FilingRun {
+ public:
+  FilingRun(soci::session& sql, const ReportTotals& before) : sql_{sql}, before_{before}, outcomes_{before.outcomes} {}
+
+  ReportOutcome file(const FiledReport& report) {
+    const ReportOutcome outcome = carry_out(report, decide_filing(report, find_known(sql_, report)));
+    count(outcome, 1);
+    return outcome;
+  }
+
+  void count(ReportOutcome outcome, std::uint64_t reports) {
+    std::uint64_t& sum = outcomes_[static_cast<std::size_t>(outcome)];
+    sum = add_bounded(sum, reports);
+  }
+
+  void write() {
+    for (const auto& [domain, totals] : touched_) write_totals(sql_, domain, totals);
+    write_outcomes(sql_, outcomes_);
+    sql_ << "UPDATE report_revision SET revision = revision + 1";
+  }
+
+  void apply_to(ReportTotals& totals) {
+    for (auto& [domain, changed] : touched_) totals.domains.insert_or_assign(domain, std::move(changed));
+    totals.outcomes = outcomes_;
+    ++totals.revision;
+  }
+
+ private:
+  ReportOutcome carry_out(const FiledReport& report, const FilingDecision& decision) {
+    switch (decision.filing) {
+      case Filing::conflict:
+        return ReportOutcome::conflict;
+      case Filing::duplicate:
+        return ReportOutcome::duplicate;
+      case Filing::vouch:
+        raise_row(sql_, report, decision.row);
+        note_report(touch(report.domain), report);
+        return ReportOutcome::duplicate;
+      case Filing::count:
+        raise_row(sql_, report, decision.row);
+        break;
+      case Filing::add:
+        add_row(sql_, report);
+        if (!report.counts) return ReportOutcome::uncounted;
+        break;
+    }
+    add_sessions(touch(report.domain), report.contents.tally);
+    note_report(touch(report.domain), report);
+    return ReportOutcome::counted;
+  }
+
+  DomainReportTotals& touch(const std::string& domain) {
+    const auto known = before_.domains.find(domain);
+    return touched_.try_emplace(domain, known == before_.domains.end() ? DomainReportTotals{} : known->second)
+        .first->second;
+  }
+
+  soci::session& sql_;
+  const ReportTotals& before_;
+  OutcomeCounts outcomes_;
+  std::map<std::string, DomainReportTotals> touched_{};
+};
+
+/// Reads the totals if their revision is a new one.
+void reread_totals(soci::session& sql, ReportStore::State& state) {
+  sql << "BEGIN";  // one state of the database for all that is read
+  try {
+    if (read_revision(sql) != state.totals.revision) {
+      state.totals = read_totals(sql);
+      state.reread = true;
+    }
+    sql << "COMMIT";
+  } catch (...) {
+    sql << "ROLLBACK";
+    throw;
+  }
+}
+
+long long used_bytes(soci::session& sql) {
+  return (pragma(sql, "page_count") - pragma(sql, "freelist_count")) * pragma(sql, "page_size");
+}
+
+/// Removes some rows received before `limit`, uncounted ones first; says whether there were any.
+bool remove_oldest(soci::session& sql, long long limit) {
+  int removed = 0;
+  transact(sql, [&] {
+    sql << "DELETE FROM report WHERE row IN (SELECT row FROM report WHERE received < :limit"
+           " ORDER BY counts, received LIMIT :most)",
+        soci::use(limit), soci::use(kRowsPerRemoval);
+    sql << "SELECT changes()", soci::into(removed);
+  });
+  return removed > 0;
+}
+
+}  // namespace
+
+ReportStore::ReportStore(std::unique_ptr<State> state) : state_{std::move(state)} {}
+ReportStore::ReportStore(ReportStore&&) noexcept = default;
+ReportStore& ReportStore::operator=(ReportStore&&) noexcept = default;
+ReportStore::~ReportStore() = default;
+
+ReportStore ReportStore::open(const std::string& path) {
+  auto state = std::make_unique<State>();
+  open_database(state->database, path, {.synchronous = "FULL"});
+  ReportStore store{std::move(state)};
+  store.refresh();
+  return store;
+}
+
+ReportStore::Filed ReportStore::file(const std::vector<FiledReport>& reports, const OutcomeCounts& others) {
+  soci::session& sql = state_->database.sql;
+  return translated(state_->database, [&] {
+    Filed filed;
+    std::optional<FilingRun> filing;
+    transact(sql, [&] {
+      if (read_revision(sql) != state_->totals.revision) {
+        state_->totals = read_totals(sql);
+        state_->reread = true;
+      }
+      filing.emplace(sql, state_->totals);
+      for (const FiledReport& report : reports) filed.outcomes.push_back(filing->file(report));
+      for (std::size_t i = 0; i < others.size(); ++i) filing->count(static_cast<ReportOutcome>(i), others[i]);
+      filing->write();
+    });
+    filing->apply_to(state_->totals);
+    filed.totals_reread = std::exchange(state_->reread, false);
+    return filed;
+  });
+}
+
+const ReportTotals& ReportStore::totals() const { return state_->totals; }
+
+bool ReportStore::refresh() {
+  soci::session& sql = state_->database.sql;
+  return translated(state_->database, [&] {
+    const long long version = pragma(sql, "data_version");
+    if (version != state_->data_version) {
+      reread_totals(sql, *state_);
+      state_->data_version = version;
+    }
+    return std::exchange(state_->reread, false);
+  });
+}
+
+void ReportStore::expire(UnixTime now, const ReportRetention& retention) {
+  soci::session& sql = state_->database.sql;
+  translated(state_->database, [&] {
+    while (remove_oldest(sql, seconds_of(now - retention.age))) {
+    }
+    const auto most = static_cast<long long>(retention.database_bytes);
+    while (used_bytes(sql) > most && remove_oldest(sql, std::numeric_limits<long long>::max())) {
+    }
+    const long long shown = seconds_of(now - kReportedFailureShown);
+    sql << "DELETE FROM report_failures WHERE range_end < :shown", soci::use(shown);
+  });
+  for (auto& [domain, totals] : state_->totals.domains)
+    std::erase_if(totals.failures, [&](const auto& failure) { return failure.second < now - kReportedFailureShown; });
+}
+
+void ReportStore::for_each(std::string_view domain, std::size_t most,
+                           const std::function<void(const FiledReport&)>& use) {
+  translated(
+      state_->database, [&] {
+        const std::string wanted{domain};
+        const auto limit = static_cast<long long>(std::min<std::size_t>(most, std::numeric_limits<int>::max()));
+        FiledReport report;
+        int authenticated = 0, counts = 0;
+        long long start = 0, end = 0, counted_end = 0, received = 0;
+        std::string contents;
+        soci::statement select =
+            (state_->database.sql.prepare
+                 << "SELECT domain, submitter, authenticated, counts, report_id, organization, contact, range_start,"
+                    " range_end, counted_end, received, digest, contents FROM report WHERE "
+                 << (domain.empty() ? "'' = :domain" : "domain = :domain") << " ORDER BY row DESC LIMIT :most",
+             soci::use(wanted), soci::use(limit), soci::into(report.domain), soci::into(report.submitter),
+             soci::into(authenticated), soci::into(counts), soci::into(report.report_id),
+             soci::into(report.organization), soci::into(report.contact), soci::into(start), soci::into(end),
+             soci::into(counted_end), soci::into(received), soci::into(report.digest), soci::into(contents));
+        for (bool more = select.execute(true); more; more = select.fetch()) {
+          report.authenticated = authenticated != 0;
+          report.counts = counts != 0;
+          report.start = time_of(start);
+          report.end = time_of(end);
+          report.counted_end = time_of(counted_end);
+          report.received = time_of(received);
+          try {
+            report.contents = parse_report_contents_json(contents);
+          } catch (const StoredJsonError&) {
+            continue;  // written by a newer version: counted, but not to be shown
+          }
+          use(report);
+        }
+      });
+}
+
+std::vector<std::string> ReportStore::domains() {
+  return translated(state_->database, [&] {
+    std::vector<std::string> names;
+    std::string name;
+    soci::statement select =
+        (state_->database.sql.prepare << "SELECT DISTINCT domain FROM report ORDER BY domain", soci::into(name));
+    for (bool more = select.execute(true); more; more = select.fetch()) names.push_back(name);
+    return names;
+  });
+}
+
+}  // namespace mtasts
