@@ -440,7 +440,7 @@ void check_contradictions(const Config& config, const YamlNode& root, const Conf
                "its address family is not among smtp.ip_families; change one");
 }
 
-/// A key that is taken and has no effect in this version.
+/// A key that is taken and has no effect, in this version or beside the other keys.
 struct IdleKey {
   std::string key{};
   std::string message{};
@@ -457,17 +457,38 @@ bool wants_dane(const Config& config) {
                      [](const DomainConfig& domain) { return domain.require_dane; });
 }
 
-bool wants_reports(const Config& config) { return config.tlsrpt != TlsrptConfig{}; }
+/// Reports by mail of which none could ever count.
+template <class Way>
+bool never_authenticated(const TlsrptConfig& tlsrpt, const Way& way_in) {
+  return !way_in.empty() && tlsrpt.authserv_id.empty() && !tlsrpt.accept_unauthenticated;
+}
+
+bool maildirs_never_count(const Config& config) { return never_authenticated(config.tlsrpt, config.tlsrpt.maildirs); }
+
+bool imap_never_counts(const Config& config) { return never_authenticated(config.tlsrpt, config.tlsrpt.imap); }
+
+bool http_never_counts(const Config& config) {
+  const TlsrptHttpConfig& http = config.tlsrpt.http;
+  return http.enabled && http.tokens.empty() && !config.tlsrpt.accept_unauthenticated;
+}
 
 std::vector<IdleKey> idle_keys() {
   const std::string none = "has no effect yet: this version shows no such finding";
+  const std::string mail =
+      "none of these reports can count, because nobody's Authentication-Results are believed: they are stored and "
+      "shown only; set tlsrpt.authserv_id, or tlsrpt.accept_unauthenticated";
   return {{"findings.ready_after", none, is_threshold_set<&FindingsConfig::ready_after>},
           {"findings.expiry_high", none, is_threshold_set<&FindingsConfig::expiry_high>},
-          {"tlsrpt", "has no effect yet: this version takes in no reports", wants_reports},
+          {"tlsrpt.maildirs", mail, maildirs_never_count},
+          {"tlsrpt.imap", mail, imap_never_counts},
+          {"tlsrpt.http.enabled",
+           "none of these reports can count, because no path has a token: they are stored and shown only; set "
+           "tlsrpt.http.tokens, or tlsrpt.accept_unauthenticated",
+           http_never_counts},
           {"domains[].require_dane", "has no effect yet: this version does not probe DANE", wants_dane}};
 }
 
-/// Says what the file asks for and this version does not do yet: silence would look like consent.
+/// Says what the file asks for and will not get: silence would look like consent.
 void warn_of_idle_keys(const Config& config, ConfigReading& reading) {
   for (const IdleKey& idle : idle_keys()) {
     if (idle.is_set(config))

@@ -15,6 +15,7 @@
 #include "exporter/log.h"
 #include "exporter/metrics.h"
 #include "exporter/probe_loop.h"
+#include "exporter/report_intake.h"
 #include "exporter/routes.h"
 #include "exporter/serve_config.h"
 #include "exporter/snapshot.h"
@@ -80,10 +81,14 @@ class Daemon {
         store_(open_store(first_config())),
         kept_domains_(store_.load_domains()),
         kept_hosts_(store_.load_mx_hosts()),
-        writer_(std::move(store_), {.on_trouble = report_store_trouble}),
+        writer_(std::move(store_), {.on_trouble = [this](const std::string& error) { note_trouble(error); }}),
+        intake_(ReportStore::open(config()->storage.path), intake_options()),
         loop_(snapshots_, self_, keeper()) {
+    self_.set_store_writable(StorePart::state, true);
+    self_.set_store_writable(StorePart::reports, true);
     restore();
     loop_.prepare (*config())();
+    take_reports();
     self_.config_reloaded(true, system_now());
     serve_http();
     loop_.start();
@@ -100,6 +105,7 @@ class Daemon {
     log_info("stopping");
     server_.stop();
     loop_.stop();
+    intake_.stop();
     writer_.stop();
     return 0;
   }
@@ -147,12 +153,48 @@ class Daemon {
     loop_.restore(std::move(domains), std::move(hosts));
   }
 
-  static void report_store_trouble(const std::string& error) {
+  void note_trouble(const std::string& error) {
+    self_.set_store_writable(StorePart::state, error.empty());
     if (error.empty()) {
       log_info("store works again");
     } else {
       log_error("store cannot be written; probing goes on", {{"error", error}});
     }
+  }
+
+  void note_report_trouble(const std::string& error) {
+    self_.set_store_writable(StorePart::reports, error.empty());
+    if (error.empty()) {
+      log_info("reports can be stored again");
+    } else {
+      log_error("reports cannot be stored and are refused; their senders come again", {{"error", error}});
+    }
+  }
+
+  IntakeOptions intake_options() {
+    return {.now = system_now, .on_trouble = [this](const std::string& error) { note_report_trouble(error); }};
+  }
+
+  /// Begins to take reports in. Every way in hands them to `take_report()`.
+  void take_reports() {
+    intake_.set_rules(intake_rules_of(*config()));
+    intake_.start();
+  }
+
+  TakeReport take_report() {
+    return [this](std::string_view input, const Arrival& arrival) {
+      const IntakeResult result = intake_.take(input, arrival, system_now());
+      for (const TakenReport& report : result.reports) log_report(report, arrival);
+      return result;
+    };
+  }
+
+  static void log_report(const TakenReport& report, const Arrival& arrival) {
+    log_info("report", {{"outcome", to_string(report.outcome)},
+                        {"domain", report.domain},
+                        {"channel", to_string(arrival.channel)},
+                        {"name", arrival.name},
+                        {"message", report.message}});
   }
 
   StateKeeper keeper() {
@@ -200,6 +242,7 @@ class Daemon {
     const std::function<void()> probe_by_it = loop_.prepare(complete.config);
     last_condition();
     take(std::move(complete));  // from here on nothing can fail
+    intake_.set_rules(intake_rules_of(*config()));
     probe_by_it();
     refused_files_.clear();
   }
@@ -266,6 +309,7 @@ class Daemon {
   RouteCallbacks callbacks() {
     RouteCallbacks callbacks{
         .snapshot = [this] { return snapshots_.snapshot(); },
+        .reports = [this] { return intake_.view(); },
         .now = system_now,
         .ready = [] { return true; },  // the server starts last: who gets an answer finds everything up
         .probe = [this](std::string domain, Milliseconds limit,
@@ -302,6 +346,7 @@ class Daemon {
   std::vector<DomainRow> kept_domains_;
   std::vector<MxHostRow> kept_hosts_;
   StoreWriter writer_;
+  ReportIntake intake_;
   ProbeLoop loop_;
   HttpServer server_;
 };

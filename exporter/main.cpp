@@ -8,9 +8,11 @@
 #include "exporter/config.h"
 #include "exporter/daemon.h"
 #include "exporter/file_text.h"
+#include "exporter/ingest_command.h"
 #include "exporter/lint_command.h"
 #include "exporter/options.h"
 #include "exporter/report_command.h"
+#include "exporter/report_history.h"
 
 namespace {
 
@@ -34,6 +36,8 @@ struct Run {
   }
   int operator()(const MatchOptions& options) const { return print(run_match(options.pattern, options.host)); }
   int operator()(const ReportOptions& options) const { return run_report(options, std::cin, std::cout, std::cerr); }
+  int operator()(const IngestOptions& options) const { return run_ingest(options, std::cin, std::cout, std::cerr); }
+  int operator()(const ExportOptions& options) const { return run_export(options, std::cout, std::cerr); }
   int operator()(const CodesOptions& options) const { return print(run_codes(options.format)); }
   int operator()(const ExitOptions& options) const {
     std::cout << options.output;

@@ -23,6 +23,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -41,6 +42,8 @@ std::string_view to_string(ProbePhase phase) {
   constexpr std::array names{"dns", "policy", "mx", "domain"};
   return names[static_cast<std::size_t>(phase)];
 }
+
+std::string_view to_string(StorePart part) { return part == StorePart::state ? "state" : "reports"; }
 
 std::string_view to_string(MetricKind kind) {
   constexpr std::array names{"gauge", "counter", "histogram"};
@@ -103,6 +106,47 @@ std::size_t text_size(const Entries& entries) {
   std::size_t size = 0;
   for (const auto& entry : entries) size += entry->rendered.text.size() + 2 * 128;
   return size;
+}
+
+void append_outcomes(std::string& out, const OutcomeCounts& outcomes) {
+  const MetricDefinition& family = definition(Metric::reports_total);
+  append_header(out, family);
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    out.append(family.name).append("{outcome=\"").append(to_string(static_cast<ReportOutcome>(i))).append("\"} ");
+    out.append(std::to_string(outcomes[i])).append("\n");
+  }
+}
+
+bool is_mx_of(const DomainEntry* domain, std::string_view host) {
+  if (domain == nullptr || domain->verdict == nullptr) return false;
+  return std::ranges::find(domain->verdict->mx, host, &MxMembership::host) != domain->verdict->mx.end();
+}
+
+using FailureLabels = std::set<std::array<std::string_view, 3>>;  // result type, reporter, mx
+
+/// What is still shown of a domain. Bounded: further failures lose their host.
+FailureLabels shown_failures(const ReportEntry& entry, const DomainEntry* domain, UnixTime now) {
+  constexpr std::size_t kMostWithHost = 100;
+  FailureLabels shown;
+  for (const ShownFailure& failure : entry.failures) {
+    if (now > failure.until) continue;
+    const bool named = shown.size() < kMostWithHost && is_mx_of(domain, failure.mx);
+    shown.insert({failure.result_type, failure.reporter, named ? std::string_view{failure.mx} : kOther});
+  }
+  return shown;
+}
+
+void append_failures(std::string& out, const ReportView& reports, const Snapshot& snapshot, UnixTime now) {
+  const MetricDefinition& family = definition(Metric::reported_failure_info);
+  bool empty = true;
+  for (const auto& entry : reports.domains) {
+    if (entry->failures.empty()) continue;
+    for (const auto& [type, reporter, mx] : shown_failures(*entry, snapshot.find_domain(entry->domain), now)) {
+      if (std::exchange(empty, false)) append_header(out, family);
+      out.append(family.name).append("{domain=\"").append(entry->domain).append("\",result_type=\"").append(type);
+      out.append("\",reporter=\"").append(reporter).append("\",mx=\"").append(mx).append("\"} 1\n");
+    }
+  }
 }
 
 /// process_* as other client libraries export them, read from /proc at scrape time.
@@ -230,6 +274,7 @@ struct SelfMetrics::Families {
   Gauges& family_usable = gauges(Metric::ip_family_usable);
   Gauges& authenticated = gauges(Metric::dns_authenticated);
   Gauges& skew = gauges(Metric::clock_skew);
+  Gauges& writable = gauges(Metric::store_writable);
   prometheus::Family<prometheus::Histogram>& phases =
       build<prometheus::Histogram>(Metric::phase_duration, prometheus::BuildHistogram());
   ProcessMetrics process{};
@@ -289,6 +334,10 @@ void SelfMetrics::clear_dns_servers() {
 
 void SelfMetrics::set_clock_skew(std::chrono::milliseconds skew) { families_->skew.Add({}).Set(seconds(skew)); }
 
+void SelfMetrics::set_store_writable(StorePart part, bool writable) {
+  families_->writable.Add({{"store", std::string{to_string(part)}}}).Set(writable ? 1 : 0);
+}
+
 void SelfMetrics::observe_phase(ProbePhase phase, std::chrono::milliseconds duration) {
   static const prometheus::Histogram::BucketBoundaries kBuckets{0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
   families_->phases.Add({{"phase", std::string{to_string(phase)}}}, kBuckets).Observe(seconds(duration));
@@ -315,12 +364,29 @@ std::string render_snapshot(const Snapshot& snapshot, UnixTime now) {
   return out;
 }
 
-std::string render_metrics(const Snapshot& snapshot, UnixTime now, SelfMetrics& self) {
+std::string render_reports(const ReportView& reports, const Snapshot& snapshot, UnixTime now) {
+  std::string out;
+  if (!reports.active) return out;
+  out.reserve(text_size(reports.domains));
+  const auto families = metrics_of(MetricGroup::report);
+  for (std::size_t i = 0; i < families.size(); ++i) {
+    if (&families[i] == &definition(Metric::reports_total)) {
+      append_outcomes(out, reports.outcomes);
+    } else if (&families[i] == &definition(Metric::reported_failure_info)) {
+      append_failures(out, reports, snapshot, now);
+    } else {
+      append_family(out, reports.domains, families[i], i);
+    }
+  }
+  return out;
+}
+
+std::string render_metrics(const Snapshot& snapshot, const ReportView& reports, UnixTime now, SelfMetrics& self) {
   const auto pending = [](const auto& entry) {
     return !entry->verdict || entry->verdict->state == DomainState::pending;
   };
   self.set_domains(snapshot.domains.size(), static_cast<std::size_t>(std::ranges::count_if(snapshot.domains, pending)));
-  return render_snapshot(snapshot, now) + self.render();
+  return render_snapshot(snapshot, now) + render_reports(reports, snapshot, now) + self.render();
 }
 
 std::string render_probe_metrics(const Snapshot& snapshot, UnixTime now, bool success,
@@ -337,12 +403,14 @@ std::string render_probe_metrics(const Snapshot& snapshot, UnixTime now, bool su
 }
 
 std::string render_metrics_doc() {
-  constexpr std::array<std::pair<MetricGroup, std::string_view>, 5> kSections{{
+  constexpr std::array<std::pair<MetricGroup, std::string_view>, 7> kSections{{
       {MetricGroup::domain, "Per domain"},
       {MetricGroup::mx, "Per MX host"},
+      {MetricGroup::report, "TLS reports, once they have a way in or some were ingested"},
       {MetricGroup::self, "The exporter itself"},
       {MetricGroup::process, "The process"},
       {MetricGroup::probe, "Only in answers of /probe"},
+      {MetricGroup::history, "Only in what `export` writes"},
   }};
   std::string out =
       "# Metrics\n\nGenerated from the table in exporter/series.cpp; a test keeps the two equal.\n\n"

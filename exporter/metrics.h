@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "exporter/report_board.h"
 #include "exporter/snapshot.h"
 
 namespace mtasts {
@@ -22,6 +23,8 @@ struct BuildInfo {
 enum class EgressKind { dns, https, smtp };
 /// The values of the label `phase` of the duration histogram.
 enum class ProbePhase { dns, policy, mx, domain };
+/// The values of the label `store`.
+enum class StorePart { state, reports };
 
 /// The exporter's own metrics, kept by prometheus-cpp. Every function may be called from any thread. What was never
 /// set is absent, except the counters, which start at 0 for every outcome of the catalogue.
@@ -48,6 +51,8 @@ class SelfMetrics {
   void clear_dns_servers();
   /// Our clock minus the time that answers carry.
   void set_clock_skew(std::chrono::milliseconds skew);
+  /// Whether the last write to the database succeeded.
+  void set_store_writable(StorePart part, bool writable);
   void observe_phase(ProbePhase phase, std::chrono::milliseconds duration);
   /// Sizes of the fleet; render_metrics() sets them from the snapshot.
   void set_domains(std::size_t all, std::size_t pending);
@@ -63,8 +68,12 @@ class SelfMetrics {
 /// The families of the verdicts in text exposition 0.0.4, one HELP and TYPE each; families without series are left out.
 std::string render_snapshot(const Snapshot& snapshot, UnixTime now);
 
-/// What /metrics answers: render_snapshot() and the exporter's own metrics.
-std::string render_metrics(const Snapshot& snapshot, UnixTime now, SelfMetrics& self);
+/// The families of reports; "" when the view is not active. A failure at a host that is none of the domain's MX hosts
+/// in the snapshot is shown as that of `other`.
+std::string render_reports(const ReportView& reports, const Snapshot& snapshot, UnixTime now);
+
+/// What /metrics answers: the two above and the exporter's own metrics.
+std::string render_metrics(const Snapshot& snapshot, const ReportView& reports, UnixTime now, SelfMetrics& self);
 
 /// The result of /probe: the families of the snapshot, probe_success and probe_duration_seconds.
 std::string render_probe_metrics(const Snapshot& snapshot, UnixTime now, bool success,

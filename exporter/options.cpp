@@ -28,6 +28,7 @@ struct Flags {
   bool config_check{};
   bool version{};
   OutputFormat format{OutputFormat::text};
+  std::string since{};
 };
 
 const std::map<std::string, OutputFormat> kOutputFormats{{"text", OutputFormat::text}, {"json", OutputFormat::json}};
@@ -111,8 +112,9 @@ struct CommandLine {
   CLI::App* lint_tlsrpt{};
   CLI::App* match{};
   CLI::App* report{};
+  CLI::App* ingest{};
+  CLI::App* history{};
   CLI::App* codes{};
-  std::vector<CLI::App*> unbuilt{};
 };
 
 void add_lint_commands(CommandLine& line, Flags& flags) {
@@ -130,14 +132,20 @@ void add_lint_commands(CommandLine& line, Flags& flags) {
   for (CLI::App* command : {line.lint_policy, line.lint_record, line.lint_tlsrpt}) add_format(*command, flags);
 }
 
-/// Commands that are promised for a later version: known, so that they are not taken for mistakes, but not shown.
-void add_unbuilt_commands(CommandLine& line) {
-  for (const char* name : {"ingest"}) {
-    CLI::App* command = add_command(line.app, name, "", "Not built yet", "");
-    command->group("");
-    command->set_help_flag();
-    line.unbuilt.push_back(command);
-  }
+/// Commands that work on the reports in the database.
+void add_store_commands(CommandLine& line, Flags& flags) {
+  line.ingest = add_command(line.app, "ingest", " FILE|DIR|-...",
+                            "File TLS reports into the database: JSON, gzip, mail messages, or directories of them. "
+                            "Safe beside a running daemon, which shows them within seconds",
+                            "Exit status: 0, 1 if any was refused.");
+  line.history = add_command(line.app, "export", "",
+                             "Write what was reported, by the day it concerns, as OpenMetrics text for promtool tsdb "
+                             "create-blocks-from openmetrics",
+                             "Exit status: 0, 1 on an error.");
+  for (CLI::App* command : {line.ingest, line.history})
+    add_config_file(*command, flags, "The configuration (default: " + std::string(kDefaultConfigFile) + ")");
+  line.history->add_option("--since", flags.since, "Only the last days, as in 30d (default: all that is kept)")
+      ->type_name("DURATION");
 }
 
 void add_commands(CommandLine& line, Flags& flags) {
@@ -161,15 +169,8 @@ void add_commands(CommandLine& line, Flags& flags) {
   add_format(*line.report, flags);
   line.codes = add_command(line.app, "codes", "", "List every result type, reason and finding with its meaning", "");
   add_format(*line.codes, flags);
-  add_unbuilt_commands(line);
+  add_store_commands(line, flags);
   line.app.footer("Without a command: serve. COMMAND --help tells more.");  // last: commands inherit what is set
-}
-
-/// The command on the line that is not built yet, nullptr when there is none.
-const CLI::App* unbuilt_command(const CommandLine& line) {
-  const auto found =
-      std::find_if(line.unbuilt.begin(), line.unbuilt.end(), [](const CLI::App* command) { return command->parsed(); });
-  return found == line.unbuilt.end() ? nullptr : *found;
 }
 
 /// The operands: what CLI11 left over, where a word that looks like a flag is one misspelt, then all behind `--`.
@@ -216,27 +217,35 @@ Options report_options(const Flags& flags, Words operands) {
   return ReportOptions{std::move(operands), flags.format};
 }
 
+Options ingest_options(const Flags& flags, Words operands) {
+  expect(!operands.empty(), "ingest needs at least one file or directory, or - for standard input");
+  return IngestOptions{std::move(operands), flags.serve.config_file};
+}
+
+Options export_options(const Flags& flags, const Words& operands) {
+  expect(operands.empty(), operands.empty() ? "" : "export takes no arguments, but got '" + operands.front() + "'");
+  return ExportOptions{flags.serve.config_file, flags.since};
+}
+
 Options codes_options(const Flags& flags, const Words& operands) {
   expect(operands.empty(), operands.empty() ? "" : "codes takes no arguments, but got '" + operands.front() + "'");
   return CodesOptions{flags.format};
 }
 
 Options options_of(const CommandLine& line, const Flags& flags, const Words& behind_dashes) {
-  if (const CLI::App* unbuilt = unbuilt_command(line)) {
-    throw UsageError{"the command " + unbuilt->get_name() + " is not built yet; a later version has it"};
-  }
   if (flags.version) return ExitOptions{0, "mtasts_exporter " MTASTS_VERSION "\n", ""};
   if (line.check->parsed()) return check_options(line, flags, operands_of(*line.check, behind_dashes));
   if (line.lint->parsed()) return lint_options(line, flags, behind_dashes);
   if (line.match->parsed()) return match_options(operands_of(*line.match, behind_dashes));
   if (line.report->parsed()) return report_options(flags, operands_of(*line.report, behind_dashes));
+  if (line.ingest->parsed()) return ingest_options(flags, operands_of(*line.ingest, behind_dashes));
+  if (line.history->parsed()) return export_options(flags, operands_of(*line.history, behind_dashes));
   if (line.codes->parsed()) return codes_options(flags, operands_of(*line.codes, behind_dashes));
   return serve_or_config_check(flags, behind_dashes);
 }
 
 ExitOptions usage_error(const CommandLine& line, const std::string& message) {
-  const bool is_check = line.check->parsed() || line.lint->parsed() || line.match->parsed() || line.report->parsed() ||
-                        unbuilt_command(line);
+  const bool is_check = line.check->parsed() || line.lint->parsed() || line.match->parsed() || line.report->parsed();
   return {is_check ? kUsageErrorOfChecks : kUsageError, "",
           "mtasts_exporter: " + message + "\nTry 'mtasts_exporter --help'.\n"};
 }

@@ -70,6 +70,18 @@ struct ReportOptions {
   OutputFormat format{OutputFormat::text};
 };
 
+/// `mtasts_exporter ingest FILE|DIR|-... --config.file=F`
+struct IngestOptions {
+  std::vector<std::string> inputs{};  // at least one; "-" is standard input
+  std::string config_file{};
+};
+
+/// `mtasts_exporter export --config.file=F [--since=DURATION]`
+struct ExportOptions {
+  std::string config_file{};
+  std::string since{};  // a duration, as typed; "" for everything
+};
+
 /// `mtasts_exporter codes`
 struct CodesOptions {
   OutputFormat format{OutputFormat::text};
@@ -83,10 +95,10 @@ struct ExitOptions {
 };
 
 using Options = std::variant<ServeOptions, ConfigCheckOptions, CheckOptions, LintPolicyOptions, LintRecordOptions,
-                             LintTlsrptOptions, MatchOptions, ReportOptions, CodesOptions, ExitOptions>;
+                             LintTlsrptOptions, MatchOptions, ReportOptions, IngestOptions, ExportOptions, CodesOptions,
+                             ExitOptions>;
 
-/// Exit status of a usage error: UNKNOWN in the words of Nagios for check, lint, match, report and what is not built
-/// yet, else 1.
+/// Exit status of a usage error: UNKNOWN in the words of Nagios for check, lint, match and report, else 1.
 constexpr int kUsageErrorOfChecks = 3;
 constexpr int kUsageError = 1;
 

@@ -24,6 +24,7 @@ struct ProbeAnswer {
 /// What the routes need from the rest of the program. All may be called from several threads at once.
 struct RouteCallbacks {
   std::function<Snapshot()> snapshot{};
+  std::function<ReportView()> reports{};
   std::function<UnixTime()> now{};
   std::function<bool()> ready{};
   /// Reloads the configuration; returns what is wrong with the new one. Empty: the path is not enabled.

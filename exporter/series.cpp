@@ -86,6 +86,17 @@ constexpr auto kMetrics = std::to_array<MetricDefinition>({
     {"mtasts_mx_probe_timestamp_seconds", gauge, mx, "mx",
      "When the last probe of the host that reached a verdict ended, Unix time."},
 
+    {"mtasts_tlsrpt_reports_total", counter, report, "outcome",
+     "Policy domains of TLS reports that came in, by what became of them."},
+    {"mtasts_tlsrpt_sessions_total", counter, report, "domain,policy_type,result",
+     "Sessions that senders reported, by the policy they applied (RFC 8460 section 4.4)."},
+    {"mtasts_tlsrpt_failed_sessions_total", counter, report, "domain,result_type",
+     "Failed sessions by the type that senders reported; they need not add up to those of the summary."},
+    {"mtasts_tlsrpt_failure_info", gauge, report, "domain,result_type,reporter,mx",
+     "Always 1; failures that a sender reported, until 72 hours after the end of the report's range."},
+    {"mtasts_tlsrpt_last_report_timestamp_seconds", gauge, report, "domain,reporter",
+     "Latest end of a reported range, Unix time; reporter is a known DKIM domain or other."},
+
     {"mtasts_exporter_build_info", gauge, self, "version,revision", "Always 1; what was built."},
     {"mtasts_exporter_config_last_reload_successful", gauge, self, "",
      "Whether the last attempt to load the configuration succeeded."},
@@ -104,6 +115,8 @@ constexpr auto kMetrics = std::to_array<MetricDefinition>({
      "Whether answers of this DNS server are taken as DNSSEC-validated."},
     {"mtasts_exporter_clock_skew_seconds", gauge, self, "",
      "This machine's clock minus the time seen elsewhere; a wrong clock makes certificates look expired."},
+    {"mtasts_exporter_store_writable", gauge, self, "store",
+     "Whether the last write to the database succeeded, for the state of the domains and for reports."},
     {"mtasts_exporter_phase_duration_seconds", histogram, self, "phase", "Durations of the probes' phases."},
 
     {"process_cpu_seconds_total", counter, process, "", "Total user and system CPU time spent in seconds."},
@@ -116,6 +129,13 @@ constexpr auto kMetrics = std::to_array<MetricDefinition>({
     {"probe_success", gauge, probe, "",
      "Whether the probe reached a verdict and it is a success (see mtasts_probe_success)."},
     {"probe_duration_seconds", gauge, probe, "", "How long the probe took."},
+
+    {"mtasts_tlsrpt_daily_reports", gauge, history, "domain,reporter",
+     "Reports about this UTC day; one sample at noon of each day."},
+    {"mtasts_tlsrpt_daily_sessions", gauge, history, "domain,policy_type,result,reporter",
+     "Sessions that senders reported of this UTC day; one sample at noon of each day."},
+    {"mtasts_tlsrpt_daily_failed_sessions", gauge, history, "domain,result_type,reporter",
+     "Failed sessions that senders reported of this UTC day, by type; one sample at noon of each day."},
 });
 static_assert(kMetrics.size() == kMetricCount, "the table and enum Metric list the same families");
 
@@ -441,6 +461,23 @@ RenderedSeries render_mx_series(std::string_view host, const MxVerdict* verdict)
               [&](const V& v, Label family) { out.add_expiry(Metric::mx_expiry_days, v.not_after, {family}); });
   if (verdict->probed != UnixTime{}) out.add(Metric::mx_probe_timestamp, verdict->probed);
   return out.finish(mx);
+}
+
+RenderedSeries render_report_series(std::string_view name, const DomainReportTotals& totals) {
+  SeriesWriter out{report, "domain", name};
+  for (const std::string_view type : kReportedPolicyTypes) {
+    const auto found = totals.sessions.find(type);
+    const auto sum = found == totals.sessions.end() ? DomainReportTotals::Sessions{} : found->second;
+    out.add(Metric::reported_sessions, sum.successful, {{"policy_type", type}, {"result", "success"}});
+    out.add(Metric::reported_sessions, sum.failed, {{"policy_type", type}, {"result", "failure"}});
+  }
+  for (const std::string_view type : reported_result_types()) {
+    const auto found = totals.failed.find(type);
+    out.add(Metric::reported_failed_sessions, found == totals.failed.end() ? 0 : found->second,
+            {{"result_type", type}});
+  }
+  for (const auto& [reporter, end] : totals.last_report) out.add(Metric::last_report, end, {{"reporter", reporter}});
+  return out.finish(report);
 }
 
 std::string escape_label_value(std::string_view value) {

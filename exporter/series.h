@@ -11,13 +11,14 @@
 #include <string_view>
 #include <vector>
 
+#include "exporter/report_totals.h"
 #include "probes/core/verdicts.h"
 
 namespace mtasts {
 
-/// Whose series a family holds, and who renders them: domain and mx from verdicts, self and process by prometheus-cpp,
-/// probe only in answers of /probe.
-enum class MetricGroup { domain, mx, self, process, probe };
+/// Whose series a family holds, and who renders them: domain and mx from verdicts, report from the totals of reports,
+/// self and process by prometheus-cpp, probe only in answers of /probe, history only in what `export` writes.
+enum class MetricGroup { domain, mx, report, self, process, probe, history };
 enum class MetricKind { gauge, counter, histogram };
 
 /// One family. `labels` is the fixed label set, comma-separated, "" without labels.
@@ -69,6 +70,11 @@ enum class Metric : std::size_t {
   mx_not_after,
   mx_expiry_days,
   mx_probe_timestamp,
+  reports_total,
+  reported_sessions,
+  reported_failed_sessions,
+  reported_failure_info,
+  last_report,
   build_info,
   config_reload_successful,
   config_reload_timestamp,
@@ -82,6 +88,7 @@ enum class Metric : std::size_t {
   ip_family_usable,
   dns_authenticated,
   clock_skew,
+  store_writable,
   phase_duration,
   process_cpu,
   process_resident_memory,
@@ -91,8 +98,11 @@ enum class Metric : std::size_t {
   process_start_time,
   probe_result,
   probe_result_duration,
+  daily_reports,
+  daily_sessions,
+  daily_failed_sessions,
 };
-constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::probe_result_duration) + 1;
+constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::daily_failed_sessions) + 1;
 
 /// The whole table, indexed by Metric; each group is one contiguous run.
 std::span<const MetricDefinition, kMetricCount> metric_table();
@@ -127,6 +137,11 @@ RenderedSeries render_domain_series(std::string_view name, const Labels& labels,
 
 /// Renders an MX host's series. Input: `verdict` nullptr (not observed yet) gives none. Errors: none.
 RenderedSeries render_mx_series(std::string_view host, const MxVerdict* verdict);
+
+/// Renders what the reports say of a domain, every policy type and result type from 0, so that increase() sees the
+/// first report: 20 series, and one per reporter. Families whose values depend on the time of the scrape, or on no
+/// domain, are left empty. Errors: none.
+RenderedSeries render_report_series(std::string_view name, const DomainReportTotals& totals);
 
 /// A label value with backslash, quote and newline escaped and invalid UTF-8 replaced by U+FFFD, as the text
 /// exposition format 0.0.4 asks.

@@ -382,6 +382,7 @@ class RoutesTest : public ::testing::Test {
     store_.publish(verdict);
     RouteCallbacks callbacks;
     callbacks.snapshot = [this] { return store_.snapshot(); };
+    callbacks.reports = [] { return ReportView{}; };
     callbacks.now = [] { return kNow; };
     callbacks.ready = [this] { return ready_.load(); };
     callbacks.reload = [this]() -> std::optional<std::string> {

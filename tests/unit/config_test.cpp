@@ -161,9 +161,26 @@ TEST(Config, WarnsOfKeysWithoutEffect) {
                          .warnings),
             "test.yaml:4: domains[].require_dane: has no effect yet: this version does not probe DANE\n"
             "test.yaml:6: findings.ready_after: has no effect yet: this version shows no such finding\n"
-            "test.yaml:7: findings.expiry_high: has no effect yet: this version shows no such finding\n"
-            "test.yaml:8: tlsrpt: has no effect yet: this version takes in no reports\n");
+            "test.yaml:7: findings.expiry_high: has no effect yet: this version shows no such finding\n");
   EXPECT_EQ(lines_of(parse("domains: [example.org]\nfindings: {expiry_high: 7d, expiry_warning: 30d}\n").warnings), "");
+}
+
+TEST(Config, WarnsOfReportsThatCanNeverCount) {
+  const std::string http = "domains: [example.org]\ntlsrpt:\n  http: {enabled: true}\n";
+  const std::string mail = "domains: [example.org]\ntlsrpt:\n  maildirs: [/var/mail]\n";
+  EXPECT_EQ(lines_of(parse(http).warnings),
+            "test.yaml:3: tlsrpt.http.enabled: none of these reports can count, because no path has a token: they are "
+            "stored and shown only; set tlsrpt.http.tokens, or tlsrpt.accept_unauthenticated\n");
+  EXPECT_EQ(
+      lines_of(parse(mail).warnings),
+      "test.yaml:3: tlsrpt.maildirs: none of these reports can count, because nobody's Authentication-Results are "
+      "believed: they are stored and shown only; set tlsrpt.authserv_id, or tlsrpt.accept_unauthenticated\n");
+  for (const char* cure : {"  accept_unauthenticated: true\n", "  authserv_id: mx.example.org\n"})
+    EXPECT_EQ(lines_of(parse(mail + cure).warnings), "") << cure;
+  EXPECT_EQ(
+      lines_of(
+          parse("domains: [example.org]\ntlsrpt:\n  http: {enabled: true, tokens: [0123456789abcdef]}\n").warnings),
+      "");
 }
 
 TEST(Config, ShortIntervalShortensTheDefaultRetryInterval) {

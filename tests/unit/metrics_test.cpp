@@ -135,7 +135,8 @@ TEST(Metrics, TheTableIsOrderlyAndUnique) {
   }
   std::size_t grouped = 0;
   using enum MetricGroup;
-  for (const MetricGroup group : {domain, mx, self, process, probe}) grouped += metrics_of(group).size();
+  for (const MetricGroup group : {domain, mx, report, self, process, probe, history})
+    grouped += metrics_of(group).size();
   EXPECT_EQ(grouped, kMetricCount);
 }
 
@@ -240,7 +241,7 @@ TEST(SelfMetrics, WhatWasNeverSetIsAbsent) {
 
 TEST(SelfMetrics, EveryFamilyIsInTheTable) {
   SelfMetrics self{{"1", ""}};
-  const std::string text = render_metrics(fleet(), kNow, self);
+  const std::string text = render_metrics(fleet(), {}, kNow, self);
   for (std::size_t at = text.find("# TYPE "); at != std::string::npos; at = text.find("# TYPE ", at + 1)) {
     const std::string name = text.substr(at + 7, text.find(' ', at + 7) - at - 7);
     EXPECT_TRUE(std::ranges::any_of(metric_table(), [&](const auto& metric) { return metric.name == name; })) << name;
@@ -254,7 +255,7 @@ TEST(Metrics, PromtoolHasNothingElseToSay) {
   self.observe_phase(ProbePhase::dns, Milliseconds{20});
   self.config_reloaded(true, kNow);
   const std::string path = ::testing::TempDir() + "mtasts_exposition.txt";
-  std::ofstream{path} << render_metrics(fleet(), kNow, self);
+  std::ofstream{path} << render_metrics(fleet(), {}, kNow, self);
   const std::string command = "promtool check metrics < " + path + " > " + path + ".out 2>&1";
   (void)!std::system(command.c_str());
   std::ifstream complaints{path + ".out"};

@@ -1,0 +1,64 @@
+// What the reports say of every configured domain right now, ready to be scraped: where the intake and the HTTP threads
+// meet. Next: report_intake.h, which keeps it true; metrics.h, which shows it. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "exporter/report_totals.h"
+#include "exporter/series.h"
+
+namespace mtasts {
+
+/// A failure that senders reported, with what is shown of it until `until`.
+struct ShownFailure {
+  std::string result_type{};
+  std::string reporter{};
+  std::string mx{};
+  UnixTime until{};
+};
+
+/// One configured domain; never changed once published.
+struct ReportEntry {
+  std::string domain{};
+  RenderedSeries rendered{};  // of MetricGroup::report
+  std::vector<ShownFailure> failures{};
+};
+
+/// All entries at one moment, sorted by domain. Not `active`: reports have no way in, and no series.
+struct ReportView {
+  bool active{};
+  OutcomeCounts outcomes{};
+  std::vector<std::shared_ptr<const ReportEntry>> domains{};
+};
+
+/// Every function may be called from any thread.
+class ReportBoard {
+ public:
+  /// Makes these the domains that have series, and says whether reports have a way in. Without one, series begin with
+  /// the first report that was ever filed.
+  void configure(const std::vector<std::string>& domains, bool way_in, const ReportTotals& totals);
+  /// Shows the totals of all domains anew.
+  void show_all(const ReportTotals& totals);
+  /// Shows those of some domains anew, and the outcomes.
+  void show(const std::set<std::string>& domains, const ReportTotals& totals);
+
+  ReportView view() const;
+
+ private:
+  bool note_outcomes(const ReportTotals& totals);
+  void render_all(const ReportTotals& totals);
+
+  mutable std::mutex mutex_{};
+  bool way_in_{};
+  bool active_{};
+  OutcomeCounts outcomes_{};
+  std::map<std::string, std::shared_ptr<const ReportEntry>, std::less<>> entries_{};  // nullptr while not active
+};
+
+}  // namespace mtasts

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/report_intake.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace mtasts {
+namespace {
+
+constexpr std::size_t kMostReportsPerCommit = 1000;
+
+std::string submitter_of(const Voucher& voucher, const Arrival& arrival) {
+  if (!voucher.domain.empty()) return voucher.domain;
+  return arrival.token ? "@token" : "@" + std::string{to_string(arrival.channel)};
+}
+
+/// What is the same for all units of a report.
+FiledReport common_part(const TlsReport& report, const Voucher& voucher, const Arrival& arrival,
+                        const IntakeRules& rules, UnixTime now) {
+  FiledReport filed;
+  filed.submitter = submitter_of(voucher, arrival);
+  filed.authenticated = arrival.token || !voucher.domain.empty();
+  filed.counts = filed.authenticated || rules.accept_unauthenticated;
+  filed.report_id = report.report_id;
+  filed.organization = shortened(report.organization);
+  filed.contact = shortened(report.contact_info);
+  filed.start = report.start;
+  filed.end = report.end;
+  filed.counted_end = std::min(report.end, now);
+  filed.received = now;
+  return filed;
+}
+
+std::string uncounted_message(const Voucher& voucher) {
+  return "stored but not counted: " + (voucher.doubt.empty() ? std::string{"nobody vouches for it"} : voucher.doubt) +
+         "; tlsrpt.accept_unauthenticated would count it";
+}
+
+/// What to say of a report that was filed.
+std::string message_of(ReportOutcome outcome, const FiledReport& report, const std::string& uncounted) {
+  switch (outcome) {
+    case ReportOutcome::counted:
+      return "report " + report.report_id + " of " + report.organization;
+    case ReportOutcome::uncounted:
+      return uncounted;
+    case ReportOutcome::duplicate:
+      return "report " + report.report_id + " of " + report.organization + " is known already";
+    case ReportOutcome::conflict:
+      return "report " + report.report_id + " of " + report.organization +
+             " is known with other content, which stands; if this one is right, its sender must give it another id";
+    default:
+      return "";
+  }
+}
+
+bool is_configured(const IntakeRules& rules, const std::string& domain) {
+  return std::ranges::binary_search(rules.domains, domain);
+}
+
+TakenReport unknown_domain(const std::string& domain) {
+  if (domain.empty()) return {ReportOutcome::unknown_domain, "", "the report names no policy domain"};
+  return {ReportOutcome::unknown_domain, domain, domain + " is not configured here; add it to domains to count it"};
+}
+
+void judge_report(ReadReport& read, const Arrival& arrival, const IntakeRules& rules, UnixTime now,
+                  JudgedDelivery& judged) {
+  std::vector<TakenReport>& taken = judged.result.reports;
+  if (!read.result.report) {
+    const auto& errors = read.result.errors;
+    taken.push_back({ReportOutcome::invalid, "", errors.empty() ? "not a report" : errors.front().detail});
+    return;
+  }
+  const FiledReport common = common_part(*read.result.report, read.voucher, arrival, rules, now);
+  for (ReportUnit& unit : units_of(std::move(read.result.report->policies))) {
+    if (!is_configured(rules, unit.domain)) {
+      taken.push_back(unknown_domain(unit.domain));
+      continue;
+    }
+    FiledReport report = common;
+    report.domain = unit.domain;
+    report.digest = digest_of(unit);
+    report.contents = {tally_of(unit), excerpt_of(unit)};
+    judged.reports.push_back(std::move(report));
+    judged.places.push_back(taken.size());
+    taken.push_back({ReportOutcome::failed, unit.domain, uncounted_message(read.voucher)});
+  }
+}
+
+}  // namespace
+
+IntakeRules intake_rules_of(const Config& config) {
+  const TlsrptConfig& tlsrpt = config.tlsrpt;
+  IntakeRules rules{.accept_unauthenticated = tlsrpt.accept_unauthenticated,
+                    .authserv_id = tlsrpt.authserv_id,
+                    .way_in = tlsrpt.http.enabled || !tlsrpt.maildirs.empty() || !tlsrpt.imap.empty()};
+  for (const DomainConfig& domain : config.domains) rules.domains.push_back(domain.name);
+  std::ranges::sort(rules.domains);
+  return rules;
+}
+
+JudgedDelivery judge_delivery(Delivery delivery, const IntakeRules& rules, UnixTime now) {
+  JudgedDelivery judged;
+  std::vector<TakenReport>& taken = judged.result.reports;
+  for (ReadReport& read : delivery.read.reports) judge_report(read, delivery.arrival, rules, now, judged);
+  for (const ParseError& error : delivery.read.errors) taken.push_back({ReportOutcome::invalid, "", error.detail});
+  if (taken.empty()) taken.push_back({ReportOutcome::unknown_domain, "", "the report has no policies"});
+  return judged;
+}
+
+/// A delivery on its way to the disk.
+struct ReportIntake::Job {
+  std::vector<JudgedDelivery*> deliveries{};
+  std::size_t reports{};
+  bool done{};
+};
+
+ReportIntake::ReportIntake(ReportStore store, IntakeOptions options)
+    : options_{std::move(options)}, store_{std::move(store)} {
+  board_.show_all(store_.totals());
+}
+
+ReportIntake::~ReportIntake() { stop(); }
+
+void ReportIntake::set_rules(IntakeRules rules) {
+  const std::lock_guard store_lock{store_mutex_};
+  const std::lock_guard lock{rules_mutex_};
+  if (rules == rules_) return;
+  rules_ = std::move(rules);
+  board_.configure(rules_.domains, rules_.way_in, store_.totals());
+}
+
+IntakeRules ReportIntake::rules() const {
+  const std::lock_guard lock{rules_mutex_};
+  return rules_;
+}
+
+ReadReports ReportIntake::read(std::string_view input) const {
+  ReaderOptions options;
+  options.authserv_id = rules().authserv_id;
+  return read_reports(input, options);
+}
+
+IntakeResult ReportIntake::take(std::string_view input, const Arrival& arrival, UnixTime now) {
+  std::vector<Delivery> one;
+  one.push_back({read(input), arrival});
+  return std::move(take_all(std::move(one), now).front());
+}
+
+std::vector<IntakeResult> ReportIntake::take_all(std::vector<Delivery> deliveries, UnixTime now) {
+  const IntakeRules rules = this->rules();
+  std::vector<JudgedDelivery> judged;
+  Job job;
+  for (Delivery& delivery : deliveries) judged.push_back(judge_delivery(std::move(delivery), rules, now));
+  for (JudgedDelivery& delivery : judged) {
+    count_refused(delivery);
+    if (!delivery.reports.empty()) job.deliveries.push_back(&delivery);
+    job.reports += delivery.reports.size();
+  }
+  if (!job.deliveries.empty()) file(job);
+  std::vector<IntakeResult> results;
+  for (JudgedDelivery& delivery : judged) results.push_back(std::move(delivery.result));
+  return results;
+}
+
+/// Puts a job into the queue and returns when it is done. The first who finds nobody writing writes for all.
+void ReportIntake::file(Job& job) {
+  std::unique_lock lock{queue_mutex_};
+  queue_.push_back(&job);
+  while (!job.done) {
+    if (writing_) {
+      queue_changed_.wait(lock);
+      continue;
+    }
+    std::vector<Job*> batch;
+    for (std::size_t reports = 0; !queue_.empty() && (batch.empty() || reports < kMostReportsPerCommit);) {
+      batch.push_back(queue_.front());
+      reports += queue_.front()->reports;
+      queue_.pop_front();
+    }
+    writing_ = true;
+    lock.unlock();
+    write(batch);
+    lock.lock();
+    writing_ = false;
+    for (Job* written : batch) written->done = true;
+    queue_changed_.notify_all();
+  }
+}
+
+void ReportIntake::write(const std::vector<Job*>& jobs) {
+  if (attempt([&] { commit(jobs); })) return;
+  for (Job* job : jobs) {
+    for (JudgedDelivery* delivery : job->deliveries) {
+      delivery->result.stored = false;
+      for (const std::size_t place : delivery->places) {
+        delivery->result.reports[place].message =
+            "could not be stored, the database cannot be written (the log says why); send it again later";
+      }
+    }
+    count_later(ReportOutcome::failed, job->reports);
+  }
+}
+
+/// Files the reports of all jobs in one transaction. Errors: StoreError, and then nothing was filed.
+void ReportIntake::commit(const std::vector<Job*>& jobs) {
+  std::vector<FiledReport> reports;
+  std::vector<TakenReport*> taken;
+  std::set<std::string> domains;
+  for (Job* job : jobs) {
+    for (JudgedDelivery* delivery : job->deliveries) {
+      for (std::size_t i = 0; i < delivery->reports.size(); ++i) {
+        domains.insert(delivery->reports[i].domain);
+        reports.push_back(std::move(delivery->reports[i]));
+        taken.push_back(&delivery->result.reports[delivery->places[i]]);
+      }
+    }
+  }
+  const std::lock_guard lock{store_mutex_};
+  const OutcomeCounts others = take_uncounted();
+  ReportStore::Filed filed;
+  try {
+    filed = store_.file(reports, others);
+  } catch (...) {
+    put_back(others);
+    throw;
+  }
+  for (std::size_t i = 0; i < taken.size(); ++i) {
+    taken[i]->outcome = filed.outcomes[i];
+    taken[i]->message = message_of(filed.outcomes[i], reports[i], taken[i]->message);
+  }
+  if (filed.totals_reread) {
+    board_.show_all(store_.totals());
+  } else {
+    board_.show(domains, store_.totals());
+  }
+}
+
+/// Counts what is not to be filed.
+void ReportIntake::count_refused(const JudgedDelivery& delivery) {
+  for (std::size_t i = 0; i < delivery.result.reports.size(); ++i) {
+    if (!std::ranges::binary_search(delivery.places, i)) count_later(delivery.result.reports[i].outcome, 1);
+  }
+}
+
+/// Counts with the next write.
+void ReportIntake::count_later(ReportOutcome outcome, std::uint64_t reports) {
+  const std::lock_guard lock{queue_mutex_};
+  uncounted_[static_cast<std::size_t>(outcome)] += reports;
+}
+
+OutcomeCounts ReportIntake::take_uncounted() {
+  const std::lock_guard lock{queue_mutex_};
+  return std::exchange(uncounted_, {});
+}
+
+void ReportIntake::put_back(const OutcomeCounts& outcomes) {
+  const std::lock_guard lock{queue_mutex_};
+  for (std::size_t i = 0; i < outcomes.size(); ++i) uncounted_[i] = add_bounded(uncounted_[i], outcomes[i]);
+}
+
+/// Runs work that writes. Says whether it worked, and tells when that is news.
+template <class Work>
+bool ReportIntake::attempt(Work work) {
+  std::string error;
+  try {
+    work();
+  } catch (const StoreError& failure) {
+    error = failure.what();
+  }
+  bool changed = false;
+  {
+    const std::lock_guard lock{queue_mutex_};
+    changed = std::exchange(writable_, error.empty()) != error.empty();
+  }
+  if (changed && options_.on_trouble) options_.on_trouble(error);
+  return error.empty();
+}
+
+bool ReportIntake::writable() const {
+  const std::lock_guard lock{queue_mutex_};
+  return writable_;
+}
+
+/// Writes outcomes that wait; after a failure this is also how we learn that writing works again.
+void ReportIntake::flush() {
+  {
+    const std::lock_guard lock{queue_mutex_};
+    if (writable_ && uncounted_ == OutcomeCounts{}) return;
+  }
+  attempt([&] { commit({}); });
+}
+
+void ReportIntake::look() {
+  flush();
+  const std::lock_guard lock{store_mutex_};
+  try {
+    if (store_.refresh()) board_.show_all(store_.totals());
+  } catch (const StoreError&) {
+    // The next look may work; a write that fails is told by attempt().
+  }
+}
+
+void ReportIntake::expire(UnixTime now) {
+  attempt([&] {
+    const std::lock_guard lock{store_mutex_};
+    store_.expire(now, options_.retention);
+  });
+}
+
+void ReportIntake::start() {
+  thread_ = std::thread{[this] { run(); }};
+}
+
+void ReportIntake::stop() {
+  {
+    const std::lock_guard lock{thread_mutex_};
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  flush();
+}
+
+void ReportIntake::run() {
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point expire_at = Clock::now();
+  std::unique_lock lock{thread_mutex_};
+  while (!stopping_) {
+    lock.unlock();
+    const Clock::time_point begin = Clock::now();
+    if (begin >= expire_at) {
+      expire(options_.now());
+      expire_at = begin + options_.expiry;
+    }
+    look();
+    // A look that takes long, because somebody files thousands of reports, is not taken all the time.
+    const auto pause =
+        std::max<Clock::duration>(writable() ? options_.period : options_.retry, 10 * (Clock::now() - begin));
+    lock.lock();
+    wake_.wait_for(lock, pause, [this] { return stopping_; });
+  }
+}
+
+}  // namespace mtasts
