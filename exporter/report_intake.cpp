@@ -124,19 +124,19 @@ ReportIntake::~ReportIntake() { stop(); }
 void ReportIntake::set_rules(IntakeRules rules) {
   const std::lock_guard store_lock{store_mutex_};
   const std::lock_guard lock{rules_mutex_};
-  if (rules == rules_) return;
-  rules_ = std::move(rules);
-  board_.configure(rules_.domains, rules_.way_in, store_.totals());
+  if (rules == *rules_) return;
+  rules_ = std::make_shared<const IntakeRules>(std::move(rules));
+  board_.configure(rules_->domains, rules_->way_in, store_.totals());
 }
 
-IntakeRules ReportIntake::rules() const {
+std::shared_ptr<const IntakeRules> ReportIntake::rules() const {
   const std::lock_guard lock{rules_mutex_};
   return rules_;
 }
 
 ReadReports ReportIntake::read(std::string_view input) const {
   ReaderOptions options;
-  options.authserv_id = rules().authserv_id;
+  options.authserv_id = rules()->authserv_id;
   return read_reports(input, options);
 }
 
@@ -147,10 +147,10 @@ IntakeResult ReportIntake::take(std::string_view input, const Arrival& arrival, 
 }
 
 std::vector<IntakeResult> ReportIntake::take_all(std::vector<Delivery> deliveries, UnixTime now) {
-  const IntakeRules rules = this->rules();
+  const auto rules = this->rules();
   std::vector<JudgedDelivery> judged;
   Job job;
-  for (Delivery& delivery : deliveries) judged.push_back(judge_delivery(std::move(delivery), rules, now));
+  for (Delivery& delivery : deliveries) judged.push_back(judge_delivery(std::move(delivery), *rules, now));
   for (JudgedDelivery& delivery : judged) {
     count_refused(delivery);
     if (!delivery.reports.empty()) job.deliveries.push_back(&delivery);
@@ -301,6 +301,7 @@ void ReportIntake::look() {
 }
 
 void ReportIntake::expire(UnixTime now) {
+  if (!writable()) return;  // that there was nothing to remove would look like a write that worked
   attempt([&] {
     const std::lock_guard lock{store_mutex_};
     store_.expire(now, options_.retention);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -89,7 +90,7 @@ class ReportIntake {
 
  private:
   struct Job;
-  IntakeRules rules() const;
+  std::shared_ptr<const IntakeRules> rules() const;
   void file(Job& job);
   void write(const std::vector<Job*>& jobs);
   void commit(const std::vector<Job*>& jobs);
@@ -104,7 +105,7 @@ class ReportIntake {
 
   IntakeOptions options_;
   mutable std::mutex rules_mutex_{};
-  IntakeRules rules_{};
+  std::shared_ptr<const IntakeRules> rules_{std::make_shared<const IntakeRules>()};
   ReportBoard board_{};
 
   std::mutex store_mutex_{};  // taken before queue_mutex_, never after it

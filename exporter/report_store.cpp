@@ -263,6 +263,38 @@ void reread_totals(soci::session& sql, ReportStore::State& state) {
   }
 }
 
+constexpr const char* kSelectReport =
+    "SELECT domain, submitter, authenticated, counts, report_id, organization, contact, range_start, range_end,"
+    " counted_end, received, digest, contents FROM report";
+
+/// A row of kSelectReport, with what SOCI cannot read into a FiledReport.
+struct StoredRow {
+  FiledReport report{};
+  int authenticated{};
+  int counts{};
+  long long start{};
+  long long end{};
+  long long counted_end{};
+  long long received{};
+  std::string contents{};
+};
+
+/// Fills in the rest of the report. Says whether it can be shown: a newer version may have written it otherwise.
+bool complete(StoredRow& row) {
+  row.report.authenticated = row.authenticated != 0;
+  row.report.counts = row.counts != 0;
+  row.report.start = time_of(row.start);
+  row.report.end = time_of(row.end);
+  row.report.counted_end = time_of(row.counted_end);
+  row.report.received = time_of(row.received);
+  try {
+    row.report.contents = parse_report_contents_json(row.contents);
+  } catch (const StoredJsonError&) {
+    return false;
+  }
+  return true;
+}
+
 long long used_bytes(soci::session& sql) {
   return (pragma(sql, "page_count") - pragma(sql, "freelist_count")) * pragma(sql, "page_size");
 }
@@ -346,38 +378,22 @@ void ReportStore::expire(UnixTime now, const ReportRetention& retention) {
 
 void ReportStore::for_each(std::string_view domain, std::size_t most,
                            const std::function<void(const FiledReport&)>& use) {
-  translated(
-      state_->database, [&] {
-        const std::string wanted{domain};
-        const auto limit = static_cast<long long>(std::min<std::size_t>(most, std::numeric_limits<int>::max()));
-        FiledReport report;
-        int authenticated = 0, counts = 0;
-        long long start = 0, end = 0, counted_end = 0, received = 0;
-        std::string contents;
-        soci::statement select =
-            (state_->database.sql.prepare
-                 << "SELECT domain, submitter, authenticated, counts, report_id, organization, contact, range_start,"
-                    " range_end, counted_end, received, digest, contents FROM report WHERE "
-                 << (domain.empty() ? "'' = :domain" : "domain = :domain") << " ORDER BY row DESC LIMIT :most",
-             soci::use(wanted), soci::use(limit), soci::into(report.domain), soci::into(report.submitter),
-             soci::into(authenticated), soci::into(counts), soci::into(report.report_id),
-             soci::into(report.organization), soci::into(report.contact), soci::into(start), soci::into(end),
-             soci::into(counted_end), soci::into(received), soci::into(report.digest), soci::into(contents));
-        for (bool more = select.execute(true); more; more = select.fetch()) {
-          report.authenticated = authenticated != 0;
-          report.counts = counts != 0;
-          report.start = time_of(start);
-          report.end = time_of(end);
-          report.counted_end = time_of(counted_end);
-          report.received = time_of(received);
-          try {
-            report.contents = parse_report_contents_json(contents);
-          } catch (const StoredJsonError&) {
-            continue;  // written by a newer version: counted, but not to be shown
-          }
-          use(report);
-        }
-      });
+  translated(state_->database, [&] {
+    StoredRow row;
+    const std::string wanted{domain};
+    const auto limit = static_cast<long long>(std::min<std::size_t>(most, std::numeric_limits<int>::max()));
+    const char* condition = domain.empty() ? " WHERE '' = :domain" : " WHERE domain = :domain";
+    soci::statement select =
+        (state_->database.sql.prepare << kSelectReport << condition << " ORDER BY row DESC LIMIT :most",
+         soci::use(wanted), soci::use(limit), soci::into(row.report.domain), soci::into(row.report.submitter),
+         soci::into(row.authenticated), soci::into(row.counts), soci::into(row.report.report_id),
+         soci::into(row.report.organization), soci::into(row.report.contact), soci::into(row.start),
+         soci::into(row.end), soci::into(row.counted_end), soci::into(row.received), soci::into(row.report.digest),
+         soci::into(row.contents));
+    for (bool more = select.execute(true); more; more = select.fetch()) {
+      if (complete(row)) use(row.report);
+    }
+  });
 }
 
 std::vector<std::string> ReportStore::domains() {

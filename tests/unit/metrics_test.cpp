@@ -239,9 +239,43 @@ TEST(SelfMetrics, WhatWasNeverSetIsAbsent) {
   EXPECT_THAT(self.render(), Not(HasSubstr("mtasts_exporter_dns_authenticated{")));
 }
 
+ReportView reports() {
+  ReportTotals totals;
+  DomainReportTotals& good = totals.domains["good.example"];
+  good.sessions["sts"] = {410, 5};
+  good.failed["certificate-expired"] = 5;
+  good.last_report["google.com"] = kNow - std::chrono::hours{20};
+  good.failures[{"certificate-expired", "google.com", "mx1.example.org"}] = kNow - kReportedFailureShown;
+  good.failures[{"certificate-expired", "google.com", "evil.example"}] = kNow - std::chrono::hours{20};
+  good.failures[{"certificate-expired", "google.com", "worse.example"}] = kNow - std::chrono::hours{20};
+  good.failures[{"validation-failure", "other", ""}] = kNow - kReportedFailureShown - std::chrono::seconds{1};
+  totals.domains["removed.example"] = good;
+  totals.outcomes = {2, 1, 0, 0, 0, 0, 0};
+  ReportBoard board;
+  board.configure({"good.example"}, false, totals);
+  return board.view();
+}
+
+TEST(Metrics, ReportsMatchTheGoldenFile) {
+  expect_golden(MTASTS_TEST_DATA "/metrics/reports.golden", render_reports(reports(), fleet(), kNow));
+}
+
+TEST(Metrics, ReportsHaveSeriesOnlyWithAWayInOrOnceSomeWereIngested) {
+  ReportBoard board;
+  board.configure({"good.example"}, false, {});
+  EXPECT_EQ(render_reports(board.view(), fleet(), kNow), "");
+  board.configure({"good.example"}, true, {});
+  const std::string zero = render_reports(board.view(), fleet(), kNow);
+  EXPECT_THAT(zero,
+              HasSubstr("mtasts_tlsrpt_failed_sessions_total{domain=\"good.example\",result_type=\"other\"} 0\n"));
+  EXPECT_THAT(zero, HasSubstr("mtasts_tlsrpt_reports_total{outcome=\"failed\"} 0\n"));
+  EXPECT_EQ(std::ranges::count(zero, '\n'), 3 * 2 + 7 + 20) << "the series that docs/reports.md promises";
+}
+
 TEST(SelfMetrics, EveryFamilyIsInTheTable) {
   SelfMetrics self{{"1", ""}};
-  const std::string text = render_metrics(fleet(), {}, kNow, self);
+  self.set_store_writable(StorePart::reports, true);
+  const std::string text = render_metrics(fleet(), reports(), kNow, self);
   for (std::size_t at = text.find("# TYPE "); at != std::string::npos; at = text.find("# TYPE ", at + 1)) {
     const std::string name = text.substr(at + 7, text.find(' ', at + 7) - at - 7);
     EXPECT_TRUE(std::ranges::any_of(metric_table(), [&](const auto& metric) { return metric.name == name; })) << name;
@@ -255,7 +289,7 @@ TEST(Metrics, PromtoolHasNothingElseToSay) {
   self.observe_phase(ProbePhase::dns, Milliseconds{20});
   self.config_reloaded(true, kNow);
   const std::string path = ::testing::TempDir() + "mtasts_exposition.txt";
-  std::ofstream{path} << render_metrics(fleet(), {}, kNow, self);
+  std::ofstream{path} << render_metrics(fleet(), reports(), kNow, self);
   const std::string command = "promtool check metrics < " + path + " > " + path + ".out 2>&1";
   (void)!std::system(command.c_str());
   std::ifstream complaints{path + ".out"};

@@ -162,7 +162,7 @@ TEST_F(StoreTest, ANewerSchemaIsRefused) {
   { Store store = open(); }
   run_sql("PRAGMA user_version = 99");
   EXPECT_EQ(open_error(), "storage.path '" + path_ +
-                              "' was written by a newer mtasts_exporter (schema 99, this one knows 1); run that "
+                              "' was written by a newer mtasts_exporter (schema 99, this one knows 2); run that "
                               "version, or move the file away to start afresh");
 }
 
