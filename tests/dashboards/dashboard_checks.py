@@ -31,13 +31,9 @@ RESULT_TYPES = (  # RFC 8460 section 4.3
     "validation-failure", "tlsa-invalid", "dnssec-invalid", "dane-required", "sts-policy-fetch-error",
     "sts-policy-invalid", "sts-webpki-invalid",
 )
-TLSRPT_METRICS = {  # promised; docs/metrics.md lists them once they are filled
-    "mtasts_tlsrpt_reports_total", "mtasts_tlsrpt_sessions_total", "mtasts_tlsrpt_failed_sessions_total",
-    "mtasts_tlsrpt_failure_info", "mtasts_tlsrpt_last_report_timestamp_seconds",
-}
 PROMETHEUS_METRICS = {"up", "ALERTS", "scrape_duration_seconds", "scrape_samples_scraped"}  # Prometheus' own
 
-NO_REPORTS = "this version takes in no TLS reports"
+NO_REPORTS = "no series while reports have no way in"
 NO_SUCH_HARM = "no series while no domain has this harm"
 NOTHING_CHANGED = "no series until something changes"
 # (dashboard, panel, annotation or variable title, refId or * for all): why the query may have no answer.
@@ -111,8 +107,8 @@ def variables_of(model, kind):
 # --- what can be read from the JSON
 
 def known_metrics():
-    """Every metric name that a query may use: documented, recorded, promised, or Prometheus' own."""
-    names = TLSRPT_METRICS | PROMETHEUS_METRICS
+    """Every metric name that a query may use: documented, recorded, or Prometheus' own."""
+    names = set(PROMETHEUS_METRICS)
     for line in (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8").splitlines():
         row = re.match(r"\| `(\w+)` \| (\w+) \|", line)
         if row:
