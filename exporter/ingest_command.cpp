@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/ingest_command.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <istream>
@@ -35,11 +37,37 @@ bool is_refused(ReportOutcome outcome) {
   }
 }
 
+/// The files of the open database, which must not be read beside SQLite: see database_path_fault().
+class DatabaseFiles {
+ public:
+  explicit DatabaseFiles(const std::string& path) {
+    for (const char* suffix : {"", "-wal", "-shm"}) {
+      if (const auto file = identify(path + suffix)) files_.push_back(*file);
+    }
+  }
+
+  bool contain(const std::string& path) const {
+    const auto file = identify(path);
+    return file && std::ranges::find(files_, *file) != files_.end();
+  }
+
+ private:
+  using Identity = std::pair<dev_t, ino_t>;
+
+  static std::optional<Identity> identify(const std::string& path) {
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0) return std::nullopt;
+    return Identity{status.st_dev, status.st_ino};
+  }
+
+  std::vector<Identity> files_{};
+};
+
 /// Collects inputs, and files them many at a time: the disk is waited for once per transaction.
 class Ingestion {
  public:
-  Ingestion(ReportIntake& intake, std::istream& in, std::ostream& out, std::ostream& err)
-      : intake_{intake}, in_{in}, out_{out}, err_{err} {}
+  Ingestion(ReportIntake& intake, const std::string& database, std::istream& in, std::ostream& out, std::ostream& err)
+      : intake_{intake}, database_{database}, in_{in}, out_{out}, err_{err} {}
 
   void take(const std::string& input) {
     std::error_code error;
@@ -48,7 +76,7 @@ class Ingestion {
     } else if (fs::is_directory(input, error)) {
       take_directory(input);
     } else {
-      take_text(input, read_input_text(input, limit_));
+      take_file(input, read_input_text);
     }
   }
 
@@ -82,11 +110,16 @@ class Ingestion {
     if (fs::is_directory(status)) {
       take_directory(entry);
     } else if (fs::is_regular_file(status)) {
-      take_text(entry.string(), read_file_text(entry.string(), limit_));
+      take_file(entry.string(), read_file_text);
     } else {
       err_ << "mtasts_exporter: " << escape_unprintable(entry.string())
            << ": left out, because it is neither a file nor a directory; name it to ingest what it leads to\n";
     }
+  }
+
+  void take_file(const std::string& path, FileText (*read)(const std::string&, std::size_t)) {
+    if (database_.contain(path)) return complain(path, "belongs to the database of storage.path, and was not read");
+    take_text(path, read(path, limit_));
   }
 
   void take_text(const std::string& name, const FileText& input) {
@@ -116,6 +149,7 @@ class Ingestion {
   }
 
   ReportIntake& intake_;
+  const DatabaseFiles database_;
   std::istream& in_;
   std::ostream& out_;
   std::ostream& err_;
@@ -133,7 +167,7 @@ int ingest(const IngestOptions& options, const Config& config, std::istream& in,
                          if (!error.empty()) err << "mtasts_exporter: " << error << '\n';
                        }}};
   intake.set_rules(intake_rules_of(config));
-  Ingestion ingestion{intake, in, out, err};
+  Ingestion ingestion{intake, config.storage.path, in, out, err};
   for (const std::string& input : options.inputs) ingestion.take(input);
   return ingestion.finish();
 }

@@ -23,9 +23,9 @@ std::shared_ptr<const ReportEntry> entry_of(const std::string& domain, const Rep
 
 }  // namespace
 
-void ReportBoard::configure(const std::vector<std::string>& domains, bool way_in, const ReportTotals& totals) {
+void ReportBoard::configure(const std::vector<std::string>& domains, bool expects_reports, const ReportTotals& totals) {
   const std::lock_guard lock{mutex_};
-  way_in_ = way_in;
+  expects_reports_ = expects_reports;
   entries_.clear();
   for (const std::string& domain : domains) entries_.emplace(domain, nullptr);
   note_outcomes(totals);
@@ -62,7 +62,7 @@ ReportView ReportBoard::view() const {
 bool ReportBoard::note_outcomes(const ReportTotals& totals) {
   outcomes_ = totals.outcomes;
   const bool any = std::ranges::any_of(outcomes_, [](std::uint64_t reports) { return reports > 0; });
-  return std::exchange(active_, way_in_ || any);
+  return std::exchange(active_, expects_reports_ || any);
 }
 
 void ReportBoard::render_all(const ReportTotals& totals) {

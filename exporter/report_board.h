@@ -1,5 +1,6 @@
 // What the reports say of every configured domain right now, ready to be scraped: where the intake and the HTTP threads
-// meet. Next: report_intake.h, which keeps it true; metrics.h, which shows it. SPDX-License-Identifier: Apache-2.0
+// meet. Next: report_intake.h, which keeps it true; metrics.h, which shows it.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <map>
@@ -30,7 +31,7 @@ struct ReportEntry {
   std::vector<ShownFailure> failures{};
 };
 
-/// All entries at one moment, sorted by domain. Not `active`: reports have no way in, and no series.
+/// All entries at one moment, sorted by domain. Not `active`: no reports are expected, and none has series.
 struct ReportView {
   bool active{};
   OutcomeCounts outcomes{};
@@ -40,9 +41,9 @@ struct ReportView {
 /// Every function may be called from any thread.
 class ReportBoard {
  public:
-  /// Makes these the domains that have series, and says whether reports have a way in. Without one, series begin with
-  /// the first report that was ever filed.
-  void configure(const std::vector<std::string>& domains, bool way_in, const ReportTotals& totals);
+  /// Makes these the domains that have series, and says whether reports are expected. Where they are not, series begin
+  /// with the first report that was ever filed.
+  void configure(const std::vector<std::string>& domains, bool expects_reports, const ReportTotals& totals);
   /// Shows the totals of all domains anew.
   void show_all(const ReportTotals& totals);
   /// Shows those of some domains anew, and the outcomes.
@@ -55,7 +56,7 @@ class ReportBoard {
   void render_all(const ReportTotals& totals);
 
   mutable std::mutex mutex_{};
-  bool way_in_{};
+  bool expects_reports_{};
   bool active_{};
   OutcomeCounts outcomes_{};
   std::map<std::string, std::shared_ptr<const ReportEntry>, std::less<>> entries_{};  // nullptr while not active

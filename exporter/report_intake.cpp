@@ -86,13 +86,19 @@ void judge_report(ReadReport& read, const Arrival& arrival, const IntakeRules& r
   }
 }
 
+/// Whoever says whom to believe means to take reports in, be it by hand: then the first of them is an increase already.
+bool expects_reports(const TlsrptConfig& tlsrpt) {
+  return tlsrpt.http.enabled || !tlsrpt.maildirs.empty() || !tlsrpt.imap.empty() || !tlsrpt.authserv_id.empty() ||
+         tlsrpt.accept_unauthenticated;
+}
+
 }  // namespace
 
 IntakeRules intake_rules_of(const Config& config) {
   const TlsrptConfig& tlsrpt = config.tlsrpt;
   IntakeRules rules{.accept_unauthenticated = tlsrpt.accept_unauthenticated,
                     .authserv_id = tlsrpt.authserv_id,
-                    .way_in = tlsrpt.http.enabled || !tlsrpt.maildirs.empty() || !tlsrpt.imap.empty()};
+                    .expects_reports = expects_reports(tlsrpt)};
   for (const DomainConfig& domain : config.domains) rules.domains.push_back(domain.name);
   std::ranges::sort(rules.domains);
   return rules;
@@ -126,7 +132,7 @@ void ReportIntake::set_rules(IntakeRules rules) {
   const std::lock_guard lock{rules_mutex_};
   if (rules == *rules_) return;
   rules_ = std::make_shared<const IntakeRules>(std::move(rules));
-  board_.configure(rules_->domains, rules_->way_in, store_.totals());
+  board_.configure(rules_->domains, rules_->expects_reports, store_.totals());
 }
 
 std::shared_ptr<const IntakeRules> ReportIntake::rules() const {

@@ -29,7 +29,7 @@ struct IntakeRules {
   std::vector<std::string> domains{};  // sorted; only these count
   bool accept_unauthenticated{};
   std::string authserv_id{};  // whose Authentication-Results are believed
-  bool way_in{};              // http, a maildir or a mailbox is configured: see ReportBoard
+  bool expects_reports{};     // a way in is configured, or whom to believe: see ReportBoard
 
   bool operator==(const IntakeRules&) const = default;
 };

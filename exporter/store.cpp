@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/store.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -17,7 +19,7 @@ std::size_t StoreBatch::size() const {
   return forgotten_domains.size() + forgotten_hosts.size() + domains.size() + hosts.size() + policies.size();
 }
 
-std::string database_path_fault(const std::string& path) {
+std::string database_place_fault(const std::string& path) {
   namespace fs = std::filesystem;
   const std::string name = "'" + path + "' ";
   const fs::path parent = fs::path(path).has_parent_path() ? fs::path(path).parent_path() : fs::path(".");
@@ -27,15 +29,22 @@ std::string database_path_fault(const std::string& path) {
            " does not exist; create it and give it to the user that runs mtasts_exporter";
   if (!fs::exists(path, error)) return "";
   if (!fs::is_regular_file(path, error)) return name + "is not a file; name a file, not a directory";
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return name + "cannot be read: " + std::strerror(errno) + "; check its owner and permissions";
+  if (access(path.c_str(), R_OK) != 0)
+    return name + "cannot be read: " + std::strerror(errno) + "; check its owner and permissions";
+  return "";
+}
+
+std::string database_path_fault(const std::string& path) {
+  std::string fault = database_place_fault(path);
+  if (!fault.empty()) return fault;
   constexpr std::string_view kMagic{"SQLite format 3\0", 16};
+  std::ifstream file(path, std::ios::binary);
   std::string start(kMagic.size(), '\0');
   file.read(start.data(), static_cast<std::streamsize>(start.size()));
   start.resize(static_cast<std::size_t>(file.gcount()));
   if (start.empty() || start == kMagic) return "";
-  return name +
-         "is not a database of mtasts_exporter, and was left as it is; move the file away or set storage.path to "
+  return "'" + path +
+         "' is not a database of mtasts_exporter, and was left as it is; move the file away or set storage.path to "
          "another file";
 }
 

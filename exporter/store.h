@@ -67,8 +67,14 @@ class StoreError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Why the path cannot be that of our database, as "'PATH' ...", "" when nothing that can be seen speaks against it.
-/// Only looks: makes and changes nothing. Errors: in the result, with what to do.
+/// Why the path cannot be that of our database, as "'PATH' ...", "" when nothing that can be seen without opening the
+/// file speaks against it. Makes and changes nothing. Errors: in the result, with what to do.
+std::string database_place_fault(const std::string& path);
+
+/// The same, and a look at what the file begins with. Not for a process that has the database open: to close any
+/// descriptor of a file gives up all locks that the process has on it (POSIX), SQLite's too, and the next process to
+/// close the database would take the write-ahead log away from under us.
+/// Source: https://www.sqlite.org/howtocorrupt.html section 2.2.
 std::string database_path_fault(const std::string& path);
 
 /// Takes a sentence for the log.

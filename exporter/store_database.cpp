@@ -56,9 +56,8 @@ class DamagedDatabase : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Looks at a file before SQLite does. Errors: StoreError for what cannot be a database of ours.
-void require_database_or_nothing(const std::string& path) {
-  const std::string fault = database_path_fault(path);
+/// Errors: StoreError with a fault of the path, "" for none.
+void require_no_fault(const std::string& fault) {
   if (!fault.empty()) throw StoreError("storage.path " + fault);
 }
 
@@ -158,6 +157,7 @@ void connect_or_replace(Database& database, const DatabaseOptions& options) {
     database.sql.close();
     if (!options.replace_damaged)
       throw StoreError(name + "; the daemon moves it aside at its next start and begins an empty one");
+    require_no_fault(database_path_fault(database.path));
     move_aside(database.path);
     options.warn(name + "; it was moved to '" + database.path + ".corrupt' and an empty one takes its place");
     connect(database, options);
@@ -167,7 +167,7 @@ void connect_or_replace(Database& database, const DatabaseOptions& options) {
 }  // namespace
 
 void open_database(Database& database, const std::string& path, const DatabaseOptions& options) {
-  require_database_or_nothing(path);
+  require_no_fault(database_place_fault(path));
   database.path = path;
   try {
     connect_or_replace(database, options);

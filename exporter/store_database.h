@@ -19,7 +19,8 @@ struct Database {
 
 struct DatabaseOptions {
   std::string synchronous{"FULL"};  // of SQLite: NORMAL, or FULL: what is committed survives the loss of power
-  bool replace_damaged{};           // move a damaged file aside and begin an empty one; else an error
+  bool replace_damaged{};           // move a damaged file aside and begin an empty one, else an error; only for the
+                                    // first connection of a process: see database_path_fault()
   StoreWarning warn{};
 };
 

@@ -59,6 +59,7 @@ class Lifecycle(StackCase):
         self.assertEqual(self.ingest("one", 3), "counted")
         self.assertEqual(self.ingest("one", 3), "duplicate")
         self.assertEqual(self.ingest("one", 4), "conflict")
+        self.assertTrue((self.exporter.folder / "state.db-wal").exists(), "the daemon's log was taken from under it")
         wait_until(lambda: self.metrics().get(counted) == "3", SHOWN_SECONDS, "the sessions of the report")
         self.exporter.signal(signal.SIGKILL)
         self.exporter.process.wait()

@@ -88,6 +88,14 @@ TEST_F(IngestTest, WhatCannotBeUsedIsNamed) {
   EXPECT_THAT(errors_, HasSubstr("storage.path"));
 }
 
+TEST_F(IngestTest, TheDatabaseItselfIsNoInput) {
+  folder_.write("one.json", report_of("one", "2026-01-01", 1));
+  EXPECT_EQ(ingest(folder_.file(".")), 1);
+  for (const char* name : {"state.db", "state.db-wal", "state.db-shm"})
+    EXPECT_THAT(errors_, HasSubstr(std::string{name} + ": belongs to the database of storage.path"));
+  EXPECT_THAT(output_, HasSubstr("one.json: counted: "));
+}
+
 TEST_F(IngestTest, TheHistoryIsByTheDayOfTheReport) {
   folder_.write("in/1.json", report_of("one", "2026-01-01", 1));
   folder_.write("in/2.json", report_of("two", "2026-01-01", 2));

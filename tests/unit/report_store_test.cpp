@@ -2,7 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/report_store.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/support/report_maker.h"
 #include "tests/support/temporary_folder.h"
@@ -42,6 +45,34 @@ TEST(ReportStore, ReportsAndTotalsComeBack) {
   EXPECT_EQ(totals.sessions.at("sts").failed, 2u);
   EXPECT_EQ(totals.failures.at({"certificate-expired", "google.com", "mx.example.org"}), report.end);
   EXPECT_THAT(store.domains(), testing::ElementsAre("example.org"));
+}
+
+/// Could a process of its own lock the database for itself alone, as SQLite does before it removes the log?
+bool others_find_unlocked(const std::string& path) {
+  constexpr off_t kSharedFirst = 0x40000002,
+                  kSharedSize = 510;  // SHARED_FIRST, SHARED_SIZE of SQLite's os.h
+  const pid_t child = fork();
+  if (child == 0) {
+    const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = kSharedFirst;
+    lock.l_len = kSharedSize;
+    _exit(file >= 0 && fcntl(file, F_SETLK, &lock) == 0 ? 1 : 0);
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  return status != 0;
+}
+
+TEST(ReportStore, OpeningItLeavesTheLocksOfTheOtherStore) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("state.db");
+  Store state = Store::open(path);
+  EXPECT_FALSE(others_find_unlocked(path));
+  ReportStore reports = ReportStore::open(path);
+  EXPECT_FALSE(others_find_unlocked(path));
 }
 
 TEST(ReportStore, AgeTakesRowsAndNoTotals) {
