@@ -33,7 +33,6 @@ RESULT_TYPES = (  # RFC 8460 section 4.3
 )
 PROMETHEUS_METRICS = {"up", "ALERTS", "scrape_duration_seconds", "scrape_samples_scraped"}  # Prometheus' own
 
-NO_REPORTS = "no series while reports have no way in"
 NO_SUCH_HARM = "no series while no domain has this harm"
 NOTHING_CHANGED = "no series until something changes"
 # (dashboard, panel, annotation or variable title, refId or * for all): why the query may have no answer.
@@ -45,26 +44,9 @@ MAY_BE_EMPTY = {
     ("mtasts-domain", "annotation MX changes", "*"): NOTHING_CHANGED,
     ("mtasts-domain", "annotation Alerts", "*"): "an alert fires only after its for: has passed",
     ("mtasts-domain", "History", "C"): "only where expect_mode is configured",
-    ("mtasts-domain", "Reported sessions per day", "*"): NO_REPORTS,
     ("mtasts-exporter", "Clock skew", "*"): "measured only once enough policy hosts have said their time",
     ("mtasts-exporter", "annotation Policy changes", "*"): NOTHING_CHANGED,
-    ("mtasts-tlsrpt", "variable domain", "*"): NO_REPORTS,
-    ("mtasts-tlsrpt", "variable reporter", "*"): NO_REPORTS,
     ("mtasts-tlsrpt", "annotation Policy changes", "*"): NOTHING_CHANGED,
-    ("mtasts-tlsrpt", "Sessions", "*"): NO_REPORTS,
-    ("mtasts-tlsrpt", "Failed sessions", "*"): NO_REPORTS,
-    ("mtasts-tlsrpt", "Failure ratio", "*"): NO_REPORTS,
-    ("mtasts-tlsrpt", "Domains with failures", "*"): NO_REPORTS,
-    ("mtasts-tlsrpt", "Reporters", "*"): NO_REPORTS,
-    ("mtasts-tlsrpt", "Last report", "*"): NO_REPORTS,
-    ("mtasts-tlsrpt", "Sessions per day", "*"): NO_REPORTS,
-    ("mtasts-tlsrpt", "Failed sessions per day, by result type", "*"): NO_REPORTS,
-    ("mtasts-tlsrpt", "Domains, by failure ratio", "*"): NO_REPORTS,
-    ("mtasts-tlsrpt", "Reported within 72 hours", "*"): NO_REPORTS,
-    ("mtasts-tlsrpt", "Last report by reporter", "*"): NO_REPORTS,
-    ("mtasts-tlsrpt", "Failures by reporter", "*"): NO_REPORTS,
-    ("mtasts-tlsrpt", "Sessions by policy type", "*"): NO_REPORTS,
-    ("mtasts-tlsrpt", "Reports by outcome", "*"): NO_REPORTS,
 }
 
 

@@ -196,6 +196,13 @@ scrape_configs:
         return [({name: value for name, value in labels.items() if name not in ("job", "instance")}, value)
                 for labels, value in self.query_targets(expression)]
 
+    def value(self, expression):
+        """The one value of an expression, or None when it has no series."""
+        rows = self.query(expression)
+        if len(rows) > 1:
+            raise AssertionError(f"{len(rows)} series for {expression}")
+        return rows[0][1] if rows else None
+
     def query_targets(self, expression):
         """The same with job and instance."""
         address = f"http://127.0.0.1:{self.port}/api/v1/query?" + urllib.parse.urlencode({"query": expression})

@@ -147,10 +147,7 @@ storage: {{path: "{self.exporter.folder}/state.db"}}
 
     def value(self, expression):
         """The one value of an expression, or None when it has no series."""
-        rows = self.prometheus.query(expression)
-        if len(rows) > 1:
-            raise AssertionError(f"{len(rows)} series for {expression}")
-        return rows[0][1] if rows else None
+        return self.prometheus.value(expression)
 
     def await_value(self, expression, expected, seconds=PROBED_SECONDS):
         """Waits until the expression has this one value."""

@@ -9,10 +9,12 @@ import dashboard_checks  # noqa: E402
 from alerting import Alertmanager, AlertingPrometheus, Receivers, await_alerts  # noqa: E402
 from case import StackCase  # noqa: E402
 from process import wait_until  # noqa: E402
+from reports import AUTHSERV_ID, ingest, mail, report  # noqa: E402
 
 FIRING_SECONDS = 40
 EXPECTED_MODE = "enforce"  # of domains whose policy was never seen, so that somebody misses it
 MENDED = "mended"
+REPORTED = ("certificate-expired", "good.mx.e2e.test", 7)  # of the domain "good", which every probe finds well
 
 # domain, alert, result type, severity, mode in force, receiver, what the summary names
 FIRING = (
@@ -36,6 +38,11 @@ def name(label):
     return f"{label}.e2e.test"
 
 
+def reported_labels():
+    return {"alertname": "TlsRptCertificateExpiredReported", "domain": name("good"), "result_type": REPORTED[0],
+            "severity": "high", "mode": "enforce", "source": "report", "job": "mtasts"}
+
+
 def wanted_labels(domain, alert, result_type, severity, mode):
     return {"alertname": alert, "domain": name(domain), "result_type": result_type, "severity": severity, "mode": mode,
             "source": "probe", "job": "mtasts"}
@@ -53,13 +60,22 @@ class Alerts(StackCase):
         for server in (cls.alertmanager, cls.prometheus):
             server.start()
             cls.addClassCleanup(server.stop)
+        cls.report_failures()
         await_alerts(cls.receivers, "firing", [wanted_labels(*row[:5]) for row in FIRING], FIRING_SECONDS)
+
+    @classmethod
+    def report_failures(cls):
+        """A sender reports what no probe sees, once Prometheus knows that nothing was reported before."""
+        counted = 'mtasts_tlsrpt_sessions_total{domain="good.e2e.test",policy_type="sts",result="failure"}'
+        wait_until(lambda: cls.prometheus.value(counted) == 0, FIRING_SECONDS, "the counter of reported sessions")
+        assert ingest(cls.stack.exporter, mail(report(name("good"), "one", failures=[REPORTED]), "google.com")) == "counted"
 
     @classmethod
     def expect_policies(cls):
         missed = [domain for domain in cls.stack.domains if domain.startswith("policy-")] + [name(MENDED)]
         cls.stack.write_config([domain for domain in cls.stack.domains if domain not in missed]
-                               + [{"name": domain, "expect_mode": EXPECTED_MODE} for domain in missed])
+                               + [{"name": domain, "expect_mode": EXPECTED_MODE} for domain in missed],
+                               extra=f"tlsrpt: {{authserv_id: {AUTHSERV_ID}}}")
         cls.stack.exporter.reload()
         cls.stack.await_value(f'mtasts_policy_expected_mode{{domain="{name("policy-missing")}",mode="{EXPECTED_MODE}"}}', 1)
 
@@ -97,8 +113,15 @@ class Alerts(StackCase):
                 self.assertEqual(group, {"domain": name(domain)})
                 self.assertIn(host, annotations["description"])
 
+    def test_what_senders_report_is_received_beside_green_probes(self):
+        await_alerts(self.receivers, "firing", [reported_labels()], FIRING_SECONDS)
+        heard = [(receiver, annotations["summary"]) for receiver, _, labels, annotations in self.receivers.alerts("firing")
+                 if labels == reported_labels()]
+        self.assertEqual(heard, [("tickets", "good.e2e.test: senders report certificate-expired at good.mx.e2e.test")])
+        self.assertEqual(self.prometheus.value('mtasts_probe_success{domain="good.e2e.test"}'), 1)
+
     def test_nobody_hears_of_domains_that_are_well(self):
-        heard = {labels.get("domain") for _, _, labels, _ in self.receivers.alerts("firing")}
+        heard = {labels.get("domain") for _, _, labels, _ in self.receivers.alerts("firing") if labels.get("source") != "report"}
         for domain in ("good", "testing", "bare"):
             self.assertNotIn(name(domain), heard)
 
