@@ -183,7 +183,7 @@ class Daemon {
 
   TakeReport take_report() {
     return [this](std::string_view input, const Arrival& arrival) {
-      const IntakeResult result = intake_.take(input, arrival, system_now());
+      IntakeResult result = intake_.take(input, arrival, system_now());
       for (const TakenReport& report : result.reports) log_report(report, arrival);
       return result;
     };

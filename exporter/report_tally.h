@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "probes/core/tls_report.h"
@@ -50,7 +51,10 @@ struct ReportedFailure {
   std::string result_type{};
   std::string mx{};  // a host name, lower case; "" when none, or too many, were named
 
-  auto operator<=>(const ReportedFailure&) const = default;
+  bool operator==(const ReportedFailure&) const = default;
+  bool operator<(const ReportedFailure& other) const {
+    return std::tie(result_type, mx) < std::tie(other.result_type, other.mx);
+  }
 };
 
 /// The numbers of one policy domain. Each list is sorted and has a word at most once; `failures` is bounded.
