@@ -184,9 +184,20 @@ class Daemon {
   TakeReport take_report() {
     return [this](std::string_view input, const Arrival& arrival) {
       IntakeResult result = intake_.take(input, arrival, system_now());
-      for (const TakenReport& report : result.reports) log_report(report, arrival);
+      log_reports(result, arrival);
       return result;
     };
+  }
+
+  /// One input may hold thousands of reports, at its author's will.
+  static void log_reports(const IntakeResult& result, const Arrival& arrival) {
+    constexpr std::size_t kMostLines = 5;
+    const std::size_t lines = std::min(result.reports.size(), kMostLines);
+    for (std::size_t i = 0; i < lines; ++i) log_report(result.reports[i], arrival);
+    if (lines == result.reports.size()) return;
+    log_info(
+        "more reports in the same input",
+        {{"count", result.reports.size() - lines}, {"channel", to_string(arrival.channel)}, {"name", arrival.name}});
   }
 
   static void log_report(const TakenReport& report, const Arrival& arrival) {

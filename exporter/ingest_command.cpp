@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kInputsPerCommit = 256;
-constexpr std::size_t kBytesPerCommit = std::size_t{16} * 1024 * 1024;
+constexpr std::size_t kBytesPerCommit = std::size_t{16} * 1024 * 1024;  // as they come, and unpacked
 constexpr std::size_t kCommitsPerExpiry = 100;
 
 UnixTime system_now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
@@ -83,7 +83,7 @@ class Ingestion {
   /// Files what is left. Returns the exit status.
   int finish() {
     commit();
-    intake_.expire(system_now());
+    expire();
     return bad_ ? 1 : 0;
   }
 
@@ -127,6 +127,7 @@ class Ingestion {
     names_.push_back(name);
     deliveries_.push_back({intake_.read(input.text), {.channel = ReportChannel::ingest, .name = name}});
     bytes_ += input.text.size();
+    for (const ReadReport& read : deliveries_.back().read.reports) bytes_ += read.octets;
     if (names_.size() >= kInputsPerCommit || bytes_ >= kBytesPerCommit) commit();
   }
 
@@ -138,7 +139,12 @@ class Ingestion {
     out_.flush();
     names_.clear();
     bytes_ = 0;
-    if (++commits_ % kCommitsPerExpiry == 0) intake_.expire(system_now());
+    if (++commits_ % kCommitsPerExpiry == 0) expire();
+  }
+
+  void expire() {
+    while (intake_.expire(system_now())) {
+    }
   }
 
   void print(const std::string& name, const TakenReport& report) {

@@ -37,29 +37,35 @@ std::optional<UnixTime> begin_of(const std::string& since, UnixTime now) {
   return std::max(UnixTime{}, std::chrono::floor<std::chrono::seconds>(now - *span));
 }
 
-void write_family(ReportStore& store, Metric family, UnixTime begin, std::ostream& out) {
+void write_family(ReportStore& store, Metric family, UnixTime begin, UnixTime now, std::ostream& out) {
   const MetricDefinition& about = definition(family);
   out << "# HELP " << about.name << ' ' << about.help << "\n# TYPE " << about.name << " gauge\n";
   for (const std::string& domain : store.domains()) {
     DailySamples samples;
     store.for_each(domain, std::numeric_limits<std::size_t>::max(), [&](const FiledReport& report) {
-      if (report.counts && report.counted_end >= begin) add_report(samples, family, report);
+      if (report.counts && report.counted_end >= begin && tells_of_days(report)) add_report(samples, family, report);
     });
-    out << render_samples(family, samples);
+    out << render_samples(family, samples, now);
   }
 }
 
-void write_history(const std::string& path, UnixTime begin, std::ostream& out) {
-  ReportStore store = ReportStore::open(path);
-  for (const Metric family : kFamilies) write_family(store, family, begin, out);
+void write_history(const std::string& path, UnixTime begin, UnixTime now, std::ostream& out) {
+  ReportStore store = ReportStore::open_existing(path);
+  for (const Metric family : kFamilies) write_family(store, family, begin, now, out);
   out << "# EOF\n";
 }
 
 }  // namespace
 
 sys_days day_of(const FiledReport& report) {
-  const UnixTime start = std::clamp(report.start, UnixTime{}, report.counted_end);
+  const UnixTime start = std::min(report.start, report.counted_end);
   return std::chrono::floor<std::chrono::days>(start + (report.counted_end - start) / 2);
+}
+
+bool tells_of_days(const FiledReport& report) {
+  constexpr UnixTime kFirst{sys_days{std::chrono::year{2018} / 9 / 1}};  // the month of RFC 8460
+  constexpr std::chrono::days kLongest{8};                               // "generally a day"; some send a week
+  return report.start >= kFirst && report.counted_end - report.start <= kLongest;
 }
 
 void add_report(DailySamples& samples, Metric family, const FiledReport& report) {
@@ -78,11 +84,11 @@ void add_report(DailySamples& samples, Metric family, const FiledReport& report)
   }
 }
 
-std::string render_samples(Metric family, const DailySamples& samples) {
+std::string render_samples(Metric family, const DailySamples& samples, UnixTime now) {
   std::string out;
   for (const auto& [labels, days] : samples) {
     for (const auto& [day, number] : days) {
-      const auto noon = std::chrono::sys_seconds{day} + std::chrono::hours{12};
+      const UnixTime noon = std::min(now, std::chrono::sys_seconds{day} + std::chrono::hours{12});
       out.append(definition(family).name).append(labels).append(" ").append(std::to_string(number)).append(" ");
       out.append(std::to_string(noon.time_since_epoch().count())).append("\n");
     }
@@ -101,7 +107,7 @@ int run_export(const ExportOptions& options, std::ostream& out, std::ostream& er
     return 1;
   }
   try {
-    write_history(loaded.config->config.storage.path, *begin, out);
+    write_history(loaded.config->config.storage.path, *begin, now, out);
   } catch (const StoreError& error) {
     err << "mtasts_exporter: " << error.what() << '\n';
     return 1;

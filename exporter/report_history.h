@@ -24,8 +24,11 @@ std::chrono::sys_days day_of(const FiledReport& report);
 /// Adds what a counted report says to the samples of the family.
 void add_report(DailySamples& samples, Metric family, const FiledReport& report);
 
-/// The lines of one family, each sample at noon of its day, in order of series and time.
-std::string render_samples(Metric family, const DailySamples& samples);
+/// Is it about a few days of our time? Others count, but belong to no day that could be drawn.
+bool tells_of_days(const FiledReport& report);
+
+/// The lines of one family, each sample at noon of its day, but never in the future, in order of series and time.
+std::string render_samples(Metric family, const DailySamples& samples, UnixTime now);
 
 /// Writes the history of every domain. Returns the exit status: 0, or 1 with an error in words on `err`.
 int run_export(const ExportOptions& options, std::ostream& out, std::ostream& err);

@@ -9,20 +9,21 @@ namespace {
 
 constexpr std::size_t kMostReportsPerCommit = 1000;
 
-std::string submitter_of(const Voucher& voucher, const Arrival& arrival) {
+/// Senders that nobody names would else share their report ids.
+std::string submitter_of(const Voucher& voucher, const Arrival& arrival, const std::string& organization) {
   if (!voucher.domain.empty()) return voucher.domain;
-  return arrival.token ? "@token" : "@" + std::string{to_string(arrival.channel)};
+  return "@" + std::string{arrival.token ? "token" : to_string(arrival.channel)} + "/" + organization;
 }
 
 /// What is the same for all units of a report.
 FiledReport common_part(const TlsReport& report, const Voucher& voucher, const Arrival& arrival,
                         const IntakeRules& rules, UnixTime now) {
   FiledReport filed;
-  filed.submitter = submitter_of(voucher, arrival);
   filed.authenticated = arrival.token || !voucher.domain.empty();
   filed.counts = filed.authenticated || rules.accept_unauthenticated;
   filed.report_id = report.report_id;
   filed.organization = shortened(report.organization);
+  filed.submitter = submitter_of(voucher, arrival, filed.organization);
   filed.contact = shortened(report.contact_info);
   filed.start = report.start;
   filed.end = report.end;
@@ -168,6 +169,36 @@ std::vector<IntakeResult> ReportIntake::take_all(std::vector<Delivery> deliverie
   return results;
 }
 
+/// The time in which one thread writes for all. Whatever happens in it, the next one gets its turn.
+class ReportIntake::WritingTurn {
+ public:
+  /// Input: `lock` holds queue_mutex_, and does again when the turn is over.
+  WritingTurn(ReportIntake& intake, std::unique_lock<std::mutex>& lock) : intake_{intake}, lock_{lock} {
+    for (std::size_t reports = 0; !intake_.queue_.empty() && (jobs_.empty() || reports < kMostReportsPerCommit);) {
+      jobs_.push_back(intake_.queue_.front());
+      reports += intake_.queue_.front()->reports;
+      intake_.queue_.pop_front();
+    }
+    intake_.writing_ = true;
+    lock_.unlock();
+  }
+  ~WritingTurn() {
+    lock_.lock();
+    intake_.writing_ = false;
+    for (Job* job : jobs_) job->done = true;
+    intake_.queue_changed_.notify_all();
+  }
+  WritingTurn(const WritingTurn&) = delete;
+  WritingTurn& operator=(const WritingTurn&) = delete;
+
+  const std::vector<Job*>& jobs() const { return jobs_; }
+
+ private:
+  ReportIntake& intake_;
+  std::unique_lock<std::mutex>& lock_;
+  std::vector<Job*> jobs_{};
+};
+
 /// Puts a job into the queue and returns when it is done. The first who finds nobody writing writes for all.
 void ReportIntake::file(Job& job) {
   std::unique_lock lock{queue_mutex_};
@@ -177,19 +208,8 @@ void ReportIntake::file(Job& job) {
       queue_changed_.wait(lock);
       continue;
     }
-    std::vector<Job*> batch;
-    for (std::size_t reports = 0; !queue_.empty() && (batch.empty() || reports < kMostReportsPerCommit);) {
-      batch.push_back(queue_.front());
-      reports += queue_.front()->reports;
-      queue_.pop_front();
-    }
-    writing_ = true;
-    lock.unlock();
-    write(batch);
-    lock.lock();
-    writing_ = false;
-    for (Job* written : batch) written->done = true;
-    queue_changed_.notify_all();
+    const WritingTurn turn{*this, lock};
+    write(turn.jobs());
   }
 }
 
@@ -200,7 +220,7 @@ void ReportIntake::write(const std::vector<Job*>& jobs) {
       delivery->result.stored = false;
       for (const std::size_t place : delivery->places) {
         delivery->result.reports[place].message =
-            "could not be stored, the database cannot be written (the log says why); send it again later";
+            "could not be stored, the database cannot be written; send it again later";
       }
     }
     count_later(ReportOutcome::failed, job->reports);
@@ -264,22 +284,27 @@ void ReportIntake::put_back(const OutcomeCounts& outcomes) {
   for (std::size_t i = 0; i < outcomes.size(); ++i) uncounted_[i] = add_bounded(uncounted_[i], outcomes[i]);
 }
 
-/// Runs work that writes. Says whether it worked, and tells when that is news.
+/// Runs work that writes. Says whether it worked, and tells when that is news. Whatever goes wrong is one failed write:
+/// a single huge report must not end the daemon.
 template <class Work>
 bool ReportIntake::attempt(Work work) {
   std::string error;
   try {
     work();
-  } catch (const StoreError& failure) {
+  } catch (const std::exception& failure) {
     error = failure.what();
   }
+  note_trouble(error);
+  return error.empty();
+}
+
+void ReportIntake::note_trouble(const std::string& error) {
   bool changed = false;
   {
     const std::lock_guard lock{queue_mutex_};
     changed = std::exchange(writable_, error.empty()) != error.empty();
   }
   if (changed && options_.on_trouble) options_.on_trouble(error);
-  return error.empty();
 }
 
 bool ReportIntake::writable() const {
@@ -296,22 +321,34 @@ void ReportIntake::flush() {
   attempt([&] { commit({}); });
 }
 
-void ReportIntake::look() {
+bool ReportIntake::look() {
   flush();
   const std::lock_guard lock{store_mutex_};
   try {
     if (store_.refresh()) board_.show_all(store_.totals());
-  } catch (const StoreError&) {
-    // The next look may work; a write that fails is told by attempt().
+  } catch (const std::exception& error) {
+    note_trouble(error.what());
   }
+  return writable();
 }
 
-void ReportIntake::expire(UnixTime now) {
-  if (!writable()) return;  // that there was nothing to remove would look like a write that worked
+bool ReportIntake::expire(UnixTime now) {
+  if (!writable()) return false;  // that there was nothing to remove would look like a write that worked
+  bool more = false;
   attempt([&] {
     const std::lock_guard lock{store_mutex_};
-    store_.expire(now, options_.retention);
+    more = store_.expire(now, options_.retention);
   });
+  return more;
+}
+
+ReportView ReportIntake::view() const {
+  ReportView view = board_.view();
+  const std::lock_guard lock{queue_mutex_};
+  for (std::size_t i = 0; i < shown_.size(); ++i)
+    shown_[i] = std::max(shown_[i], add_bounded(view.outcomes[i], uncounted_[i]));
+  view.outcomes = shown_;
+  return view;
 }
 
 void ReportIntake::start() {
@@ -335,14 +372,12 @@ void ReportIntake::run() {
   while (!stopping_) {
     lock.unlock();
     const Clock::time_point begin = Clock::now();
-    if (begin >= expire_at) {
-      expire(options_.now());
-      expire_at = begin + options_.expiry;
-    }
-    look();
+    // A few rows at a time: nobody who has a report, a reload or the end to see to waits for more.
+    if (begin >= expire_at && !expire(options_.now())) expire_at = begin + options_.expiry;
     // A look that takes long, because somebody files thousands of reports, is not taken all the time.
-    const auto pause =
-        std::max<Clock::duration>(writable() ? options_.period : options_.retry, 10 * (Clock::now() - begin));
+    const bool works = look();
+    const auto busy = std::max<Clock::duration>(options_.period, 10 * (Clock::now() - begin));
+    const auto pause = works ? busy : Clock::duration{options_.retry};
     lock.lock();
     wake_.wait_for(lock, pause, [this] { return stopping_; });
   }

@@ -57,7 +57,7 @@ struct IntakeOptions {
   std::chrono::milliseconds expiry{std::chrono::minutes{1}};
   ReportRetention retention{};
   std::function<UnixTime()> now{};
-  std::function<void(const std::string& error)> on_trouble{};  // once per change: "" when writing works again
+  std::function<void(const std::string& error)> on_trouble{};  // once per change: "" when the store works again
 };
 
 /// Safe from any thread. Deliveries that arrive while another is written wait and are then written together, in one
@@ -81,15 +81,18 @@ class ReportIntake {
   /// Begins to look, from a thread of its own, at what other processes file, and to expire; stop() ends it.
   void start();
   void stop();
-  /// One such look.
-  void look();
-  void expire(UnixTime now);
+  /// One such look; says whether the store worked.
+  bool look();
+  /// Takes some of what is over the retention away; says whether there may be more.
+  bool expire(UnixTime now);
 
-  ReportView view() const { return board_.view(); }
+  /// What is shown. Outcomes that are not on disk yet are in it: a report that could not be stored shows at once.
+  ReportView view() const;
   bool writable() const;  // false after a write that failed, until one works
 
  private:
   struct Job;
+  class WritingTurn;
   std::shared_ptr<const IntakeRules> rules() const;
   void file(Job& job);
   void write(const std::vector<Job*>& jobs);
@@ -101,6 +104,7 @@ class ReportIntake {
   void count_later(ReportOutcome outcome, std::uint64_t reports);
   template <class Work>
   bool attempt(Work work);
+  void note_trouble(const std::string& error);
   void run();
 
   IntakeOptions options_;
@@ -116,7 +120,8 @@ class ReportIntake {
   std::deque<Job*> queue_{};
   bool writing_{};
   bool writable_{true};
-  OutcomeCounts uncounted_{};  // outcomes that are not in the store yet
+  OutcomeCounts uncounted_{};      // outcomes that are not in the store yet
+  mutable OutcomeCounts shown_{};  // counters never fall, not even between a write and its showing
 
   std::mutex thread_mutex_{};
   std::condition_variable wake_{};

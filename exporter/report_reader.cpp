@@ -39,7 +39,7 @@ ReadReport refused(std::string_view code, std::string detail) {
 }
 
 ReadReport read_json(std::string_view text, const ReaderOptions& options) {
-  return {.result = parse_tls_report(text, options.limits), .sha256 = sha256_hex(text)};
+  return {.result = parse_tls_report(text, options.limits), .sha256 = sha256_hex(text), .octets = text.size()};
 }
 
 ReadReport read_gzip(std::string_view data, const ReaderOptions& options) {
@@ -62,6 +62,20 @@ ReadReport read_body(std::string_view body, const ReaderOptions& options) {
   return looks_like_gzip(body) ? read_gzip(body, options) : read_json(body, options);
 }
 
+/// Takes what a report needed off what the input may need.
+void spend(ReaderOptions& left, const ReadReport& read) {
+  const auto take = [](std::size_t& limit, std::size_t used) { limit -= std::min(limit, used); };
+  take(left.max_reports, 1);
+  take(left.limits.max_bytes, read.octets);
+  if (!read.result.report) return;
+  const std::vector<ReportPolicy>& policies = read.result.report->policies;
+  take(left.limits.max_policies, policies.size());
+  for (const ReportPolicy& policy : policies) {
+    take(left.limits.max_failures, policy.failures.size());
+    take(left.limits.max_strings, policy.policy_strings.size() + policy.mx_hosts.size());
+  }
+}
+
 Voucher voucher_of(const MailBody& body, const Voucher& of_mail) {
   if (!body.forwarded) return of_mail;
   return {.doubt = "the report is in a forwarded message, and nobody vouches for its header"};
@@ -70,14 +84,22 @@ Voucher voucher_of(const MailBody& body, const Voucher& of_mail) {
 void read_mail(std::string_view message, const ReaderOptions& options, ReadReports& found) {
   const ReportMail mail = parse_report_mail(message);
   const Voucher voucher = classify_voucher(mail.header, options.authserv_id);
+  ReaderOptions left = options;
+  bool beyond_limits = mail.beyond_limits;
   for (const MailBody& body : mail.bodies) {
     if (!body.declared && !looks_like_gzip(body.content) && !looks_like_json(body.content)) continue;
-    found.reports.push_back(read_body(body.content, options));
+    if (left.max_reports == 0) {
+      beyond_limits = true;
+      break;
+    }
+    found.reports.push_back(read_body(body.content, left));
     found.reports.back().voucher = voucher_of(body, voucher);
+    spend(left, found.reports.back());
   }
-  if (mail.beyond_limits) {
-    found.errors.push_back({.code = "report-mail-limits",
-                            .detail = "the message has too many parts or header fields, or nests parts too deep"});
+  if (beyond_limits) {
+    found.errors.push_back(
+        {.code = "report-mail-limits",
+         .detail = "the message has too many reports, parts or header fields, or nests parts too deep"});
   }
   if (found.reports.empty() && found.errors.empty())
     found.errors.push_back({.code = "report-not-found", .detail = "there is no report in the message"});

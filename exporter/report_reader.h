@@ -21,6 +21,7 @@ struct Voucher {
 struct ReadReport {
   TlsReportResult result{};
   std::string sha256{};  // of the decompressed text, in hex
+  std::size_t octets{};  // of the decompressed text
   Voucher voucher{};     // of the mail it came in; "" and a doubt for bare JSON or gzip
 };
 
@@ -30,10 +31,12 @@ struct ReadReports {
   std::vector<ParseError> errors{};  // why nothing could be taken from it: no report inside, gzip damaged, too large
 };
 
-/// Whose Authentication-Results fields are believed; "" believes nobody's.
+/// Whose Authentication-Results fields are believed; "" believes nobody's. The limits hold for all reports of one input
+/// together.
 struct ReaderOptions {
   std::string authserv_id{};
   ReportLimits limits{};
+  std::size_t max_reports{100};
   std::size_t max_input_bytes{std::size_t{32} * 1024 * 1024};
 };
 

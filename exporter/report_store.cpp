@@ -13,8 +13,15 @@ namespace mtasts {
 namespace {
 
 constexpr int kRowsPerRemoval = 1000;
+constexpr UnixTime kFirstReports{std::chrono::sys_days{std::chrono::year{2018} / 9 / 1}};  // the month of RFC 8460
 
 bool is_named(std::string_view submitter) { return !submitter.starts_with('@'); }
+
+/// May two different submitters be one? Of those without a name the channel may differ, but not the organization.
+bool may_be_one(std::string_view a, std::string_view b) {
+  if (is_named(a) != is_named(b)) return true;
+  return !is_named(a) && a.substr(a.find('/')) == b.substr(b.find('/'));
+}
 
 FilingDecision decide_same(const FiledReport& report, const KnownReport& known) {
   if (known.digest != report.digest) return {Filing::conflict};
@@ -24,7 +31,8 @@ FilingDecision decide_same(const FiledReport& report, const KnownReport& known) 
 
 FilingDecision take_over(const FiledReport& report, const KnownReport& known) {
   if (report.counts && !known.counts) return {Filing::count, known.row};
-  if (report.authenticated && !known.authenticated) return {Filing::vouch, known.row};
+  const bool named_now = is_named(report.submitter) && !is_named(known.submitter);
+  if (named_now || (report.authenticated && !known.authenticated)) return {Filing::vouch, known.row};
   return {Filing::duplicate};
 }
 
@@ -35,8 +43,7 @@ FilingDecision decide_filing(const FiledReport& report, const std::vector<KnownR
     if (other.submitter == report.submitter) return decide_same(report, other);
   }
   for (const KnownReport& other : known) {
-    const bool both_named = is_named(other.submitter) && is_named(report.submitter);
-    if (!both_named && other.digest == report.digest) return take_over(report, other);
+    if (may_be_one(report.submitter, other.submitter) && other.digest == report.digest) return take_over(report, other);
   }
   const bool contradicts = !report.authenticated && std::ranges::any_of(known, &KnownReport::authenticated);
   return {contradicts ? Filing::conflict : Filing::add};
@@ -93,6 +100,7 @@ void raise_row(soci::session& sql, const FiledReport& report, long long row) {
 }
 
 void note_report(DomainReportTotals& totals, const FiledReport& report) {
+  if (report.counted_end < kFirstReports) return;  // a date that cannot be: it would be shown as the latest report
   const std::string reporter{reporter_of(is_named(report.submitter) ? report.submitter : "")};
   note_times(totals, report.contents.tally, reporter, report.counted_end);
 }
@@ -301,14 +309,39 @@ long long used_bytes(soci::session& sql) {
 
 /// Removes some rows received before `limit`, uncounted ones first; says whether there were any.
 bool remove_oldest(soci::session& sql, long long limit) {
-  int removed = 0;
+  int any = 0;
+  sql << "SELECT EXISTS (SELECT 1 FROM report WHERE counts IN (0, 1) AND received < :limit)", soci::use(limit),
+      soci::into(any);
+  if (any == 0) return false;
   transact(sql, [&] {
     sql << "DELETE FROM report WHERE row IN (SELECT row FROM report WHERE received < :limit"
            " ORDER BY counts, received LIMIT :most)",
         soci::use(limit), soci::use(kRowsPerRemoval);
-    sql << "SELECT changes()", soci::into(removed);
   });
-  return removed > 0;
+  return true;
+}
+
+/// The latest end of a range that was counted; nullopt before the first.
+std::optional<UnixTime> newest_report(const ReportTotals& totals) {
+  std::optional<UnixTime> newest;
+  for (const auto& [domain, of_domain] : totals.domains) {
+    for (const auto& [reporter, end] : of_domain.last_report) newest = std::max(newest.value_or(end), end);
+  }
+  return newest;
+}
+
+bool any_after(const ReportTotals& totals, UnixTime now) {
+  const auto later = [now](const auto& entry) { return entry.second > now; };
+  return std::ranges::any_of(totals.domains, [&](const auto& domain) {
+    return std::ranges::any_of(domain.second.last_report, later) || std::ranges::any_of(domain.second.failures, later);
+  });
+}
+
+void lower_times(soci::session& sql, UnixTime now) {
+  const long long most = seconds_of(now);
+  sql << "UPDATE report_last SET range_end = :most WHERE range_end > :now", soci::use(most), soci::use(most);
+  sql << "UPDATE report_failures SET range_end = :most WHERE range_end > :now", soci::use(most), soci::use(most);
+  sql << "UPDATE report_revision SET revision = revision + 1";
 }
 
 }  // namespace
@@ -321,6 +354,16 @@ ReportStore::~ReportStore() = default;
 ReportStore ReportStore::open(const std::string& path) {
   auto state = std::make_unique<State>();
   open_database(state->database, path, {.synchronous = "FULL"});
+  return opened(std::move(state));
+}
+
+ReportStore ReportStore::open_existing(const std::string& path) {
+  auto state = std::make_unique<State>();
+  open_database(state->database, path, {.existing = true});
+  return opened(std::move(state));
+}
+
+ReportStore ReportStore::opened(std::unique_ptr<State> state) {
   ReportStore store{std::move(state)};
   store.refresh();
   return store;
@@ -361,19 +404,24 @@ bool ReportStore::refresh() {
   });
 }
 
-void ReportStore::expire(UnixTime now, const ReportRetention& retention) {
+bool ReportStore::expire(UnixTime now, const ReportRetention& retention) {
   soci::session& sql = state_->database.sql;
-  translated(state_->database, [&] {
-    while (remove_oldest(sql, seconds_of(now - retention.age))) {
+  return translated(state_->database, [&] {
+    const UnixTime today = std::min(now, newest_report(state_->totals).value_or(now));
+    if (remove_oldest(sql, seconds_of(today - retention.age))) return true;
+    const bool too_large = used_bytes(sql) > static_cast<long long>(retention.database_bytes);
+    if (too_large && remove_oldest(sql, std::numeric_limits<long long>::max())) return true;
+    const UnixTime shown = now - kReportedFailureShown;
+    const long long shown_seconds = seconds_of(shown);
+    sql << "DELETE FROM report_failures WHERE range_end < :shown", soci::use(shown_seconds);
+    for (auto& [domain, totals] : state_->totals.domains)
+      std::erase_if(totals.failures, [shown](const auto& failure) { return failure.second < shown; });
+    if (any_after(state_->totals, now)) {
+      transact(sql, [&] { lower_times(sql, now); });
+      reread_totals(sql, *state_);
     }
-    const auto most = static_cast<long long>(retention.database_bytes);
-    while (used_bytes(sql) > most && remove_oldest(sql, std::numeric_limits<long long>::max())) {
-    }
-    const long long shown = seconds_of(now - kReportedFailureShown);
-    sql << "DELETE FROM report_failures WHERE range_end < :shown", soci::use(shown);
+    return false;
   });
-  for (auto& [domain, totals] : state_->totals.domains)
-    std::erase_if(totals.failures, [&](const auto& failure) { return failure.second < now - kReportedFailureShown; });
 }
 
 void ReportStore::for_each(std::string_view domain, std::size_t most,

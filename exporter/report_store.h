@@ -20,7 +20,8 @@ namespace mtasts {
 /// One policy domain of one report, judged by the intake: what the store files. Texts of the report are bounded.
 struct FiledReport {
   std::string domain{};
-  std::string submitter{};  // the DKIM domain that vouches; "@token", or "@" and the channel, where nobody is named
+  std::string submitter{};  // the DKIM domain that vouches; where nobody is named "@token/" or "@", the channel and
+                            // "/", and the organization, which is all that tells such senders apart
   bool authenticated{};
   bool counts{};  // authenticated, or accepted without
   std::string report_id{};
@@ -52,9 +53,10 @@ struct FilingDecision {
 };
 
 /// Decides. Two reports are the same when submitter, id, domain and range are; then other content is a conflict. Who
-/// comes without a DKIM domain has no name, so that the same content under any submitter is the same report: it was
-/// sent by two ways, or filed by hand. A named submitter takes an unnamed row of the same content over. What an
-/// authenticated report says stands: an unauthenticated one with the same key and other content is a conflict.
+/// comes without a DKIM domain has no name, so that the same content under a named submitter, or from the same
+/// organization, is the same report: it was sent by two ways, or filed by hand. A named submitter takes an unnamed row
+/// of the same content over. What an authenticated report says stands: an unauthenticated one with the same key and
+/// other content is a conflict.
 FilingDecision decide_filing(const FiledReport& report, const std::vector<KnownReport>& known);
 
 /// What is kept of filed reports; totals stay. Without its row a report that comes again counts again.
@@ -70,6 +72,9 @@ class ReportStore {
   /// Opens the database of storage.path with a connection of its own; other processes may use it meanwhile.
   /// Errors: StoreError.
   static ReportStore open(const std::string& path);
+
+  /// The same for who only reads: the database must be there, of the current schema, and is not changed.
+  static ReportStore open_existing(const std::string& path);
 
   ReportStore(ReportStore&&) noexcept;
   ReportStore& operator=(ReportStore&&) noexcept;
@@ -89,8 +94,11 @@ class ReportStore {
   /// Reads the totals again when another connection has changed them; says whether it had. Errors: StoreError.
   bool refresh();
 
-  /// Takes away what is over the retention, and failures that are shown no more. Errors: StoreError.
-  void expire(UnixTime now, const ReportRetention& retention);
+  /// Takes away some of what is over the retention; says whether there may be more. When there is not, takes failures
+  /// away that are shown no more, and lowers times that a clock which was ahead left in the future. The age of a report
+  /// is measured from the newest that counts where the clock is ahead of it: a wrong clock must not empty the database.
+  /// Errors: StoreError.
+  bool expire(UnixTime now, const ReportRetention& retention);
 
   /// Calls `use` for the filed reports of a domain ("" for all), newest first, at most `most`. Errors: StoreError.
   void for_each(std::string_view domain, std::size_t most, const std::function<void(const FiledReport&)>& use);
@@ -101,6 +109,7 @@ class ReportStore {
 
  private:
   explicit ReportStore(std::unique_ptr<State> state);
+  static ReportStore opened(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 

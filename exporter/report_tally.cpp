@@ -12,10 +12,14 @@
 namespace mtasts {
 namespace {
 
-constexpr std::size_t kMostFailureHosts = 64;  // named of one unit; more than any domain has MX hosts probed
+// named of one result type; more than any domain has MX hosts probed
+constexpr std::size_t kMostFailureHosts = 64;
 constexpr std::size_t kMostPolicies = 20;
 constexpr std::size_t kMostFailures = 100;
-constexpr std::size_t kMostTextBytes = 500;
+constexpr std::size_t kMostExcerptBytes = std::size_t{32} * 1024;  // of all texts of a unit
+// Of one policy type or result type of one unit. Far above what any domain receives in a day, and so low that no report
+// takes a sum to where it, or Prometheus' floating point, sees no increase any more.
+constexpr std::uint64_t kMostSessions = 10'000'000'000;
 
 /// A domain that reporters sign with, and whose reports go under which name.
 struct Reporter {
@@ -96,34 +100,64 @@ void append_field(std::string& out, const ReportFailure& failure) {
   append_field(out, failure.failed_sessions);
 }
 
-void shorten(std::string& text) { text = shortened(std::move(text)); }
-
-void shorten(std::vector<std::string>& texts) {
-  texts.resize(std::min(texts.size(), kMostPolicies));
-  for (std::string& text : texts) shorten(text);
-}
-
-void shorten(ReportPolicy& policy, std::size_t& failures_left) {
-  shorten(policy.type);
-  shorten(policy.policy_strings);
-  shorten(policy.mx_hosts);
-  policy.failures.resize(std::min(policy.failures.size(), failures_left));
-  failures_left -= policy.failures.size();
-  for (ReportFailure& failure : policy.failures) {
-    for (std::string* text :
-         {&failure.result_type, &failure.sending_mta_ip, &failure.receiving_mx_hostname, &failure.receiving_mx_helo,
-          &failure.receiving_ip, &failure.additional_information, &failure.failure_reason_code})
-      shorten(*text);
+/// Copies of texts, as far as there is room for them.
+class Excerpt {
+ public:
+  ReportPolicy of(const ReportPolicy& policy) {
+    ReportPolicy kept{.type = text(policy.type),
+                      .domain = policy.domain,
+                      .policy_strings = texts(policy.policy_strings),
+                      .mx_hosts = texts(policy.mx_hosts),
+                      .successful = policy.successful,
+                      .failed = policy.failed};
+    for (const ReportFailure& failure : policy.failures) {
+      if (failures_left_ == 0 || octets_left_ == 0) break;
+      --failures_left_;
+      kept.failures.push_back(of(failure));
+    }
+    return kept;
   }
-}
+
+ private:
+  ReportFailure of(const ReportFailure& failure) {
+    return {.result_type = text(failure.result_type),
+            .sending_mta_ip = text(failure.sending_mta_ip),
+            .receiving_mx_hostname = text(failure.receiving_mx_hostname),
+            .receiving_mx_helo = text(failure.receiving_mx_helo),
+            .receiving_ip = text(failure.receiving_ip),
+            .failed_sessions = failure.failed_sessions,
+            .additional_information = text(failure.additional_information),
+            .failure_reason_code = text(failure.failure_reason_code)};
+  }
+
+  std::string text(const std::string& whole) {
+    std::string kept = shortened(whole, std::min(octets_left_, kMostTextBytes));
+    octets_left_ -= kept.size();
+    return kept;
+  }
+
+  std::vector<std::string> texts(const std::vector<std::string>& whole) {
+    std::vector<std::string> kept;
+    for (std::size_t i = 0; i < std::min(whole.size(), kMostPolicies) && octets_left_ > 0; ++i)
+      kept.push_back(text(whole[i]));
+    return kept;
+  }
+
+  std::size_t failures_left_{kMostFailures};
+  std::size_t octets_left_{kMostExcerptBytes};
+};
 
 std::vector<ReportedFailure> failures_of(const ReportUnit& unit) {
   std::set<ReportedFailure> found;
+  std::map<std::string, std::size_t> hosts;
   for (const ReportPolicy& policy : unit.policies) {
     for (const ReportFailure& failure : policy.failures) {
       if (!happened(failure, policy)) continue;
       const std::string type = word_among(reported_result_types(), failure.result_type);
-      found.insert({type, found.size() < kMostFailureHosts ? host_of(failure) : std::string{}});
+      ReportedFailure named{type, host_of(failure)};
+      if (found.contains(named)) continue;
+      if (!named.mx.empty() && ++hosts[type] > kMostFailureHosts) named.mx.clear();
+      found.insert(std::move(named));
     }
   }
   return {found.begin(), found.end()};
@@ -167,13 +201,13 @@ ReportTally tally_of(const ReportUnit& unit) {
   for (const ReportPolicy& policy : unit.policies) {
     const std::string policy_type = word_among(kReportedPolicyTypes, policy.type);
     PolicySessions& all = sessions.try_emplace(policy_type, PolicySessions{policy_type}).first->second;
-    all.successful = add_bounded(all.successful, policy.successful);
-    all.failed = add_bounded(all.failed, policy.failed);
+    all.successful = std::min(add_bounded(all.successful, policy.successful), kMostSessions);
+    all.failed = std::min(add_bounded(all.failed, policy.failed), kMostSessions);
     for (const ReportFailure& failure : policy.failures) {
       if (failure.failed_sessions == 0) continue;
       const std::string type = word_among(reported_result_types(), failure.result_type);
       FailedSessions& of_type = failed.try_emplace(type, FailedSessions{type}).first->second;
-      of_type.sessions = add_bounded(of_type.sessions, failure.failed_sessions);
+      of_type.sessions = std::min(add_bounded(of_type.sessions, failure.failed_sessions), kMostSessions);
     }
   }
   ReportTally tally{.failures = failures_of(unit)};
@@ -197,20 +231,18 @@ std::string digest_of(const ReportUnit& unit) {
 }
 
 std::vector<ReportPolicy> excerpt_of(const ReportUnit& unit) {
-  std::vector<ReportPolicy> policies(
-      unit.policies.begin(),
-      unit.policies.begin() + static_cast<std::ptrdiff_t>(std::min(unit.policies.size(), kMostPolicies)));
-  std::size_t failures_left = kMostFailures;
-  for (ReportPolicy& policy : policies) shorten(policy, failures_left);
+  Excerpt excerpt;
+  std::vector<ReportPolicy> policies;
+  for (std::size_t i = 0; i < std::min(unit.policies.size(), kMostPolicies); ++i)
+    policies.push_back(excerpt.of(unit.policies[i]));
   return policies;
 }
 
-std::string shortened(std::string text) {
-  if (text.size() <= kMostTextBytes) return text;
-  std::size_t end = kMostTextBytes;
+std::string shortened(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return std::string{text};
+  std::size_t end = most;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  text.resize(end);
-  return text;
+  return std::string{text.substr(0, end)};
 }
 
 std::uint64_t add_bounded(std::uint64_t a, std::uint64_t b) {

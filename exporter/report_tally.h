@@ -84,18 +84,22 @@ struct ReportContents {
 };
 
 /// Counts a unit. Detail counts need not add up to the totals (RFC 8460 section 4): sessions come from the summaries,
-/// failed sessions by type from the details. Sums stop at the largest 63-bit number.
+/// failed sessions by type from the details. No number is above ten thousand million: see kMostSessions.
 ReportTally tally_of(const ReportUnit& unit);
 
 /// Says whether two units hold the same: SHA-256 over every field in order, so that another JSON spelling, compression
 /// or mail around the same report makes no difference.
 std::string digest_of(const ReportUnit& unit);
 
-/// The policies as far as they are kept for people: at most 20, with 100 failures in all and 500 octets per text.
+/// The policies as far as they are kept for people: at most 20, with 100 failures, 500 octets per text and 32 KiB of
+/// text in all.
 std::vector<ReportPolicy> excerpt_of(const ReportUnit& unit);
 
-/// At most 500 octets, without half a UTF-8 character at the end.
-std::string shortened(std::string text);
+/// What is kept of one text, in octets.
+constexpr std::size_t kMostTextBytes = 500;
+
+/// At most so many octets, without half a UTF-8 character at the end.
+std::string shortened(std::string_view text, std::size_t most = kMostTextBytes);
 
 /// The sum, or the largest 63-bit number: what SQLite's integers hold.
 std::uint64_t add_bounded(std::uint64_t a, std::uint64_t b);

@@ -90,6 +90,14 @@ bool is_current(soci::session& sql) {
          static_cast<std::size_t>(pragma(sql, "user_version")) == kMigrations.size();
 }
 
+void require_current(Database& database) {
+  if (!is_current(database.sql))
+    throw StoreError("storage.path '" + database.path +
+                     "' was written by an older mtasts_exporter; start this version as the daemon once");
+  database.sql << "PRAGMA busy_timeout = " << kBusyTimeoutMs;
+  database.sql << "PRAGMA query_only = ON";
+}
+
 void migrate(soci::session& sql) {
   transact(sql, [&] {
     for (auto version = static_cast<std::size_t>(pragma(sql, "user_version")); version < kMigrations.size(); ++version)
@@ -99,9 +107,15 @@ void migrate(soci::session& sql) {
   });
 }
 
-void require_sound(soci::session& sql) {
+/// Looks for damage: everywhere after a stop that was not clean, which leaves the log behind, else in a database that
+/// is read quickly. To read a large one from a slow disk takes minutes, and its damage shows when it is used.
+void require_sound(Database& database) {
+  constexpr std::uintmax_t kReadQuickly = std::uintmax_t{64} * 1024 * 1024;
+  std::error_code error;
+  const bool log_left = database.log_was_there;
+  if (!log_left && fs::file_size(database.path, error) > kReadQuickly) return;
   std::string verdict;
-  sql << "PRAGMA quick_check(1)", soci::into(verdict);
+  database.sql << "PRAGMA quick_check(1)", soci::into(verdict);
   if (verdict != "ok") throw DamagedDatabase(verdict);
 }
 
@@ -125,7 +139,8 @@ void connect(Database& database, const DatabaseOptions& options) {
     sql.open(soci::sqlite3, connection_string(database.path));
     sql << "PRAGMA busy_timeout = " << kBusyTimeoutMs;
     require_ours(sql, database.path);
-    if (options.replace_damaged) require_sound(sql);
+    if (options.existing) return require_current(database);
+    if (options.replace_damaged) require_sound(database);
     std::string mode;
     sql << "PRAGMA journal_mode = WAL", soci::into(mode);
     sql << "PRAGMA synchronous = " << options.synchronous;
@@ -168,7 +183,11 @@ void connect_or_replace(Database& database, const DatabaseOptions& options) {
 
 void open_database(Database& database, const std::string& path, const DatabaseOptions& options) {
   require_no_fault(database_place_fault(path));
+  std::error_code ignored;
+  if (options.existing && !fs::exists(path, ignored))
+    throw StoreError("storage.path '" + path + "' does not exist; correct it, or start the daemon first");
   database.path = path;
+  database.log_was_there = fs::exists(path + "-wal", ignored);
   try {
     connect_or_replace(database, options);
   } catch (const soci::soci_error& error) {

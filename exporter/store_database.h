@@ -14,11 +14,13 @@ namespace mtasts {
 /// One connection; used by one thread at a time.
 struct Database {
   std::string path{};
+  bool log_was_there{};  // when it was opened: whoever used it last did not close it, or somebody uses it
   soci::session sql{};
 };
 
 struct DatabaseOptions {
   std::string synchronous{"FULL"};  // of SQLite: NORMAL, or FULL: what is committed survives the loss of power
+  bool existing{};                  // the file must be there and of the current schema; nothing is changed
   bool replace_damaged{};           // move a damaged file aside and begin an empty one, else an error; only for the
                                     // first connection of a process: see database_path_fault()
   StoreWarning warn{};

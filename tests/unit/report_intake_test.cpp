@@ -58,6 +58,7 @@ class ReportFilingCases : public ReportIntakeTest, public testing::WithParamInte
   static Delivery delivery_of(const YAML::Node& step) {
     const auto by = step["by"].as<std::string>();
     TlsReport report = make_report("id-1", step["says"].as<std::string>() == "A" ? 10 : 1000);
+    report.organization = step["from"].as<std::string>(report.organization);
     for (const auto channel :
          {ReportChannel::http, ReportChannel::maildir, ReportChannel::imap, ReportChannel::ingest}) {
       if (to_string(channel) == by) return deliver(std::move(report), "", channel);
@@ -77,7 +78,14 @@ TEST_P(ReportFilingCases, CountOnce) {
     ASSERT_EQ(found.size(), 1u);
     EXPECT_EQ(to_string(found.front()), step["outcome"].as<std::string>());
   }
-  EXPECT_EQ(successful(stored()), expected.node["sessions"].as<std::uint64_t>());
+  const ReportTotals totals = stored();
+  EXPECT_EQ(successful(totals), expected.node["sessions"].as<std::uint64_t>());
+  std::vector<std::string> reporters;
+  const auto domain = totals.domains.find("example.org");
+  if (domain != totals.domains.end()) {
+    for (const auto& [reporter, end] : domain->second.last_report) reporters.push_back(reporter);
+  }
+  EXPECT_EQ(reporters, list_of(expected, "reporters"));
 }
 INSTANTIATE_TEST_SUITE_P(Data, ReportFilingCases, testing::ValuesIn(load_cases("report_filing.yaml")), case_name);
 

@@ -150,12 +150,24 @@ std::string multipart(std::size_t parts, const std::string& part) {
 
 TEST(ReportReader, PartsAreBounded) {
   const std::string part = "Content-Type: application/json\r\n\r\n{}";
-  const ReadReports enough = read_reports(multipart(999, part), {});
-  EXPECT_EQ(enough.reports.size(), 999U);
+  const ReadReports enough = read_reports(multipart(100, part), {});
+  EXPECT_EQ(enough.reports.size(), 100U);
   EXPECT_TRUE(enough.errors.empty());
-  const ReadReports many = read_reports(multipart(3000, part), {});
-  EXPECT_EQ(many.reports.size(), 999U);  // the multipart itself is a part, too
+  const ReadReports many = read_reports(multipart(101, part), {});
+  EXPECT_EQ(many.reports.size(), 100U);
   EXPECT_EQ(codes_of(many.errors), std::vector<std::string>{"report-mail-limits"});
+  const ReadReports parts = read_reports(multipart(3000, "Content-Type: text/plain\r\n\r\n{}"), {});
+  EXPECT_EQ(codes_of(parts.errors), std::vector<std::string>{"report-mail-limits"});
+}
+
+TEST(ReportReader, TheReportsOfOneMailShareItsLimits) {
+  const std::string part = "Content-Type: application/tlsrpt+json\r\n\r\n" + report_text();
+  ReaderOptions options;
+  options.limits.max_bytes = 2 * report_text().size() + 10;
+  const ReadReports read = read_reports(multipart(3, part), options);
+  ASSERT_EQ(read.reports.size(), 3U);
+  EXPECT_TRUE(read.reports[1].result.report);
+  EXPECT_EQ(codes_of(read.reports[2].result.errors), std::vector<std::string>{"report-too-large"});
 }
 
 TEST(ReportReader, WhatAMimeParserWouldKeepIsBounded) {

@@ -19,6 +19,11 @@ FiledReport filed(const std::string& id, UnixTime received, bool counts = true) 
   return judged.reports.at(0);
 }
 
+void expire(ReportStore& store, UnixTime now, const ReportRetention& retention) {
+  while (store.expire(now, retention)) {
+  }
+}
+
 std::vector<std::string> ids(ReportStore& store) {
   std::vector<std::string> found;
   store.for_each("", 100, [&](const FiledReport& report) { found.push_back(report.report_id); });
@@ -79,10 +84,55 @@ TEST(ReportStore, AgeTakesRowsAndNoTotals) {
   const TemporaryFolder folder;
   ReportStore store = ReportStore::open(folder.file("state.db"));
   store.file({filed("old", kReportNow - std::chrono::days{401}), filed("new", kReportNow)});
-  store.expire(kReportNow, {});
+  expire(store, kReportNow, {});
   EXPECT_THAT(ids(store), testing::ElementsAre("new"));
   EXPECT_EQ(store.totals().domains.at("example.org").sessions.at("sts").successful, 6u);
   EXPECT_EQ(ReportStore::open(folder.file("state.db")).totals(), store.totals());
+}
+
+TEST(ReportStore, AClockThatIsAheadTakesNothing) {
+  const TemporaryFolder folder;
+  ReportStore store = ReportStore::open(folder.file("state.db"));
+  store.file({filed("one", kReportNow)});
+  expire(store, kReportNow + std::chrono::days{4000}, {});
+  EXPECT_THAT(ids(store), testing::ElementsAre("one"));
+}
+
+TEST(ReportStore, TimesThatAClockLeftInTheFutureAreLowered) {
+  const TemporaryFolder folder;
+  ReportStore store = ReportStore::open(folder.file("state.db"));
+  FiledReport report = filed("one", kReportNow);
+  report.counted_end = kReportNow + std::chrono::days{30};
+  report.contents.tally.failures = {{"certificate-expired", "mx.example.org"}};
+  store.file({report});
+  expire(store, kReportNow, {});
+  const DomainReportTotals& totals = store.totals().domains.at("example.org");
+  EXPECT_EQ(totals.last_report.at("google.com"), kReportNow);
+  EXPECT_EQ(totals.failures.begin()->second, kReportNow);
+  EXPECT_EQ(ReportStore::open(folder.file("state.db")).totals(), store.totals());
+  EXPECT_TRUE(store.refresh()) << "who shows the totals hears of it";
+}
+
+TEST(ReportStore, ADateThatCannotBeIsNotTheLatestReport) {
+  const TemporaryFolder folder;
+  ReportStore store = ReportStore::open(folder.file("state.db"));
+  FiledReport report = filed("one", kReportNow);
+  report.counted_end = UnixTime{std::chrono::seconds{-62135510401}};
+  store.file({report});
+  const DomainReportTotals& totals = store.totals().domains.at("example.org");
+  EXPECT_TRUE(totals.last_report.empty());
+  EXPECT_EQ(totals.sessions.at("sts").successful, 3u);
+}
+
+TEST(ReportStore, WhoOnlyReadsMakesAndChangesNothing) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("state.db");
+  EXPECT_THROW(ReportStore::open_existing(path), StoreError);
+  EXPECT_FALSE(std::filesystem::exists(path));
+  ReportStore::open(path).file({filed("one", kReportNow)});
+  ReportStore reader = ReportStore::open_existing(path);
+  EXPECT_THAT(ids(reader), testing::ElementsAre("one"));
+  EXPECT_THROW(reader.file({filed("two", kReportNow)}), StoreError);
 }
 
 TEST(ReportStore, SizeTakesTheUncountedFirst) {
@@ -92,9 +142,9 @@ TEST(ReportStore, SizeTakesTheUncountedFirst) {
   for (int i = 0; i < 50; ++i) reports.push_back(filed("counts-" + std::to_string(i), kReportNow));
   for (int i = 0; i < 1000; ++i) reports.push_back(filed("not-" + std::to_string(i), kReportNow, false));
   store.file(reports);
-  store.expire(kReportNow, {.database_bytes = 300'000});
+  expire(store, kReportNow, {.database_bytes = 300'000});
   EXPECT_EQ(ids(store).size(), 50u);
-  store.expire(kReportNow, {.database_bytes = 1});
+  expire(store, kReportNow, {.database_bytes = 1});
   EXPECT_EQ(ids(store).size(), 0u);
   EXPECT_EQ(store.totals().domains.at("example.org").sessions.at("sts").successful, 150u);
 }
@@ -105,9 +155,9 @@ TEST(ReportStore, FailuresGoWhenTheyAreShownNoMore) {
   FiledReport report = filed("one", kReportNow);
   report.contents.tally.failures = {{"certificate-expired", ""}};
   store.file({report});
-  store.expire(report.end + kReportedFailureShown, {});
+  expire(store, report.end + kReportedFailureShown, {});
   EXPECT_EQ(store.totals().domains.at("example.org").failures.size(), 1u);
-  store.expire(report.end + kReportedFailureShown + std::chrono::seconds{1}, {});
+  expire(store, report.end + kReportedFailureShown + std::chrono::seconds{1}, {});
   EXPECT_EQ(store.totals().domains.at("example.org").failures.size(), 0u);
 }
 

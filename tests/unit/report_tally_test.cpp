@@ -52,10 +52,12 @@ TEST(ReportTally, HostsAreBoundedAndChecked) {
     policy.failures.push_back(
         {.result_type = "validation-failure", .receiving_mx_hostname = "MX" + std::to_string(i) + ".example.org."});
   policy.failures.push_back({.result_type = "validation-failure", .receiving_mx_hostname = "not a host"});
+  policy.failures.push_back({.result_type = "certificate-expired", .receiving_mx_hostname = "mx.example.org"});
   const ReportTally tally = tally_of(unit_of({policy}));
-  EXPECT_EQ(tally.failures.size(), 65u);
-  EXPECT_EQ(tally.failures[0].mx, "");
-  EXPECT_EQ(tally.failures[1].mx, "mx0.example.org");
+  EXPECT_EQ(tally.failures.size(), 66u) << "64 hosts, those beyond them, and one of another type";
+  EXPECT_EQ(tally.failures[0], (ReportedFailure{"certificate-expired", "mx.example.org"}));
+  EXPECT_EQ(tally.failures[1].mx, "");
+  EXPECT_EQ(tally.failures[2].mx, "mx0.example.org");
   DomainReportTotals totals;
   for (int i = 0; i < 300; ++i)
     note_times(totals, {.failures = {{"validation-failure", "mx" + std::to_string(i) + ".example"}}}, "other",
@@ -89,6 +91,29 @@ TEST(ReportTally, TheExcerptIsBounded) {
   EXPECT_EQ(excerpt[0].failures[0].additional_information.size(), 500u);
   EXPECT_EQ(excerpt[1].failures.size(), 10u);
   EXPECT_EQ(excerpt[2].failures.size(), 0u);
+}
+
+TEST(ReportTally, TheExcerptsTextsAreBoundedTogether) {
+  const ReportPolicy policy{.type = "sts",
+                            .policy_strings = std::vector<std::string>(100, std::string(1000, 'x')),
+                            .mx_hosts = std::vector<std::string>(100, std::string(1000, 'y'))};
+  std::size_t octets = 0;
+  for (const ReportPolicy& kept : excerpt_of(unit_of(std::vector<ReportPolicy>(100, policy)))) {
+    octets += kept.type.size();
+    for (const auto* texts : {&kept.policy_strings, &kept.mx_hosts}) {
+      for (const std::string& text : *texts) octets += text.size();
+    }
+  }
+  EXPECT_EQ(octets, 32u * 1024);
+}
+
+TEST(ReportTally, NoReportTakesASumToItsEnd) {
+  constexpr std::uint64_t kMost = 9'223'372'036'854'775'807U;
+  ReportPolicy policy{.type = "sts", .successful = kMost, .failed = kMost};
+  policy.failures.push_back({.result_type = "validation-failure", .failed_sessions = kMost});
+  const ReportTally tally = tally_of(unit_of({policy, policy}));
+  EXPECT_EQ(tally.sessions, (std::vector<PolicySessions>{{"sts", 10'000'000'000, 10'000'000'000}}));
+  EXPECT_EQ(tally.failed, (std::vector<FailedSessions>{{"validation-failure", 10'000'000'000}}));
 }
 
 }  // namespace
