@@ -63,6 +63,12 @@ TakenReport unknown_domain(const std::string& domain) {
   return {ReportOutcome::unknown_domain, domain, domain + " is not configured here; add it to domains to count it"};
 }
 
+/// Whoever posts a mail writes its Authentication-Results too: no server of ours stood at the door.
+void believe_no_posted_mail(Voucher& voucher, ReportChannel channel) {
+  if (channel != ReportChannel::http || voucher.domain.empty()) return;
+  voucher = {.doubt = "the mail came by HTTP, where anybody may write its Authentication-Results"};
+}
+
 void judge_report(ReadReport& read, const Arrival& arrival, const IntakeRules& rules, UnixTime now,
                   JudgedDelivery& judged) {
   std::vector<TakenReport>& taken = judged.result.reports;
@@ -71,6 +77,7 @@ void judge_report(ReadReport& read, const Arrival& arrival, const IntakeRules& r
     taken.push_back({ReportOutcome::invalid, "", errors.empty() ? "not a report" : errors.front().detail});
     return;
   }
+  believe_no_posted_mail(read.voucher, arrival.channel);
   const FiledReport common = common_part(*read.result.report, read.voucher, arrival, rules, now);
   for (ReportUnit& unit : units_of(std::move(read.result.report->policies))) {
     if (!is_configured(rules, unit.domain)) {

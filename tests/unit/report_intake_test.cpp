@@ -105,6 +105,19 @@ TEST_F(ReportIntakeTest, EachPolicyDomainIsJudgedOnItsOwn) {
   EXPECT_EQ(totals.outcomes, (OutcomeCounts{2, 0, 0, 0, 1, 0, 0}));
 }
 
+TEST_F(ReportIntakeTest, WhoPostsAMailIsNotWhoseDkimItShows) {
+  const JudgedDelivery posted = judge_delivery(deliver(make_report("id", 1), "google.com", ReportChannel::http),
+                                               rules_for({"example.org"}), kReportNow);
+  ASSERT_EQ(posted.reports.size(), 1u);
+  EXPECT_EQ(posted.reports[0].submitter, "@http/Example Sender");
+  EXPECT_FALSE(posted.reports[0].authenticated);
+  EXPECT_THAT(posted.result.reports.at(0).message, HasSubstr("the mail came by HTTP"));
+  const JudgedDelivery with_token = judge_delivery(
+      deliver(make_report("id", 1), "google.com", ReportChannel::http, true), rules_for({"example.org"}), kReportNow);
+  EXPECT_EQ(with_token.reports.at(0).submitter, "@token/Example Sender")
+      << "a token proves that it may be counted, not who sent it";
+}
+
 TEST_F(ReportIntakeTest, WhatIsNoReportIsInvalidAndCounted) {
   const auto intake = open();
   const IntakeResult result = intake->take("{\"organization-name\":", {}, kReportNow);
