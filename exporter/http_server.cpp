@@ -32,6 +32,10 @@
 #include <stdexcept>
 #include <thread>
 
+#include "exporter/body_gate.h"
+#include "exporter/peer_source.h"
+#include "exporter/route_table.h"
+
 namespace mtasts {
 namespace {
 
@@ -42,7 +46,7 @@ using tcp = asio::ip::tcp;
 using boost::system::error_code;
 using PlainStream = beast::tcp_stream;
 using TlsContext = std::shared_ptr<asio::ssl::context>;
-using WireRequest = http::request<http::string_body>;
+using WireParser = http::request_parser<http::buffer_body>;
 using WireResponse = http::response<http::string_body>;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
@@ -53,6 +57,10 @@ constexpr std::chrono::seconds kTlsShutdown{1};
 /// How long and how much is read from a client that has had its last answer.
 constexpr std::chrono::seconds kLinger{1};
 constexpr std::size_t kLingerBytes = 1 << 20;
+/// A body is read in pieces of this size, so that it takes room only as it comes.
+constexpr std::size_t kBodyPiece = std::size_t{16} * 1024;
+constexpr const char* kRetryAfterSeconds = "60";
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
 std::string lower(std::string_view text) {
   std::string out{text};
@@ -137,28 +145,20 @@ HttpResponse plain_response(int status, std::string text) {
   return response;
 }
 
+HttpResponse too_large_response(std::size_t limit) {
+  return plain_response(413, "The body is too large: at most " + std::to_string(limit) + " octets are taken here.");
+}
+
+HttpResponse no_room_response() {
+  HttpResponse response = plain_response(503, "Too many bodies are being received; send it again later.");
+  response.headers.emplace_back("Retry-After", kRetryAfterSeconds);
+  return response;
+}
+
 std::string endpoint_text(const tcp::endpoint& peer) {
   const std::string address = peer.address().to_string();
   return (peer.address().is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(peer.port());
 }
-
-struct Route {
-  std::vector<std::string> methods{};
-  std::string path{};
-  bool prefix{};
-  Handler handler{};
-
-  bool matches(std::string_view wanted) const { return prefix ? wanted.starts_with(path) : wanted == path; }
-  bool allows(std::string_view method) const {
-    const std::string_view asked = method == "HEAD" ? "GET" : method;
-    return std::ranges::find(methods, asked) != methods.end();
-  }
-  std::string allow_header() const {
-    std::string out;
-    for (const std::string& method : methods) out += (out.empty() ? "" : ", ") + method;
-    return out + (allows("HEAD") ? ", HEAD" : "");
-  }
-};
 
 /// The options in force, immutable once made.
 struct ActiveOptions {
@@ -219,6 +219,19 @@ TlsContext make_tls_context(const WebOptions::Tls& tls) {
   return context;
 }
 
+/// One request, from its headers to its answer.
+struct Exchange {
+  std::shared_ptr<HttpRequest> request{std::make_shared<HttpRequest>()};
+  std::shared_ptr<const Route> route{};   // nullptr: no such page
+  std::optional<HttpResponse> refusal{};  // the answer, when it is known before a handler has seen the request
+  std::shared_ptr<BodyPlace> place{};     // of a large body
+  std::size_t body_bytes{};               // limit
+  unsigned version{11};
+  bool head{};              // the method
+  bool expects_continue{};  // the client waits for a word before it sends the body (RFC 9110 section 10.1.1)
+  bool keep{};              // the connection outlives the exchange
+};
+
 /// An answer on its way from a handler to the connection that waits for it; used on the I/O thread only.
 struct Pending {
   explicit Pending(const asio::any_io_executor& executor) : ready{executor} {}
@@ -234,12 +247,19 @@ struct Connection {
   PlainStream stream;
   std::string peer{};
   bool waiting{true};  // for a complete request: may be closed to make room
+  bool gave_way{};     // its body had to make room for another
   std::chrono::steady_clock::time_point since{std::chrono::steady_clock::now()};
   std::stop_source gone{};
 
   void close() {
     gone.request_stop();
     stream.close();
+  }
+
+  /// Ends the reading of its body; its client is still told why.
+  void give_way() {
+    gave_way = true;
+    stream.cancel();
   }
 };
 
@@ -249,7 +269,7 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
  public:
   explicit Core(HttpLimits limits) : limits_{limits}, workers_{std::max<std::size_t>(limits.workers, 1)} {}
 
-  void route(Route route) { routes_.push_back(std::move(route)); }
+  RouteTable& routes() { return routes_; }
 
   std::optional<std::string> set_options(WebOptions options) {
     try {
@@ -417,50 +437,165 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   /// Serves one request; false when the connection ends with it.
   template <class Stream>
   asio::awaitable<bool> serve_one(ConnectionPtr connection, Stream& stream, beast::flat_buffer& buffer) {
+    const bool begun = co_await request_begins(connection, stream, buffer);
+    if (!begun) co_return false;
+    WireParser parser;
+    parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
+    parser.body_limit(boost::none);  // judged by the route, once the headers are there
+    connection->stream.expires_after(limits_.request);
+    auto [error, octets] = co_await http::async_read_header(stream, buffer, parser, kAwait);
+    Exchange exchange;
+    exchange.refusal = refusal_of(error);
+    if (error && !exchange.refusal) co_return false;
+    if (!error) {
+      read_head(*connection, parser, exchange);
+      const bool there = co_await receive_body(connection, stream, buffer, parser, exchange);
+      if (!there) co_return false;
+    }
+    const bool written = co_await answer(connection, stream, exchange);
+    if (!written) co_return false;
+    co_return exchange.keep;
+  }
+
+  /// Waits for the first octet, if none is there: the request's own time begins with it.
+  template <class Stream>
+  asio::awaitable<bool> request_begins(ConnectionPtr connection, Stream& stream, beast::flat_buffer& buffer) {
     connection->waiting = true;
     connection->since = std::chrono::steady_clock::now();
-    if (buffer.size() == 0) {  // idle: the request's own time begins with its first octet
-      connection->stream.expires_after(limits_.keep_alive);
-      auto room = buffer.prepare(1024);
-      auto [idle_error, octets] = co_await stream.async_read_some(room, kAwait);
-      if (idle_error) co_return false;
-      buffer.commit(octets);
+    if (buffer.size() > 0) co_return true;
+    connection->stream.expires_after(limits_.keep_alive);
+    auto room = buffer.prepare(1024);
+    auto [error, octets] = co_await stream.async_read_some(room, kAwait);
+    if (!error) buffer.commit(octets);
+    co_return !error;
+  }
+
+  /// Takes over what the headers say, and decides by them whether the body is wanted.
+  void read_head(const Connection& connection, const WireParser& parser, Exchange& exchange) const {
+    const auto& wire = parser.get();
+    HttpRequest& request = *exchange.request;
+    fill_request(connection, wire, request);
+    exchange.version = wire.version();
+    exchange.head = wire.method() == http::verb::head;
+    exchange.keep = wire.keep_alive();
+    exchange.expects_continue =
+        exchange.version >= 11 && lower(request.header("expect").value_or("")) == "100-continue";
+    exchange.body_bytes = limits_.body_bytes;
+    if (!parse_target({wire.target().data(), wire.target().size()}, request.path, request.query)) {
+      exchange.refusal = plain_response(400, "The request target is not well formed.");
+      return;
     }
-    http::request_parser<http::string_body> parser;
-    parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
-    parser.body_limit(limits_.body_bytes);
-    connection->stream.expires_after(limits_.request);
-    auto [error, octets] = co_await http::async_read(stream, buffer, parser, kAwait);
+    exchange.route = routes_.find(request.path);
+    if (takes_large_body(exchange)) exchange.body_bytes = exchange.route->options.body_bytes;
+    const auto declared = parser.content_length();
+    if (declared && *declared > exchange.body_bytes) exchange.refusal = too_large_response(exchange.body_bytes);
+  }
+
+  static bool takes_large_body(const Exchange& exchange) {
+    const Route* route = exchange.route.get();
+    return route && route->options.body_bytes > 0 && route->allows(exchange.request->method);
+  }
+
+  /// Reads the body, or the small one of a request that is refused, so that the connection can go on. Errors: false
+  /// when nobody is there to hear the answer.
+  template <class Stream>
+  asio::awaitable<bool> receive_body(ConnectionPtr connection, Stream& stream, beast::flat_buffer& buffer,
+                                     WireParser& parser, Exchange& exchange) {
+    if (!exchange.refusal && takes_large_body(exchange)) admit_large_body(connection, exchange);
+    const bool unwanted = exchange.refusal.has_value();
+    const auto declared = parser.content_length().value_or(0);
+    if (unwanted && (exchange.expects_continue || declared > limits_.body_bytes)) {
+      exchange.keep = false;
+      co_return true;
+    }
+    if (unwanted) exchange.body_bytes = limits_.body_bytes;
+    if (exchange.expects_continue && !parser.is_done() && buffer.size() == 0) {
+      const auto word = asio::buffer(kContinue);
+      co_await asio::async_write(stream, word, kAwait);
+    }
+    co_return co_await read_body(connection, stream, buffer, parser, exchange);
+  }
+
+  /// Asks the route, then for room.
+  void admit_large_body(const ConnectionPtr& connection, Exchange& exchange) {
+    const RouteOptions& options = exchange.route->options;
+    if (options.admit) exchange.refusal = options.admit(*exchange.request);
+    if (exchange.refusal) return;
+    exchange.place = gate_->enter(source_of_peer(connection->peer), [weak = std::weak_ptr{connection}] {
+      const auto slow = weak.lock();
+      if (slow) slow->give_way();
+    });
+    if (!exchange.place) {
+      exchange.refusal = no_room_response();
+      return;
+    }
+    connection->gave_way = false;
+    connection->waiting = false;  // who gives way is the gate's to say from here on
+    connection->stream.expires_after(options.body);
+  }
+
+  /// Reads to the end of the body, or to its limit: then `refusal` says so. Errors: as for receive_body.
+  template <class Stream>
+  asio::awaitable<bool> read_body(ConnectionPtr connection, Stream& stream, beast::flat_buffer& buffer,
+                                  WireParser& parser, Exchange& exchange) {
+    std::string& body = exchange.request->body;
+    parser.body_limit(exchange.body_bytes);
+    while (!parser.is_done()) {
+      const std::size_t before = body.size();
+      body.resize(before + kBodyPiece);
+      auto& piece = parser.get().body();
+      piece.data = body.data() + before;
+      piece.size = kBodyPiece;
+      piece.more = true;
+      auto [error, octets] = co_await http::async_read_some(stream, buffer, parser, kAwait);
+      body.resize(before + kBodyPiece - piece.size);
+      const bool room = !exchange.place || exchange.place->grow(body.capacity());  // what it takes, not what is in it
+      if (!error && room) continue;
+      if (error == http::error::need_buffer && room) continue;
+      exchange.keep = false;
+      body = std::string{};  // before its room is given back
+      exchange.place.reset();
+      if (!exchange.refusal) exchange.refusal = body_refusal(*connection, error, room, exchange.body_bytes);
+      co_return exchange.refusal.has_value();
+    }
+    if (exchange.place) exchange.place->complete();
+    exchange.request->room = std::move(exchange.place);
+    co_return true;
+  }
+
+  static std::optional<HttpResponse> body_refusal(const Connection& connection, const error_code& error, bool room,
+                                                  std::size_t limit) {
+    if (connection.gave_way || !room) return no_room_response();
+    if (error == http::error::body_limit) return too_large_response(limit);
+    return refusal_of(error);
+  }
+
+  /// Makes the answer known and writes it. Errors: false when it could not be.
+  template <class Stream>
+  asio::awaitable<bool> answer(ConnectionPtr connection, Stream& stream, Exchange& exchange) {
     connection->waiting = false;
-    const std::optional<HttpResponse> refusal = refusal_of(error);
-    if (error && !refusal) co_return false;
     connection->stream.expires_never();
-    const bool keep = !error && parser.get().keep_alive();
-    const bool head = parser.get().method() == http::verb::head;
-    const unsigned version = error ? 11 : parser.get().version();
     auto pending = std::make_shared<Pending>(stream.get_executor());
-    if (refusal) {
-      pending->response = *refusal;
-    } else {
-      begin(connection, parser.release(), pending);
+    pending->response = std::move(exchange.refusal);
+    if (!pending->response) {
+      begin(exchange, pending);
       co_await answer_of(connection, pending);
     }
     if (!pending->response) co_return false;
-    WireResponse wire = to_wire(std::move(*pending->response), version, keep, head);
+    WireResponse wire = to_wire(std::move(*pending->response), exchange);
     http::response_serializer<http::string_body> serializer{wire};
     connection->stream.expires_after(limits_.response);
-    if (head) {
-      auto [write_error, written] = co_await http::async_write_header(stream, serializer, kAwait);
-      co_return !write_error && keep;
+    if (exchange.head) {
+      auto [error, octets] = co_await http::async_write_header(stream, serializer, kAwait);
+      co_return !error;
     }
-    auto [write_error, written] = co_await http::async_write(stream, serializer, kAwait);
-    co_return !write_error && keep;
+    auto [error, octets] = co_await http::async_write(stream, serializer, kAwait);
+    co_return !error;
   }
 
   /// What a request that cannot be read gets; nullopt when it can, or when nobody is there to hear it.
   static std::optional<HttpResponse> refusal_of(const error_code& error) {
     if (!error) return std::nullopt;
-    if (error == http::error::body_limit) return plain_response(413, "The body is too large.");
     if (error == http::error::header_limit || error == http::error::buffer_overflow) {
       return plain_response(431, "The request's headers are too large.");
     }
@@ -473,26 +608,21 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   }
 
   /// Hands a request to a worker.
-  void begin(const ConnectionPtr& connection, WireRequest wire, const std::shared_ptr<Pending>& pending) {
-    auto request = std::make_shared<HttpRequest>(from_wire(*connection, wire));
-    const bool target_ok =
-        parse_target(std::string_view{wire.target().data(), wire.target().size()}, request->path, request->query);
-    Respond respond = responder(pending, accepts_gzip(request->header("accept-encoding").value_or("")));
-    if (!target_ok) return respond(plain_response(400, "The request target is not well formed."));
-    asio::post(workers_, [this, request, respond] { handle(std::move(*request), respond); });
+  void begin(const Exchange& exchange, const std::shared_ptr<Pending>& pending) {
+    const auto request = exchange.request;
+    const Respond respond = responder(pending, accepts_gzip(request->header("accept-encoding").value_or("")));
+    asio::post(workers_,
+               [this, request, route = exchange.route, respond] { handle(std::move(*request), route.get(), respond); });
   }
 
-  static HttpRequest from_wire(const Connection& connection, WireRequest& wire) {
-    HttpRequest request;
+  static void fill_request(const Connection& connection, const WireParser::value_type& wire, HttpRequest& request) {
     request.method = std::string{wire.method_string()};
     for (const auto& field : wire) {
       request.headers.try_emplace(lower({field.name_string().data(), field.name_string().size()}),
                                   std::string{field.value()});
     }
-    request.body = std::move(wire.body());
     request.peer = connection.peer;
     request.disconnected = connection.gone.get_token();
-    return request;
   }
 
   /// The function that a handler answers with: compresses on a worker, then wakes the connection. It outlives the
@@ -542,22 +672,21 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     }
   }
 
-  void handle(HttpRequest request, const Respond& respond) {
+  void handle(HttpRequest request, const Route* route, const Respond& respond) {
     try {
-      answer(std::move(request), respond);
+      call_handler(std::move(request), route, respond);
     } catch (const std::exception& error) {
       respond(plain_response(500, std::string{"Internal error: "} + error.what()));
     }
   }
 
-  void answer(HttpRequest request, const Respond& respond) {
-    const auto active = options();
-    if (active->web.authenticate && !active->web.authenticate(request.header("authorization").value_or(""))) {
+  void call_handler(HttpRequest request, const Route* route, const Respond& respond) {
+    const bool is_open = route && route->options.open;
+    if (!is_open && !may_come_in(request)) {
       HttpResponse response = plain_response(401, "Unauthorized");
       response.headers.emplace_back("WWW-Authenticate", "Basic");
       return respond(std::move(response));
     }
-    const Route* route = find_route(request.path);
     if (!route) return respond(plain_response(404, "There is no such page."));
     if (!route->allows(request.method)) {
       HttpResponse response = plain_response(405, "This method is not allowed here.");
@@ -567,26 +696,21 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     route->handler(std::move(request), respond);
   }
 
-  const Route* find_route(std::string_view path) const {
-    const Route* best = nullptr;
-    for (const Route& route : routes_) {
-      if (!route.matches(path)) continue;
-      if (!route.prefix) return &route;
-      if (!best || route.path.size() > best->path.size()) best = &route;
-    }
-    return best;
+  bool may_come_in(const HttpRequest& request) const {
+    const auto active = options();
+    return !active->web.authenticate || active->web.authenticate(request.header("authorization").value_or(""));
   }
 
-  WireResponse to_wire(HttpResponse response, unsigned version, bool keep, bool head) const {
-    WireResponse wire{static_cast<http::status>(response.status), version};
+  WireResponse to_wire(HttpResponse response, const Exchange& exchange) const {
+    WireResponse wire{static_cast<http::status>(response.status), exchange.version};
     const auto active = options();
     for (const auto& [name, value] : active->web.headers) wire.set(name, value);
     wire.set(http::field::content_type, response.content_type);
     wire.set(http::field::vary, "Accept-Encoding");
     for (const auto& [name, value] : response.headers) wire.set(name, value);
-    wire.keep_alive(keep);
+    wire.keep_alive(exchange.keep);
     wire.content_length(response.body.size());
-    if (!head) wire.body() = std::move(response.body);
+    if (!exchange.head) wire.body() = std::move(response.body);
     return wire;
   }
 
@@ -594,7 +718,8 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   asio::io_context io_{1};
   asio::thread_pool workers_;
   std::list<tcp::acceptor> acceptors_{};
-  std::vector<Route> routes_{};
+  RouteTable routes_{};
+  std::shared_ptr<BodyGate> gate_{std::make_shared<BodyGate>(limits_.large_bodies, limits_.large_bytes)};
   std::list<ConnectionPtr> list_{};
   std::atomic<std::size_t> open_{0};
   mutable std::mutex options_mutex_{};
@@ -616,12 +741,11 @@ std::optional<std::string> HttpRequest::header(const std::string& lower_case_nam
 HttpServer::HttpServer(HttpLimits limits) : core_{std::make_shared<Core>(limits)} {}
 HttpServer::~HttpServer() { stop(); }
 
-void HttpServer::route(std::vector<std::string> methods, std::string path, Handler handler) {
-  const bool prefix = path.ends_with('*');
-  if (prefix) path.pop_back();
-  core_->route(Route{std::move(methods), std::move(path), prefix, std::move(handler)});
+void HttpServer::route(std::vector<std::string> methods, std::string path, Handler handler, RouteOptions options) {
+  core_->routes().put({std::move(methods), std::move(path), std::move(handler), std::move(options)});
 }
 
+void HttpServer::unroute(std::string_view path) { core_->routes().remove(path); }
 std::optional<std::string> HttpServer::set_options(WebOptions options) {
   return core_->set_options(std::move(options));
 }

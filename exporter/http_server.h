@@ -32,7 +32,8 @@ struct HttpRequest {
   std::map<std::string, std::string> query{};    // percent-decoded; the first of a repeated key counts
   std::map<std::string, std::string> headers{};  // names in lower case; the first of a repeated one counts
   std::string body{};
-  std::string peer{};  // ADDRESS:PORT
+  std::shared_ptr<void> room{};  // what a large body holds of HttpLimits.large_bodies until the last copy is gone
+  std::string peer{};            // ADDRESS:PORT
   std::stop_token disconnected{};
 
   /// The value of a query parameter or header, nullopt when it is not there.
@@ -52,11 +53,22 @@ using Respond = std::function<void(HttpResponse)>;
 /// Answers a request, on a worker thread; may keep `Respond` and return before the answer is known.
 using Handler = std::function<void(HttpRequest, Respond)>;
 
+/// What a route wants other than the server's habits.
+struct RouteOptions {
+  bool open{};               // never asks for basic authentication
+  std::size_t body_bytes{};  // takes bodies up to this size; 0: as HttpLimits.body_bytes says, and nobody reads them
+  std::chrono::milliseconds body{std::chrono::minutes{2}};  // first octet of such a body to last
+  /// May refuse by the headers, before such a body is read. Called on the I/O thread: must not block.
+  std::function<std::optional<HttpResponse>(const HttpRequest& head)> admit{};
+};
+
 struct HttpLimits {
-  std::size_t connections{512};       // beyond it the longest idle connection is closed
-  std::size_t header_bytes{16384};    // request line and headers
-  std::size_t body_bytes{4096};       // 413 beyond it; no handler reads a body, so a small one does no harm
-  std::size_t gzip_from_bytes{1024};  // smaller bodies are not worth it
+  std::size_t connections{512};     // beyond it the longest idle connection is closed
+  std::size_t header_bytes{16384};  // request line and headers
+  std::size_t body_bytes{4096};     // 413 beyond it, unless the route says otherwise; a small body does no harm
+  std::size_t large_bodies{64};     // bodies of routes that say so, being read or dealt with; see BodyGate
+  std::size_t large_bytes{std::size_t{64} * 1024 * 1024};  // all of them together
+  std::size_t gzip_from_bytes{1024};                       // smaller bodies are not worth it
   std::size_t workers{2};
   std::chrono::milliseconds request{std::chrono::seconds{10}};      // first octet to last, however slowly it comes
   std::chrono::milliseconds keep_alive{std::chrono::seconds{120}};  // idle between requests
@@ -100,8 +112,12 @@ class HttpServer {
   HttpServer& operator=(const HttpServer&) = delete;
 
   /// Registers a handler for one path, or, when `path` ends in '*', for everything that begins with the rest; the
-  /// longest match wins. `methods` are GET (HEAD comes with it), POST, PUT; others get 405. Only before start().
-  void route(std::vector<std::string> methods, std::string path, Handler handler);
+  /// longest match wins. `methods` are GET (HEAD comes with it), POST, PUT; others get 405. Takes the place of a
+  /// handler for the same path. Also while the server runs.
+  void route(std::vector<std::string> methods, std::string path, Handler handler, RouteOptions options = {});
+
+  /// Takes a path away again. A request for it that has begun is still answered by its handler.
+  void unroute(std::string_view path);
 
   /// Takes new options and reads the TLS files anew; connections that are open keep the old ones.
   /// Errors: what is wrong, in words, and the old options stay.

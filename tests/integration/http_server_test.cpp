@@ -8,8 +8,6 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <boost/json/parse.hpp>
@@ -17,50 +15,15 @@
 #include <thread>
 
 #include "exporter/routes.h"
+#include "tests/support/raw_client.h"
 
 namespace mtasts {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using test::RawClient;
 using Clock = std::chrono::steady_clock;
-
-/// A TCP connection that does only what it is told.
-class RawClient {
- public:
-  explicit RawClient(std::uint16_t port) : socket_{::socket(AF_INET, SOCK_STREAM, 0)} {
-    sockaddr_in server{};
-    server.sin_family = AF_INET;
-    server.sin_port = htons(port);
-    server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected_ = ::connect(socket_, reinterpret_cast<sockaddr*>(&server), sizeof server) == 0;
-    const timeval limit{5, 0};
-    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  }
-  ~RawClient() { close(); }
-  RawClient(const RawClient&) = delete;
-  RawClient& operator=(const RawClient&) = delete;
-
-  bool connected() const { return connected_; }
-  void send(std::string_view text) const { ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL); }
-  void close() {
-    if (socket_ >= 0) ::close(socket_);
-    socket_ = -1;
-  }
-  /// Everything until the server closes the connection.
-  std::string read_all() const {
-    std::string out;
-    std::array<char, 4096> part{};
-    for (ssize_t n = 0; (n = ::recv(socket_, part.data(), part.size(), 0)) > 0;) {
-      out.append(part.data(), static_cast<std::size_t>(n));
-    }
-    return out;
-  }
-
- private:
-  int socket_;
-  bool connected_{};
-};
 
 /// A self-signed certificate and its key as PEM files in the test's temporary folder.
 struct TestCertificate {
@@ -110,6 +73,11 @@ class HttpServerTest : public ::testing::Test {
       respond(response);
     });
     server_->route({"POST", "PUT"}, "/act", [](const HttpRequest&, const Respond& respond) { respond({}); });
+    server_->route({"POST"}, "/upload",
+                   [](const HttpRequest& request, const Respond& respond) {
+                     respond({.body = std::to_string(request.body.size())});
+                   },
+                   {.body_bytes = 2'000'000});
     server_->route({"GET"}, "/throw", [](const HttpRequest&, const Respond&) { throw std::runtime_error{"oh"}; });
     server_->route({"GET"}, "/later", [this](const HttpRequest& request, const Respond& respond) {
       later_.push_back(respond);
@@ -327,6 +295,7 @@ TEST_F(HttpServerTest, Tls) {
   ASSERT_TRUE(result);
   EXPECT_EQ(result->body, "hello you");
   EXPECT_EQ(client.Get("/big")->body.size(), 8'000'000U);
+  EXPECT_EQ(client.Post("/upload", std::string(1'900'000, 'x'), "text/plain")->body, "1900000");
 }
 
 TEST_F(HttpServerTest, BadTlsFilesKeepTheOldOptions) {

@@ -1,0 +1,72 @@
+// An HTTP client that can be as ill-behaved as a test wants.
+// Next: tests/integration/http_server_test.cpp.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace mtasts::test {
+
+/// A TCP connection that does only what it is told. Input: `source` is the loopback address that it comes from.
+class RawClient {
+ public:
+  explicit RawClient(std::uint16_t port, const char* source = "127.0.0.1")
+      : socket_{::socket(AF_INET, SOCK_STREAM, 0)} {
+    sockaddr_in from{};
+    from.sin_family = AF_INET;
+    inet_pton(AF_INET, source, &from.sin_addr);
+    sockaddr_in server{};
+    server.sin_family = AF_INET;
+    server.sin_port = htons(port);
+    server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    connected_ = ::bind(socket_, reinterpret_cast<sockaddr*>(&from), sizeof from) == 0 &&
+                 ::connect(socket_, reinterpret_cast<sockaddr*>(&server), sizeof server) == 0;
+    const timeval limit{5, 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  }
+  ~RawClient() { close(); }
+  RawClient(const RawClient&) = delete;
+  RawClient& operator=(const RawClient&) = delete;
+
+  bool connected() const { return connected_; }
+  void send(std::string_view text) const { ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL); }
+  void close() {
+    if (socket_ >= 0) ::close(socket_);
+    socket_ = -1;
+  }
+  /// Everything until the server closes the connection.
+  std::string read_all() {
+    std::string out;
+    std::array<char, 4096> part{};
+    ssize_t octets = 0;
+    while ((octets = ::recv(socket_, part.data(), part.size(), 0)) > 0) {
+      out.append(part.data(), static_cast<std::size_t>(octets));
+    }
+    closed_ = octets == 0;
+    return out;
+  }
+  /// What comes up to `end`, and no octet more.
+  std::string read_until(std::string_view end) const {
+    std::string out;
+    char octet = 0;
+    while (!out.ends_with(end) && ::recv(socket_, &octet, 1, 0) == 1) out += octet;
+    return out;
+  }
+  /// Was it the server that ended read_all()?
+  bool closed() const { return closed_; }
+
+ private:
+  int socket_;
+  bool connected_{};
+  bool closed_{};
+};
+
+}  // namespace mtasts::test
