@@ -7,7 +7,9 @@
 
 #include "exporter/config_value.h"
 #include "exporter/file_text.h"
+#include "exporter/http_server.h"
 #include "probes/core/domain_name.h"
+#include "probes/core/octets.h"
 
 namespace mtasts {
 namespace {
@@ -285,33 +287,66 @@ constexpr ConfigField<FindingsConfig> kFindingsFields[] = {
     {"min_max_age_testing", read_threshold<&FindingsConfig::min_max_age_testing>},
 };
 
+/// Is it one of the paths of the exporter's own pages, or below one?
+bool is_own_page(std::string_view path) {
+  constexpr std::string_view kPages[] = {"/-", "/api", "/domains", "/metrics", "/probe", "/reports", "/sd"};
+  return std::any_of(std::begin(kPages), std::end(kPages),
+                     [&](std::string_view page) { return path == page || path.starts_with(std::string(page) + "/"); });
+}
+
+/// Characters that mean nothing else in a URL, and no segment that proxies would take away.
+bool is_report_path(std::string_view path) {
+  constexpr std::size_t kMostPath = 255;
+  const auto is_safe = [](char c) { return is_alnum(c) || c == '-' || c == '_' || c == '.' || c == '/'; };
+  const std::string segments = std::string(path) + "/";
+  const auto has = [&](std::string_view part) { return segments.find(part) != std::string::npos; };
+  return path.size() <= kMostPath && path.starts_with('/') && all_of(path, is_safe) && !has("//") && !has("/./") &&
+         !has("/../");
+}
+
 void read_http_path(TlsrptHttpConfig& to, const ConfigValue& value) {
   value.get(to.path);
-  const bool is_path = to.path.size() > 1 && to.path.front() == '/' && to.path.back() != '/';
-  if (!is_path || to.path.find_first_of(" ?#%\t\n") != std::string::npos || to.path.starts_with("/-/") ||
-      to.path == "/metrics" || to.path == "/probe") {
-    value.problem("'" + to.path + "' cannot receive reports; write a path of its own such as /tlsrpt");
+  if (!is_report_path(to.path)) {
+    return value.problem("'" + to.path + "' cannot receive reports; write a path of letters, digits, '-', '_' and '.'" +
+                         " such as /tlsrpt, without a slash at its end");
+  }
+  if (is_own_page(to.path)) {
+    value.problem("'" + to.path + "' is a page of the exporter; write a path of its own such as /tlsrpt");
   }
 }
 
-void read_tokens(TlsrptHttpConfig& to, const ConfigValue& value) {
+void read_token(TlsrptHttpConfig& to, const ConfigValue& value) {
   constexpr std::size_t kLeastToken = 16;  // a token is all that guards the path
-  value.each([&](const ConfigValue& element) {
-    std::string token;
-    element.get(token);
-    const auto is_safe = [](unsigned char c) { return c < 0x80 && (std::isalnum(c) != 0 || c == '-' || c == '_'); };
-    if (token.size() < kLeastToken || !std::all_of(token.begin(), token.end(), is_safe)) {
-      return element.problem(
-          "a token is at least 16 letters, digits, '-' or '_'; make one with 'openssl rand -hex 16'");
-    }
-    to.tokens.push_back(std::move(token));
-  });
+  constexpr std::size_t kMostToken = 128;
+  std::string token;
+  value.get(token);
+  const auto is_safe = [](char c) { return is_alnum(c) || c == '-' || c == '_'; };
+  if (token.size() < kLeastToken || token.size() > kMostToken || !all_of(token, is_safe)) {
+    return value.problem("a token is 16 to 128 letters, digits, '-' or '_'; make one with 'openssl rand -hex 16'");
+  }
+  if (std::find(to.tokens.begin(), to.tokens.end(), token) != to.tokens.end()) {
+    return value.problem("this token is listed already; remove one");
+  }
+  to.tokens.push_back(std::move(token));
+}
+
+void read_report_listener(TlsrptHttpConfig& to, const ConfigValue& value) {
+  value.get(to.listen_address);
+  if (to.listen_address.empty()) return;
+  const auto address = parse_listen_address(to.listen_address);
+  if (!address || address->port == 0) {
+    value.problem("'" + to.listen_address + "' cannot be listened on; write HOST:PORT, [IPV6]:PORT or :PORT");
+  }
 }
 
 constexpr ConfigField<TlsrptHttpConfig> kTlsrptHttpFields[] = {
     {"enabled", [](TlsrptHttpConfig& to, const ConfigValue& value) { value.get(to.enabled); }},
     {"path", [](TlsrptHttpConfig& to, const ConfigValue& value) { read_http_path(to, value); }},
-    {"tokens", [](TlsrptHttpConfig& to, const ConfigValue& value) { read_tokens(to, value); }},
+    {"tokens",
+     [](TlsrptHttpConfig& to, const ConfigValue& value) {
+       value.each([&](const ConfigValue& element) { read_token(to, element); });
+     }},
+    {"listen_address", [](TlsrptHttpConfig& to, const ConfigValue& value) { read_report_listener(to, value); }},
 };
 
 void read_imap_server(TlsrptImapConfig& to, const ConfigValue& value) {

@@ -113,6 +113,7 @@ struct TlsrptHttpConfig {
   bool enabled{};
   std::string path{"/tlsrpt"};
   std::vector<std::string> tokens{};
+  std::string listen_address{};  // empty: the main listeners
 
   bool operator==(const TlsrptHttpConfig&) const = default;
 };

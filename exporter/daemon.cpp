@@ -20,6 +20,7 @@
 #include "exporter/serve_config.h"
 #include "exporter/snapshot.h"
 #include "exporter/store.h"
+#include "exporter/tlsrpt_http.h"
 #include "exporter/web_config.h"
 
 namespace mtasts {
@@ -64,6 +65,23 @@ void log_domain_files(const DomainFiles& files) {
   for (const ConfigProblem& warning : files.warnings) log_warn("domain file", {{"problem", to_string(warning)}});
 }
 
+WebOptions web_options(const WebConfig& web) {
+  WebOptions options;
+  if (web.tls) {
+    options.tls = {.cert_file = web.tls->cert_file,
+                   .key_file = web.tls->key_file,
+                   .client_ca_file = web.tls->client_ca_file,
+                   .require_client_cert = web.tls->client_auth == ClientAuth::require_and_verify,
+                   .min_version = web.tls->min_version == TlsVersion::tls1_3 ? "TLS13" : "TLS12"};
+  }
+  if (!web.users.empty()) {
+    auto gate = std::make_shared<BasicAuth>(web.users);
+    options.authenticate = [gate](const std::string& authorization) { return gate->admits(authorization); };
+  }
+  options.headers.assign(web.headers.begin(), web.headers.end());
+  return options;
+}
+
 /// Signals are waited for by one thread; every other one is born with them blocked.
 sigset_t blocked_signals() {
   sigset_t signals;
@@ -104,6 +122,7 @@ class Daemon {
     }
     log_info("stopping");
     server_.stop();
+    tlsrpt_http_.stop();
     loop_.stop();
     intake_.stop();
     writer_.stop();
@@ -262,7 +281,11 @@ class Daemon {
   std::optional<std::string> reload() {
     const std::lock_guard one_at_a_time(reload_mutex_);
     try {
-      take_effect(load(running_.get()), [this] { take_web_options(); });
+      std::function<void()> take_reports_by_it;
+      ServeConfig next = load(running_.get());
+      const TlsrptHttpConfig http = next.config.tlsrpt.http;
+      take_effect(std::move(next), [&] { take_reports_by_it = prepare_http(http); });
+      take_reports_by_it();
     } catch (const std::exception& error) {
       self_.config_reloaded(false, system_now());
       log_failure("reload failed, the old configuration keeps running", error);
@@ -275,29 +298,23 @@ class Daemon {
     return std::nullopt;
   }
 
-  /// Errors: BadFiles; std::runtime_error for TLS files that cannot be used.
-  void take_web_options() {
-    if (options_.web_config_file.empty()) return;
-    WebConfigResult web = load_web_config(options_.web_config_file);
-    if (!web.config) throw BadFiles(std::move(web.problems));
-    if (const auto problem = server_.set_options(web_options(*web.config))) throw std::runtime_error(*problem);
+  /// Reads the web configuration anew, for the listeners and for the way in by HTTP, which counts with the call of what
+  /// is returned. Errors: BadFiles; std::runtime_error for TLS files or an address that cannot be used; then nothing
+  /// has changed.
+  std::function<void()> prepare_http(const TlsrptHttpConfig& http) {
+    const WebOptions web = load_web_options();
+    std::function<void()> take_reports_by_it = tlsrpt_http_.prepare(http, web, server_);
+    if (const auto problem = server_.set_options(web)) throw std::runtime_error(*problem);
+    const std::string warning = client_certificate_warning(http, web);
+    if (!warning.empty()) log_warn("configuration", {{"problem", warning}});
+    return take_reports_by_it;
   }
 
-  static WebOptions web_options(const WebConfig& web) {
-    WebOptions options;
-    if (web.tls) {
-      options.tls = {.cert_file = web.tls->cert_file,
-                     .key_file = web.tls->key_file,
-                     .client_ca_file = web.tls->client_ca_file,
-                     .require_client_cert = web.tls->client_auth == ClientAuth::require_and_verify,
-                     .min_version = web.tls->min_version == TlsVersion::tls1_3 ? "TLS13" : "TLS12"};
-    }
-    if (!web.users.empty()) {
-      auto gate = std::make_shared<BasicAuth>(web.users);
-      options.authenticate = [gate](const std::string& authorization) { return gate->admits(authorization); };
-    }
-    options.headers.assign(web.headers.begin(), web.headers.end());
-    return options;
+  WebOptions load_web_options() const {
+    if (options_.web_config_file.empty()) return {};
+    WebConfigResult web = load_web_config(options_.web_config_file);
+    if (!web.config) throw BadFiles(std::move(web.problems));
+    return web_options(*web.config);
   }
 
   void probe_on_demand(const std::string& name, Milliseconds limit, std::function<void(ProbeAnswer)> done) {
@@ -335,7 +352,6 @@ class Daemon {
 
   void serve_http() {
     add_routes(server_, callbacks());
-    take_web_options();
     for (const std::string& text : options_.listen_addresses) {
       const auto address = parse_listen_address(text);
       if (!address)
@@ -343,6 +359,7 @@ class Daemon {
       const std::uint16_t port = server_.listen(*address);
       log_info("listening", {{"address", text}, {"port", port}});
     }
+    prepare_http(config()->tlsrpt.http)();  // behind the others: of an address that both want, it is the one to change
     server_.start();
   }
 
@@ -359,6 +376,7 @@ class Daemon {
   StoreWriter writer_;
   ReportIntake intake_;
   ProbeLoop loop_;
+  TlsrptHttp tlsrpt_http_{take_report()};
   HttpServer server_;
 };
 
@@ -381,6 +399,10 @@ int run_config_check(const ConfigCheckOptions& options) {
   const DomainFiles files = loaded.config ? loaded.config->files : DomainFiles{};
   const WebConfigResult web =
       options.web_config_file.empty() ? WebConfigResult{} : load_web_config(options.web_config_file);
+  if (loaded.config && web.config) {
+    const std::string warning = client_certificate_warning(loaded.config->config.tlsrpt.http, web_options(*web.config));
+    if (!warning.empty()) std::cerr << "warning: " << warning << '\n';
+  }
   for (const auto* warnings : {&loaded.warnings, &files.warnings, &web.warnings}) {
     for (const ConfigProblem& warning : *warnings) std::cerr << "warning: " << to_string(warning) << '\n';
   }

@@ -22,7 +22,8 @@ os.environ["PATH"] += ":/usr/local/sbin:/usr/sbin:/sbin"
 from case import StackCase  # noqa: E402
 from stack import Stack  # noqa: E402
 
-MODULES = ("test_verdicts", "test_web", "test_start", "test_examples", "test_alerts", "test_lifecycle")  # the disruptive ones last
+MODULES = ("test_verdicts", "test_web", "test_start", "test_examples", "test_alerts", "test_lifecycle",
+           "test_tlsrpt_http")  # the disruptive ones last
 
 
 class Result(unittest.TextTestResult):

@@ -78,7 +78,10 @@ class Nginx(Child):
         super().__init__("nginx", folder)
         self.address = address
         self.port = free_port()
-        blocks = "\n".join(self._block(host) for host in policy_hosts)
+        self.write_config("\n".join(self._block(host) for host in policy_hosts))
+
+    def write_config(self, blocks):
+        """Input: what stands in the `http` block."""
         self.config = self.folder / "nginx.conf"
         paths = "\n".join(f"  {kind}_temp_path {self.folder}/{kind};"
                           for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
@@ -111,6 +114,18 @@ http {{
 
     def start(self):
         self.spawn(["nginx", "-e", "stderr", "-c", str(self.config)], lambda: accepts(self.address, self.port))
+
+
+class Proxy(Nginx):
+    """An nginx that does what an example of the documentation says. Input: replace is what to put in place of what."""
+
+    def __init__(self, folder, example, replace):
+        super().__init__(folder, "127.0.0.1", [])
+        for old, new in {"listen 443": f"listen 127.0.0.1:{self.port}", **replace}.items():
+            if old not in example:
+                raise AssertionError(f"the example has no '{old}'")
+            example = example.replace(old, new)
+        self.write_config(example)
 
 
 class Postfix(Child):

@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 
 from case import StackCase
+from process import free_port
 
 POLICY = "version: STSv1\\nmode: none\\nmax_age: 86400\\n"
 
@@ -43,6 +44,24 @@ class Start(StackCase):
         self.assertEqual(answer.returncode, 1)
         self.assertIn(f"cannot listen on localhost:{port} (Address already in use); end what listens there", answer.stderr)
         self.assertNotIn("boost", answer.stderr)
+
+    def test_a_listener_for_reports_on_the_address_of_the_pages(self):
+        address = f"127.0.0.1:{free_port()}"
+        answer = self.run_it(self.config(f'tlsrpt: {{http: {{enabled: true, listen_address: "{address}"}}}}'),
+                             f"--web.listen-address={address}")
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn(f"tlsrpt.http.listen_address: cannot listen on {address} (Address already in use)", answer.stderr)
+
+    def test_senders_of_reports_have_no_client_certificates(self):
+        certificate = self.stack.mx_hosts[0].certificate
+        web = self.folder / "web.yaml"
+        web.write_text(f"tls_server_config: {{cert_file: {certificate}, key_file: {certificate}, "
+                       f"client_auth_type: RequireAndVerifyClientCert, client_ca_file: {self.stack.authority.ca_file}}}\n")
+        for listener, warned in (('""', True), ('":8443"', False)):
+            config = self.config(f"tlsrpt: {{accept_unauthenticated: true, http: {{enabled: true, listen_address: {listener}}}}}")
+            answer = self.run_it("--config.check", config, f"--web.config.file={web}")
+            self.assertEqual(answer.returncode, 0, answer.stderr)
+            self.assertEqual("senders of reports have no client certificate" in answer.stderr, warned, answer.stderr)
 
     def test_check_fails_where_a_start_would(self):
         (self.folder / "junk.pem").write_text("no certificate")

@@ -108,9 +108,26 @@ TEST(Config, ReadsEveryValue) {
   EXPECT_EQ(config.tls.min_version, TlsVersion::tls1_3);
   EXPECT_EQ(config.classify.incomplete_chain, ResultType::certificate_not_trusted);
   EXPECT_EQ(config.findings, (FindingsConfig{days{60}, days{7}, days{30}, days{14}, days{7}, 0s}));
-  EXPECT_TRUE(config.tlsrpt.http.enabled);
+  EXPECT_EQ(config.tlsrpt.http, (TlsrptHttpConfig{true, "/tls-reports", {"0123456789abcdef"}, "[::1]:8443"}));
   EXPECT_EQ(config.storage.path, fs::absolute(MTASTS_TEST_DATA "/config/state.db").string());
   EXPECT_EQ(config.sharding, (ShardingConfig{1, 4}));
+}
+
+TEST(Config, PathsForReports) {
+  const auto problems_of = [](const std::string& path) {
+    return lines_of(parse("domains: [example.org]\ntlsrpt:\n  http:\n    path: \"" + path + "\"\n").problems);
+  };
+  for (const char* good : {"/tlsrpt", "/v1/tls-reports", "/probes", "/apiary"})
+    EXPECT_EQ(problems_of(good), "") << good;
+  for (const char* own : {"/metrics", "/-/reload", "/probe", "/sd", "/domains/x", "/reports", "/api/v1/domains"}) {
+    EXPECT_EQ(problems_of(own), "test.yaml:4: tlsrpt.http.path: '" + std::string(own) +
+                                    "' is a page of the exporter; write a path of its own such as /tlsrpt\n");
+  }
+  const std::string long_path = "/" + std::string(255, 'a');
+  for (const char* bad : {"", "/", "tlsrpt", "/tlsrpt/", "//tlsrpt", "/a//b", "/./a", "/a/..", "/a*", "/a b", "/a?b",
+                          "/a#b", "/%61", "/\xc3\xa4", long_path.c_str()}) {
+    EXPECT_THAT(problems_of(bad), HasSubstr("test.yaml:4: tlsrpt.http.path: ")) << bad;
+  }
 }
 
 TEST(Config, ExampleSpellsOutTheDefaults) {
