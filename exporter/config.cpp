@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <functional>
 #include <unordered_map>
 
 #include "exporter/config_value.h"
@@ -20,6 +21,7 @@ using std::chrono::days;
 constexpr std::uint64_t kMostPort = 65535;
 constexpr std::size_t kMaxLabels = 32;        // per domain; a label is a column of every join
 constexpr std::size_t kMaxLabelOctets = 256;  // of a value
+constexpr std::size_t kMaxImapTextOctets = 1000;
 
 bool is_label_name(std::string_view name) {
   const auto is_word = [](unsigned char c) { return c < 0x80 && (std::isalnum(c) != 0 || c == '_'); };
@@ -349,33 +351,104 @@ constexpr ConfigField<TlsrptHttpConfig> kTlsrptHttpFields[] = {
     {"listen_address", [](TlsrptHttpConfig& to, const ConfigValue& value) { read_report_listener(to, value); }},
 };
 
+constexpr std::size_t kMaxMailboxes = 100;  // each has a thread
+constexpr std::uint16_t kImapPort = 143;
+constexpr std::uint16_t kImapsPort = 993;
+
+bool is_imap_host(const std::string& host, bool bracketed) {
+  if (const auto address = parse_ip_address(host)) return bracketed == (address->family == IpFamily::ipv6);
+  return !bracketed && (host == "localhost" || parse_domain_name(host).has_value());
+}
+
+/// Reads "[imaps://]HOST[:PORT]", or "imap://HOST[:PORT]" for STARTTLS; an IPv6 address in brackets. Errors: false.
+bool parse_imap_server(std::string_view text, TlsrptImapConfig& to) {
+  to.starttls = text.starts_with("imap://");
+  for (const std::string_view scheme : {"imap://", "imaps://"}) {
+    if (text.starts_with(scheme)) text.remove_prefix(scheme.size());
+  }
+  const bool bracketed = text.starts_with('[') && text.find(']') != std::string_view::npos;
+  const std::size_t end = bracketed ? text.find(']') + 1 : std::min(text.find(':'), text.size());
+  to.host = bracketed ? text.substr(1, end - 2) : text.substr(0, end);
+  to.port = to.starttls ? kImapPort : kImapsPort;
+  if (end < text.size()) {
+    const auto port = text[end] == ':' ? parse_port(text.substr(end + 1)) : std::nullopt;
+    if (!port) return false;
+    to.port = *port;
+  }
+  to.server = std::string(text.substr(0, end)) + ":" + std::to_string(to.port);
+  return is_imap_host(to.host, bracketed);
+}
+
 void read_imap_server(TlsrptImapConfig& to, const ConfigValue& value) {
   std::string text;
   value.get(text);
-  const std::size_t colon = text.rfind(':');
-  const std::string host = text.substr(0, colon);
-  const bool port_fits = colon == std::string::npos || parse_port(std::string_view(text).substr(colon + 1));
-  const bool host_fits = host == "localhost" || parse_ip_address(host) || parse_domain_name(host).has_value();
-  if (!port_fits || !host_fits) return value.problem("'" + text + "' is not HOST or HOST:PORT");
-  to.server = text;
+  if (parse_imap_server(text, to)) return;
+  value.problem("'" + text + "' is not an IMAP server; write HOST, HOST:PORT, or imap://HOST for STARTTLS");
+}
+
+void read_imap_user(TlsrptImapConfig& to, const ConfigValue& value) {
+  value.get(to.user);
+  const bool fits =
+      !to.user.empty() && to.user.size() <= kMaxImapTextOctets && all_of(to.user, std::not_fn(is_control));
+  if (!fits) value.problem("is empty, too long or holds control characters; write the name to log in with");
+}
+
+/// Stands in quotes in IMAP commands. Source: RFC 3501 section 9, `quoted`.
+template <std::string TlsrptImapConfig::*Member>
+void read_imap_folder(TlsrptImapConfig& to, const ConfigValue& value) {
+  std::string& folder = to.*Member;
+  value.get(folder);
+  const auto fits = [](char c) { return is_ascii(c) && !is_control(c); };
+  if (folder.size() > kMaxImapTextOctets || !all_of(folder, fits)) {
+    value.problem(
+        "is not printable ASCII; write other letters as the server lists them (RFC 3501 section 5.1.3): "
+        "Gel&APY-scht");
+  }
 }
 
 constexpr ConfigField<TlsrptImapConfig> kTlsrptImapFields[] = {
     {"server", [](TlsrptImapConfig& to, const ConfigValue& value) { read_imap_server(to, value); }},
-    {"user", [](TlsrptImapConfig& to, const ConfigValue& value) { value.get(to.user); }},
+    {"ca_file", [](TlsrptImapConfig& to, const ConfigValue& value) { read_optional_trust_store(to.ca_file, value); }},
+    {"user", read_imap_user},
     {"password_file",
-     [](TlsrptImapConfig& to, const ConfigValue& value) { read_existing(to.password_file, value, NamedKind::file); }},
-    {"folder", [](TlsrptImapConfig& to, const ConfigValue& value) { value.get(to.folder); }},
-    {"done_folder", [](TlsrptImapConfig& to, const ConfigValue& value) { value.get(to.done_folder); }},
-    {"refused_folder", [](TlsrptImapConfig& to, const ConfigValue& value) { value.get(to.refused_folder); }},
+     [](TlsrptImapConfig& to, const ConfigValue& value) { read_existing(to.password_file, value, NamedKind::secret); }},
+    {"folder", read_imap_folder<&TlsrptImapConfig::folder>},
+    {"done_folder", read_imap_folder<&TlsrptImapConfig::done_folder>},
+    {"refused_folder", read_imap_folder<&TlsrptImapConfig::refused_folder>},
+    {"poll_interval",
+     [](TlsrptImapConfig& to, const ConfigValue& value) { value.get_duration(to.poll_interval, 1s, days{1}); }},
 };
+
+/// INBOX is the one folder whose name knows no case (RFC 3501 section 5.1). Unnamed folders differ from all.
+bool same_folder(const std::string& a, const std::string& b) {
+  return !a.empty() && (a == b || (to_lower(a) == "inbox" && to_lower(b) == "inbox"));
+}
+
+void check_imap(const TlsrptImapConfig& account, const ConfigValue& element) {
+  for (const std::string_view key : {"server", "user", "password_file"}) {
+    if (!has_key(element.node(), key)) element.problem("has no " + std::string(key) + "; add it");
+  }
+  if (account.folder.empty()) element.problem("folder is empty; name one, or remove the key for INBOX");
+  const bool clash = same_folder(account.folder, account.done_folder) ||
+                     same_folder(account.folder, account.refused_folder) ||
+                     same_folder(account.done_folder, account.refused_folder);
+  if (clash) element.problem("folder, done_folder and refused_folder must be different; name three, or leave two out");
+}
+
+bool same_mailbox(const TlsrptImapConfig& a, const TlsrptImapConfig& b) {
+  return a.server == b.server && a.user == b.user && same_folder(a.folder, b.folder);
+}
 
 void read_imap(TlsrptConfig& to, const ConfigValue& value) {
   value.each([&](const ConfigValue& element) {
     TlsrptImapConfig account;
     read_fields(account, element, kTlsrptImapFields);
-    for (const std::string_view key : {"server", "user", "password_file"}) {
-      if (!has_key(element.node(), key)) element.problem("has no " + std::string(key) + "; add it");
+    check_imap(account, element);
+    const auto twin = std::find_if(to.imap.begin(), to.imap.end(),
+                                   [&](const TlsrptImapConfig& other) { return same_mailbox(other, account); });
+    if (twin != to.imap.end() && !account.server.empty()) element.problem("this mailbox is listed already; remove one");
+    if (to.imap.size() == kMaxMailboxes) {
+      element.problem("more than " + std::to_string(kMaxMailboxes) + " mailboxes; let the mail server collect them");
     }
     to.imap.push_back(std::move(account));
   });

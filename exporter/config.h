@@ -118,13 +118,19 @@ struct TlsrptHttpConfig {
   bool operator==(const TlsrptHttpConfig&) const = default;
 };
 
+/// A mailbox. Folder names are as the server has them: ASCII, other letters in modified UTF-7 (RFC 3501 section 5.1.3).
 struct TlsrptImapConfig {
-  std::string server{};  // HOST or HOST:PORT
+  std::string server{};  // HOST:PORT
+  std::string host{};    // a name or an address, without brackets
+  std::uint16_t port{993};
+  bool starttls{};        // false: TLS from the first octet
+  std::string ca_file{};  // empty: the system's trust store
   std::string user{};
   std::string password_file{};
   std::string folder{"INBOX"};
-  std::string done_folder{};     // empty: mails stay where they are, marked as read
+  std::string done_folder{};     // empty: messages stay where they are, marked as taken
   std::string refused_folder{};  // the same
+  std::chrono::milliseconds poll_interval{std::chrono::minutes{5}};
 
   bool operator==(const TlsrptImapConfig&) const = default;
 };

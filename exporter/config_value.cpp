@@ -98,6 +98,12 @@ std::string trust_store_fault(const std::string& path) {
   }
 }
 
+bool anybody_may_read(const std::string& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  return !error && (status.permissions() & std::filesystem::perms::others_read) != std::filesystem::perms::none;
+}
+
 std::string fault_of(const NamedFile& named) {
   if (named.kind == NamedKind::directory) return directory_fault(named.path);
   return named.kind == NamedKind::trust_store ? trust_store_fault(named.path) : file_fault(named.path);
@@ -313,6 +319,10 @@ void check_named_files(ConfigReading& reading) {
     const std::string fault = fault_of(named);
     if (!fault.empty()) {
       reading.problems.push_back({reading.file, named.line, named.key, "'" + named.path + "' " + fault});
+    } else if (named.kind == NamedKind::secret && anybody_may_read(named.path)) {
+      reading.warnings.push_back(
+          {reading.file, named.line, named.key,
+           "'" + named.path + "' can be read by everybody on this machine; take that away: chmod o-r"});
     }
   }
 }

@@ -171,6 +171,60 @@ TEST(Config, LooksIntoTheTrustStore) {
                 "' holds no certificate that can be read; name a PEM file of the roots to trust\n");
 }
 
+TlsrptImapConfig imap_of(const std::string& server) {
+  const auto result =
+      parse("domains: [example.org]\ntlsrpt:\n  imap: [{server: '" + server + "', user: a, password_file: /p}]\n");
+  EXPECT_TRUE(result.config.has_value()) << lines_of(result.problems);
+  return result.config ? result.config->tlsrpt.imap.at(0) : TlsrptImapConfig{};
+}
+
+TEST(Config, TakesAnImapServerInItsForms) {
+  struct Form {
+    std::string written{};
+    std::string host{};
+    std::uint16_t port{};
+    bool starttls{};
+    std::string shown{};
+  };
+  const std::vector<Form> forms{{"imap.example.org", "imap.example.org", 993, false, "imap.example.org:993"},
+                                {"imap.example.org:1993", "imap.example.org", 1993, false, "imap.example.org:1993"},
+                                {"imaps://imap.example.org", "imap.example.org", 993, false, "imap.example.org:993"},
+                                {"imap://imap.example.org", "imap.example.org", 143, true, "imap.example.org:143"},
+                                {"localhost:10143", "localhost", 10143, false, "localhost:10143"},
+                                {"192.0.2.1", "192.0.2.1", 993, false, "192.0.2.1:993"},
+                                {"[2001:db8::1]", "2001:db8::1", 993, false, "[2001:db8::1]:993"},
+                                {"imap://[2001:db8::1]:1143", "2001:db8::1", 1143, true, "[2001:db8::1]:1143"}};
+  for (const Form& form : forms) {
+    const TlsrptImapConfig imap = imap_of(form.written);
+    EXPECT_EQ(imap.host, form.host) << form.written;
+    EXPECT_EQ(imap.port, form.port) << form.written;
+    EXPECT_EQ(imap.starttls, form.starttls) << form.written;
+    EXPECT_EQ(imap.server, form.shown) << form.written;
+  }
+}
+
+TEST(Config, WarnsOfAPasswordThatEverybodyMayRead) {
+  const Directory directory;
+  const fs::path password = directory.write("password", "secret\n");
+  const auto path = directory.write("c.yaml",
+                                    "domains: [example.org]\ntlsrpt:\n  accept_unauthenticated: true\n"
+                                    "  imap:\n  - {server: localhost, user: a,\n     password_file: password}\n");
+  fs::permissions(password, fs::perms::owner_read | fs::perms::others_read);
+  EXPECT_EQ(lines_of(load_config(path.string()).warnings),
+            path.string() + ":6: tlsrpt.imap[0].password_file: '" + password.string() +
+                "' can be read by everybody on this machine; take that away: chmod o-r\n");
+  fs::permissions(password, fs::perms::owner_read);
+  EXPECT_EQ(lines_of(load_config(path.string()).warnings), "");
+}
+
+TEST(Config, BoundsTheNumberOfMailboxes) {
+  std::string text = "domains: [example.org]\ntlsrpt:\n  imap:\n";
+  for (int i = 0; i < 101; ++i)
+    text += "  - {server: localhost, password_file: /p, user: u" + std::to_string(i) + "}\n";
+  EXPECT_EQ(lines_of(parse(text).problems),
+            "test.yaml:104: tlsrpt.imap[100]: more than 100 mailboxes; let the mail server collect them\n");
+}
+
 TEST(Config, WarnsOfKeysWithoutEffect) {
   EXPECT_EQ(lines_of(parse("domains:\n  - example.org\n  - name: example.net\n    require_dane: true\n"
                            "findings:\n  ready_after: 7d\n  expiry_high: 3d\n"
