@@ -15,6 +15,7 @@
 #include "exporter/log.h"
 #include "exporter/metrics.h"
 #include "exporter/probe_loop.h"
+#include "exporter/report_imap.h"
 #include "exporter/report_intake.h"
 #include "exporter/routes.h"
 #include "exporter/serve_config.h"
@@ -101,6 +102,7 @@ class Daemon {
         kept_hosts_(store_.load_mx_hosts()),
         writer_(std::move(store_), {.on_trouble = [this](const std::string& error) { note_trouble(error); }}),
         intake_(ReportStore::open(config()->storage.path), intake_options()),
+        imap_(imap_options()),
         loop_(snapshots_, self_, keeper()) {
     self_.set_store_writable(StorePart::state, true);
     self_.set_store_writable(StorePart::reports, true);
@@ -124,6 +126,7 @@ class Daemon {
     server_.stop();
     tlsrpt_http_.stop();
     loop_.stop();
+    imap_.stop();
     intake_.stop();
     writer_.stop();
     return 0;
@@ -198,6 +201,26 @@ class Daemon {
   void take_reports() {
     intake_.set_rules(intake_rules_of(*config()));
     intake_.start();
+    imap_.set_mailboxes(config()->tlsrpt.imap);
+  }
+
+  ImapOptions imap_options() { return {.take = take_report(), .on_trouble = log_mailbox, .on_note = log_mailbox_note}; }
+
+  static LogFields mailbox_fields(const TlsrptImapConfig& mailbox) {
+    return {{"server", mailbox.server}, {"user", mailbox.user}, {"folder", mailbox.folder}};
+  }
+
+  static void log_mailbox(const TlsrptImapConfig& mailbox, const std::string& problem) {
+    LogFields fields = mailbox_fields(mailbox);
+    if (problem.empty()) return log_info("mailbox works", fields);
+    fields.emplace_back("problem", problem);
+    log_error("mailbox cannot be read; it is tried again", fields);
+  }
+
+  static void log_mailbox_note(const TlsrptImapConfig& mailbox, const std::string& note) {
+    LogFields fields = mailbox_fields(mailbox);
+    fields.emplace_back("problem", note);
+    log_warn("mailbox", fields);
   }
 
   TakeReport take_report() {
@@ -293,6 +316,7 @@ class Daemon {
       for (const std::string& reason : reasons_of(error)) text += (text.empty() ? "" : "\n") + reason;
       return text;
     }
+    imap_.set_mailboxes(config()->tlsrpt.imap);
     self_.config_reloaded(true, system_now());
     log_info("reloaded", {{"domains", config()->domains.size()}});
     return std::nullopt;
@@ -375,6 +399,7 @@ class Daemon {
   std::vector<MxHostRow> kept_hosts_;
   StoreWriter writer_;
   ReportIntake intake_;
+  ReportImap imap_;
   ProbeLoop loop_;
   TlsrptHttp tlsrpt_http_{take_report()};
   HttpServer server_;

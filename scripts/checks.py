@@ -21,6 +21,7 @@ DOORS = (
     ("spdlog/", r"exporter/log\w*\.(h|cpp)|tests/.*"),
     ("soci/", r"exporter/\w*store\w*\.(h|cpp)|tests/.*"),
     ("gmime/", r"exporter/report_mail\.cpp"),
+    ("curl/", r"exporter/imap_connection\.cpp"),
     ("zlib.h", r"exporter/(gunzip|http_server)\.cpp|tests/.*"),
     ("CLI/", r"exporter/\w+\.cpp|tests/.*"),
     ("boost/json", r"probes/core/bounded_json\.cpp|exporter/.*|tests/.*"),

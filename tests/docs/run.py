@@ -139,7 +139,9 @@ class Checks:
             yield f"not YAML: {error}"
             return
         file = self.folder / "example.yaml"
-        file.write_text(text)
+        password = self.folder / "imap-password"  # a file that the configuration names has to be there
+        password.touch(0o600)
+        file.write_text(text.replace("/etc/mtasts_exporter/imap-password", str(password)))
         tool = ["promtool", "check", "config"] if "scrape_configs" in keys else \
             [self.exporter, "--config.check", f"--config.file={file}"]
         answer = run(*tool, *([file] if tool[0] == "promtool" else []))
