@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing, builds as CI does and runs every test: unit, integration, rules and fuzz replay through ctest,
-# then the end-to-end suite against unbound, nginx, Postfix, Prometheus and Alertmanager.
+# then the end-to-end suite against unbound, nginx, Postfix, Dovecot, Prometheus and Alertmanager.
 # SPDX-License-Identifier: Apache-2.0
 set -eu
 

@@ -1,4 +1,4 @@
-"""unbound, nginx, Postfix, Prometheus and the exporter, each in a folder and on ports of its own."""
+"""unbound, nginx, Postfix, Dovecot, Prometheus and the exporter, each in a folder and on ports of its own."""
 # SPDX-License-Identifier: Apache-2.0
 import json
 import pathlib
@@ -26,6 +26,13 @@ def http(method, url, headers=None, timeout=10, body=b""):
         return error.code, error.read().decode(errors="replace")
     except OSError as error:
         return 0, str(error)
+
+
+def let_others_through(folder):
+    """Servers that give up root reach their files below our temporary folder."""
+    for path in (folder, *folder.parents):
+        if path.stat().st_mode & 0o7777 == 0o700 and path.as_posix().startswith("/tmp/"):
+            path.chmod(0o711)
 
 
 class Unbound(Child):
@@ -148,9 +155,7 @@ postlog   unix-dgram n  -  n  -  1  postlogd
         for name in ("etc", "queue", "data"):
             (self.folder / name).mkdir(exist_ok=True)
         shutil.chown(self.folder / "data", user="postfix")
-        for path in (self.folder, *self.folder.parents):
-            if path.stat().st_mode & 0o7777 == 0o700 and path.as_posix().startswith("/tmp/"):
-                path.chmod(0o711)  # its daemons run as the user postfix
+        let_others_through(self.folder)  # its daemons run as the user postfix
         (self.etc / "main.cf").write_text(f"""\
 compatibility_level = 3.6
 queue_directory = {self.folder}/queue
@@ -185,6 +190,86 @@ smtpd_client_connection_rate_limit = 0
     def tail(self, lines=30):
         maillog = self.folder / "maillog"
         return super().tail(lines) + ("\n" + maillog.read_text()[-2000:] if maillog.exists() else "")
+
+
+class Dovecot(Child):
+    """An IMAP server with maildirs: implicit TLS on one port, STARTTLS on another."""
+
+    SERVICES = """\
+service imap-login {{
+  inet_listener imap {{
+    port = {self.starttls_port}
+  }}
+  inet_listener imaps {{
+    port = {self.port}
+    ssl = yes
+  }}
+}}
+"""
+    COMMON = """\
+base_dir = {self.folder}/run
+state_dir = {self.folder}/run
+log_path = /dev/stderr
+protocols = imap
+listen = 127.0.0.1
+ssl = required
+first_valid_uid = 1
+auth_failure_delay = 0s
+"""
+    UP_TO_2_3 = COMMON + """\
+ssl_cert = <{certificate}
+ssl_key = <{certificate}
+mail_location = maildir:{self.folder}/mail/%u
+passdb {{
+  driver = passwd-file
+  args = {self.folder}/users
+}}
+userdb {{
+  driver = static
+  args = uid=mail gid=mail home={self.folder}/mail/%u
+}}
+""" + SERVICES
+    SINCE_2_4 = "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n" + COMMON + """\
+ssl_server_cert_file = {certificate}
+ssl_server_key_file = {certificate}
+mail_driver = maildir
+mail_path = {self.folder}/mail/%{{user}}
+passdb passwd-file {{
+  passwd_file_path = {self.folder}/users
+}}
+userdb static {{
+  fields {{
+    uid = mail
+    gid = mail
+    home = {self.folder}/mail/%{{user}}
+  }}
+}}
+""" + SERVICES
+
+    def __init__(self, folder, certificate, user, password):
+        super().__init__("dovecot", folder)
+        self.port = free_port()
+        self.starttls_port = free_port()
+        self.user = user
+        (self.folder / "run").mkdir(exist_ok=True)
+        self.maildir = self.folder / "mail" / user
+        self.maildir.parent.mkdir(exist_ok=True)
+        shutil.chown(self.maildir.parent, user="mail", group="mail")
+        let_others_through(self.folder)
+        self.set_password(password)
+        version = subprocess.run(["dovecot", "--version"], check=True, capture_output=True, text=True).stdout
+        template = self.UP_TO_2_3 if version.startswith("2.3.") else self.SINCE_2_4
+        self.config = self.folder / "dovecot.conf"
+        self.config.write_text(template.format(self=self, certificate=certificate))
+
+    def set_password(self, password):
+        """From the next login on."""
+        self.password = password
+        (self.folder / "users").write_text(f"{self.user}:{{PLAIN}}{password}\n")
+        (self.folder / "users").chmod(0o644)  # its auth process gives up root, too
+
+    def start(self):
+        self.spawn(["dovecot", "-F", "-c", str(self.config)], lambda: accepts("127.0.0.1", self.port))
 
 
 class Prometheus(Child):
