@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 #include <functional>
 #include <unordered_map>
 
@@ -109,10 +110,11 @@ void read_domains(Config& config, const ConfigValue& value) {
 
 void read_paths(std::vector<std::string>& target, const ConfigValue& value) {
   value.each([&](const ConfigValue& element) {
-    value.reading().lines.emplace(value.key() + "[" + std::to_string(target.size()) + "]", element.node().line);
     std::string path;
     element.get_path(path);
-    if (!path.empty()) target.push_back(std::move(path));
+    if (path.empty()) return;
+    value.reading().lines.emplace(value.key() + "[" + std::to_string(target.size()) + "]", element.node().line);
+    target.push_back(std::move(path));
   });
 }
 
@@ -454,19 +456,20 @@ void read_imap(TlsrptConfig& to, const ConfigValue& value) {
   });
 }
 
-void read_maildirs(TlsrptConfig& to, const ConfigValue& value) {
-  value.each([&](const ConfigValue& element) {
-    std::string path;
-    read_existing(path, element, NamedKind::directory);
-    if (!path.empty()) to.maildirs.push_back(std::move(path));
-  });
+/// Folders that reports are taken from. They need not be there yet: a maildir often comes with its first mail.
+void read_folders(std::vector<std::string>& target, const ConfigValue& value) {
+  read_paths(target, value);
+  for (std::string& path : target) {
+    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  }
 }
 
 constexpr ConfigField<TlsrptConfig> kTlsrptFields[] = {
     {"accept_unauthenticated",
      [](TlsrptConfig& to, const ConfigValue& value) { value.get(to.accept_unauthenticated); }},
     {"http", [](TlsrptConfig& to, const ConfigValue& value) { read_fields(to.http, value, kTlsrptHttpFields); }},
-    {"maildirs", [](TlsrptConfig& to, const ConfigValue& value) { read_maildirs(to, value); }},
+    {"maildirs", [](TlsrptConfig& to, const ConfigValue& value) { read_folders(to.maildirs, value); }},
+    {"spools", [](TlsrptConfig& to, const ConfigValue& value) { read_folders(to.spools, value); }},
     {"imap", [](TlsrptConfig& to, const ConfigValue& value) { read_imap(to, value); }},
     {"authserv_id", [](TlsrptConfig& to, const ConfigValue& value) { value.get(to.authserv_id); }},
 };
@@ -548,6 +551,67 @@ void check_contradictions(const Config& config, const YamlNode& root, const Conf
                "its address family is not among smtp.ip_families; change one");
 }
 
+/// Notes folders that two would take the same files from.
+class FolderCheck {
+ public:
+  explicit FolderCheck(const ConfigValue& whole) : whole_{whole} {}
+
+  /// Input: `own` are what each of them keeps below itself.
+  void add(const std::string& key, const std::vector<std::string>& paths, std::initializer_list<const char*> own) {
+    for (std::size_t i = 0; i < paths.size(); ++i) {
+      const std::string element = key + "[" + std::to_string(i) + "]";
+      const Folder folder{paths[i], element, whole_.reading().lines[element]};
+      folders_.push_back(folder);
+      for (const char* name : own) owners_.emplace(paths[i] + "/" + name, folder);
+    }
+  }
+
+  void check() const {
+    std::unordered_map<std::string, Folder> taken;
+    for (const Folder& folder : folders_) {
+      const auto [first, is_new] = taken.emplace(folder.path, folder);
+      if (!is_new) refuse(folder, "is listed already as " + where(first->second) + "; remove one");
+      const auto owner = owners_.find(folder.path);
+      if (owner == owners_.end()) continue;
+      refuse(folder, "belongs to " + where(owner->second) + "; remove it, or name a folder of its own");
+    }
+  }
+
+  /// The database must be neither read beside SQLite nor moved away.
+  void keep_off(const std::string& database) const {
+    std::error_code error;
+    const auto home = std::filesystem::weakly_canonical(std::filesystem::path{database}.parent_path(), error);
+    for (const Folder& folder : folders_) {
+      if (std::filesystem::weakly_canonical(folder.path, error) != home) continue;
+      refuse(folder, "holds the database of storage.path; name a folder of its own");
+    }
+  }
+
+ private:
+  struct Folder {
+    std::string path{};
+    std::string key{};
+    std::size_t line{};
+  };
+
+  static std::string where(const Folder& folder) { return folder.key + " in line " + std::to_string(folder.line); }
+  void refuse(const Folder& folder, const std::string& why) const {
+    whole_.problem_at(folder.line, folder.key, "'" + folder.path + "' " + why);
+  }
+
+  const ConfigValue& whole_;
+  std::vector<Folder> folders_{};
+  std::unordered_map<std::string, Folder> owners_{};
+};
+
+void check_folders(const Config& config, const ConfigValue& whole) {
+  FolderCheck check{whole};
+  check.add("tlsrpt.maildirs", config.tlsrpt.maildirs, {"new", "cur", "tmp"});
+  check.add("tlsrpt.spools", config.tlsrpt.spools, {"done", "refused"});
+  check.check();
+  check.keep_off(config.storage.path);
+}
+
 /// A key that is taken and has no effect, in this version or beside the other keys.
 struct IdleKey {
   std::string key{};
@@ -573,6 +637,8 @@ bool never_authenticated(const TlsrptConfig& tlsrpt, const Way& way_in) {
 
 bool maildirs_never_count(const Config& config) { return never_authenticated(config.tlsrpt, config.tlsrpt.maildirs); }
 
+bool spools_never_count(const Config& config) { return never_authenticated(config.tlsrpt, config.tlsrpt.spools); }
+
 bool imap_never_counts(const Config& config) { return never_authenticated(config.tlsrpt, config.tlsrpt.imap); }
 
 bool http_never_counts(const Config& config) {
@@ -588,6 +654,7 @@ std::vector<IdleKey> idle_keys() {
   return {{"findings.ready_after", none, is_threshold_set<&FindingsConfig::ready_after>},
           {"findings.expiry_high", none, is_threshold_set<&FindingsConfig::expiry_high>},
           {"tlsrpt.maildirs", mail, maildirs_never_count},
+          {"tlsrpt.spools", mail, spools_never_count},
           {"tlsrpt.imap", mail, imap_never_counts},
           {"tlsrpt.http.enabled",
            "none of these reports can count, because no path has a token: they are stored and shown only; set "
@@ -619,6 +686,7 @@ void read_tree(Config& config, const YamlNode& root, ConfigReading& reading) {
   read_fields(config, whole, kFields, everywhere);
   fit_defaults(config, root);
   check_contradictions(config, root, whole);
+  check_folders(config, whole);
   warn_of_idle_keys(config, reading);
   if (reading.problems.empty() && config.domains.empty() && config.domain_files.empty()) {
     reading.warnings.push_back({reading.file, 0, "domains", "no domains to watch; list them here or in domain_files"});

@@ -138,7 +138,8 @@ struct TlsrptImapConfig {
 struct TlsrptConfig {
   bool accept_unauthenticated{};
   TlsrptHttpConfig http{};
-  std::vector<std::string> maildirs{};
+  std::vector<std::string> maildirs{};  // each holds new/, cur/ and tmp/; no folder twice, nor in `spools` too
+  std::vector<std::string> spools{};
   std::vector<TlsrptImapConfig> imap{};
   std::string authserv_id{};
 
@@ -191,7 +192,8 @@ struct ConfigProblem {
 /// "FILE:LINE: KEY: MESSAGE", without the parts that do not apply.
 std::string to_string(const ConfigProblem& problem);
 
-/// Where keys are written: keys as in known_config_keys, and "domain_files[N]"; of a repeated one the first. Keys that
+/// Where keys are written: keys as in known_config_keys, and each element of a list of paths, as in "domain_files[N]";
+/// of a repeated one the first. Keys that
 /// are not written are not there.
 using ConfigLines = std::map<std::string, std::size_t>;
 

@@ -105,7 +105,6 @@ bool anybody_may_read(const std::string& path) {
 }
 
 std::string fault_of(const NamedFile& named) {
-  if (named.kind == NamedKind::directory) return directory_fault(named.path);
   return named.kind == NamedKind::trust_store ? trust_store_fault(named.path) : file_fault(named.path);
 }
 

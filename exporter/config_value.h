@@ -21,7 +21,7 @@
 
 namespace mtasts {
 
-enum class NamedKind { file, directory, trust_store, secret };  // secret: a file that only some may read
+enum class NamedKind { file, trust_store, secret };  // secret: a file that only some may read
 
 /// A file that the configuration names and that has to be there.
 struct NamedFile {

@@ -11,10 +11,12 @@
 #include <mutex>
 #include <stdexcept>
 
+#include "exporter/file_text.h"
 #include "exporter/http_server.h"
 #include "exporter/log.h"
 #include "exporter/metrics.h"
 #include "exporter/probe_loop.h"
+#include "exporter/report_folders.h"
 #include "exporter/report_imap.h"
 #include "exporter/report_intake.h"
 #include "exporter/routes.h"
@@ -102,6 +104,7 @@ class Daemon {
         kept_hosts_(store_.load_mx_hosts()),
         writer_(std::move(store_), {.on_trouble = [this](const std::string& error) { note_trouble(error); }}),
         intake_(ReportStore::open(config()->storage.path), intake_options()),
+        folders_(folders_options()),
         imap_(imap_options()),
         loop_(snapshots_, self_, keeper()) {
     self_.set_store_writable(StorePart::state, true);
@@ -126,6 +129,7 @@ class Daemon {
     server_.stop();
     tlsrpt_http_.stop();
     loop_.stop();
+    folders_.stop();
     imap_.stop();
     intake_.stop();
     writer_.stop();
@@ -201,10 +205,17 @@ class Daemon {
   void take_reports() {
     intake_.set_rules(intake_rules_of(*config()));
     intake_.start();
+    folders_.set_folders(report_folders_of(config()->tlsrpt));
+    folders_.start();
     imap_.set_mailboxes(config()->tlsrpt.imap);
   }
 
-  ImapOptions imap_options() { return {.take = take_report(), .on_trouble = log_mailbox, .on_note = log_mailbox_note}; }
+  ImapOptions imap_options() {
+    return {.take = take_report(),
+            .on_trouble = log_mailbox,
+            .on_note = log_mailbox_note,
+            .on_state = [this](std::optional<bool> works) { self_.set_channel_working(ReportChannel::imap, works); }};
+  }
 
   static LogFields mailbox_fields(const TlsrptImapConfig& mailbox) {
     return {{"server", mailbox.server}, {"user", mailbox.user}, {"folder", mailbox.folder}};
@@ -229,6 +240,45 @@ class Daemon {
       log_reports(result, arrival);
       return result;
     };
+  }
+
+  TakeReports take_report_batch() {
+    return [this](const NextInput& next) {
+      std::vector<Arrival> arrivals;
+      const auto noted = [&] {
+        std::optional<ArrivedInput> input = next();
+        if (input) arrivals.push_back(input->arrival);
+        return input;
+      };
+      std::vector<IntakeResult> results = intake_.take_batch(noted, system_now());
+      for (std::size_t i = 0; i < results.size(); ++i) log_reports(results[i], arrivals[i]);
+      return results;
+    };
+  }
+
+  ReportFoldersOptions folders_options() {
+    return {.take = take_report_batch(),
+            .on_problem = note_folder_problem,
+            .on_refused = note_refused_file,
+            .on_state = [this](ReportChannel channel, std::optional<bool> works) {
+              self_.set_channel_working(channel, works);
+            }};
+  }
+
+  static void note_folder_problem(const ReportFolder& folder, const FolderProblem& problem) {
+    if (problem.what.empty()) {
+      log_info("the folder of reports can be used again", {{"folder", folder.path}});
+    } else {
+      log_warn("a folder of reports cannot be used as it should; it is looked at again every 10 seconds",
+               {{"folder", folder.path}, {"problem", problem.what}, {"file", problem.file}});
+    }
+  }
+
+  static void note_refused_file(const ReportFolder& folder, const std::string& file) {
+    log_warn(folder.channel == ReportChannel::maildir
+                 ? "a message was refused and is flagged in cur/; this is said once, the metric counts on"
+                 : "a file was refused and is in refused/; this is said once, the metric counts on",
+             {{"folder", folder.path}, {"file", file}});
   }
 
   /// One input may hold thousands of reports, at its author's will.
@@ -296,6 +346,7 @@ class Daemon {
     last_condition();
     take(std::move(complete));  // from here on nothing can fail
     intake_.set_rules(intake_rules_of(*config()));
+    folders_.set_folders(report_folders_of(config()->tlsrpt));
     probe_by_it();
     refused_files_.clear();
   }
@@ -331,7 +382,10 @@ class Daemon {
     if (const auto problem = server_.set_options(web)) throw std::runtime_error(*problem);
     const std::string warning = client_certificate_warning(http, web);
     if (!warning.empty()) log_warn("configuration", {{"problem", warning}});
-    return take_reports_by_it;
+    return [this, take_reports_by_it, enabled = http.enabled] {
+      take_reports_by_it();
+      self_.set_channel_working(ReportChannel::http, enabled ? std::optional(true) : std::nullopt);
+    };
   }
 
   WebOptions load_web_options() const {
@@ -399,11 +453,20 @@ class Daemon {
   std::vector<MxHostRow> kept_hosts_;
   StoreWriter writer_;
   ReportIntake intake_;
+  ReportFolders folders_;
   ReportImap imap_;
   ProbeLoop loop_;
   TlsrptHttp tlsrpt_http_{take_report()};
   HttpServer server_;
 };
+
+/// Says which folders of reports this user cannot read now.
+void warn_of_folders(const TlsrptConfig& tlsrpt) {
+  for (const ReportFolder& folder : report_folders_of(tlsrpt)) {
+    const std::string fault = directory_fault(arrivals_of(folder));
+    if (!fault.empty()) std::cerr << "warning: '" << arrivals_of(folder) << "' " << fault << '\n';
+  }
+}
 
 }  // namespace
 
@@ -437,6 +500,7 @@ int run_config_check(const ConfigCheckOptions& options) {
     valid = valid && problems->empty();
   }
   if (!valid) return 1;
+  warn_of_folders(loaded.config->config.tlsrpt);
   std::cout << options.config_file << ": valid, " << loaded.config->config.domains.size() << " domains\n";
   return 0;
 }

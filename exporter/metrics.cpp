@@ -275,9 +275,12 @@ struct SelfMetrics::Families {
   Gauges& authenticated = gauges(Metric::dns_authenticated);
   Gauges& skew = gauges(Metric::clock_skew);
   Gauges& writable = gauges(Metric::store_writable);
+  Gauges& channel_working = gauges(Metric::channel_working);
   prometheus::Family<prometheus::Histogram>& phases =
       build<prometheus::Histogram>(Metric::phase_duration, prometheus::BuildHistogram());
   ProcessMetrics process{};
+  std::mutex channels_mutex{};
+  std::array<prometheus::Gauge*, kReportChannelCount> channels{};
   std::mutex servers_mutex{};
   std::map<std::string, prometheus::Gauge*, std::less<>> servers{};
 };
@@ -336,6 +339,17 @@ void SelfMetrics::set_clock_skew(std::chrono::milliseconds skew) { families_->sk
 
 void SelfMetrics::set_store_writable(StorePart part, bool writable) {
   families_->writable.Add({{"store", std::string{to_string(part)}}}).Set(writable ? 1 : 0);
+}
+
+void SelfMetrics::set_channel_working(ReportChannel channel, std::optional<bool> working) {
+  const std::scoped_lock lock{families_->channels_mutex};
+  prometheus::Gauge*& gauge = families_->channels[static_cast<std::size_t>(channel)];
+  if (!gauge && working) gauge = &families_->channel_working.Add({{"channel", std::string{to_string(channel)}}});
+  if (working) {
+    gauge->Set(*working ? 1 : 0);
+  } else if (gauge) {
+    families_->channel_working.Remove(std::exchange(gauge, nullptr));
+  }
 }
 
 void SelfMetrics::observe_phase(ProbePhase phase, std::chrono::milliseconds duration) {

@@ -5,9 +5,11 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "exporter/report_arrival.h"
 #include "exporter/report_board.h"
 #include "exporter/snapshot.h"
 
@@ -53,6 +55,8 @@ class SelfMetrics {
   void set_clock_skew(std::chrono::milliseconds skew);
   /// Whether the last write to the database succeeded.
   void set_store_writable(StorePart part, bool writable);
+  /// Whether reports can be taken by this way in; nullopt where it is not configured, which takes its series away.
+  void set_channel_working(ReportChannel channel, std::optional<bool> working);
   void observe_phase(ProbePhase phase, std::chrono::milliseconds duration);
   /// Sizes of the fleet; render_metrics() sets them from the snapshot.
   void set_domains(std::size_t all, std::size_t pending);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/report_arrival.h"
 
+#include <algorithm>
 #include <array>
 
 namespace mtasts {
 
 std::string_view to_string(ReportChannel channel) {
-  constexpr std::array<std::string_view, 4> names{"http", "maildir", "imap", "ingest"};
+  constexpr std::array<std::string_view, kReportChannelCount> names{"http", "maildir", "spool", "imap", "ingest"};
   return names[static_cast<std::size_t>(channel)];
 }
 
@@ -14,6 +15,15 @@ std::string_view to_string(ReportOutcome outcome) {
   constexpr std::array<std::string_view, kReportOutcomeCount> names{
       "counted", "uncounted", "duplicate", "conflict", "unknown_domain", "invalid", "failed"};
   return names[static_cast<std::size_t>(outcome)];
+}
+
+bool is_refused(const IntakeResult& result) {
+  const auto is_kept = [](const TakenReport& report) {
+    return report.outcome == ReportOutcome::counted || report.outcome == ReportOutcome::uncounted ||
+           report.outcome == ReportOutcome::duplicate;
+  };
+  const auto is_invalid = [](const TakenReport& report) { return report.outcome == ReportOutcome::invalid; };
+  return std::ranges::none_of(result.reports, is_kept) || std::ranges::any_of(result.reports, is_invalid);
 }
 
 }  // namespace mtasts

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,7 +13,8 @@
 namespace mtasts {
 
 /// How a report came.
-enum class ReportChannel { http, maildir, imap, ingest };
+enum class ReportChannel { http, maildir, spool, imap, ingest };
+constexpr std::size_t kReportChannelCount = 5;
 std::string_view to_string(ReportChannel channel);
 
 /// One input, as a way in hands it over.
@@ -42,8 +44,23 @@ struct IntakeResult {
   bool stored{true};
 };
 
+/// Whether a person should look at the input: nothing of it was stored or known already, or some of it is no report.
+/// Input: `result` is stored.
+bool is_refused(const IntakeResult& result);
+
 /// Takes one input in. When it returns with `stored`, everything worth keeping is on disk. Safe from any thread; waits
 /// for the disk, so never called on an event loop.
 using TakeReport = std::function<IntakeResult(std::string_view input, const Arrival& arrival)>;
+
+struct ArrivedInput {
+  std::string text{};
+  Arrival arrival{};
+};
+/// The next of many inputs, nullopt when there is none.
+using NextInput = std::function<std::optional<ArrivedInput>()>;
+
+/// Takes inputs in until there is none or enough for one transaction, so that the disk is waited for once. One input
+/// is held at a time. Says what became of each, in their order; none when there was no input.
+using TakeReports = std::function<std::vector<IntakeResult>(const NextInput& next)>;
 
 }  // namespace mtasts

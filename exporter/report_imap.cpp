@@ -151,10 +151,11 @@ void ReportImap::note_state() {
     return std::any_of(mailboxes_.begin(), mailboxes_.end(),
                        [state](const auto& box) { return box->state() == state; });
   };
-  const State undecided = any(State::unknown) ? state_ : State::working;
-  const State now = any(State::failing) ? State::failing : undecided;
-  if (stopping_ || now == std::exchange(state_, now) || !options_.on_state) return;
-  options_.on_state(now == State::working);
+  std::optional<bool> works = any(State::unknown) ? works_ : true;
+  if (any(State::failing)) works = false;
+  if (mailboxes_.empty()) works.reset();
+  if (stopping_ || works == std::exchange(works_, works) || !options_.on_state) return;
+  options_.on_state(works);
 }
 
 /// Takes the mailbox of the same configuration out of mailboxes_, if there is one.

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,9 +27,9 @@ struct ImapOptions {
   std::function<void(const TlsrptImapConfig& mailbox, const std::string& problem)> on_trouble{};
   /// Something that an administrator should know and that stops nothing; said as `on_trouble` is.
   std::function<void(const TlsrptImapConfig& mailbox, const std::string& note)> on_note{};
-  /// Do all mailboxes work? Once per change, first when that is known of one that fails or of all. Called under a lock:
-  /// it must not call back.
-  std::function<void(bool working)> on_state{};
+  /// Do all mailboxes work? nullopt: there is none. Once per change, first when that is known of one that fails or of
+  /// all. Called under a lock: it must not call back.
+  std::function<void(std::optional<bool> works)> on_state{};
 };
 
 /// set_mailboxes() and stop() are safe from any thread.
@@ -56,7 +57,8 @@ class ReportImap {
   std::mutex set_mutex_{};
   std::mutex state_mutex_{};  // taken after set_mutex_, never before it; mailboxes_ changes under both
   Mailboxes mailboxes_{};
-  enum class State { unknown, working, failing } state_{State::unknown};
+  enum class State { unknown, working, failing };
+  std::optional<bool> works_{};
   bool stopping_{};
 };
 

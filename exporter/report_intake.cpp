@@ -54,6 +54,22 @@ std::string message_of(ReportOutcome outcome, const FiledReport& report, const s
   }
 }
 
+/// How much one transaction holds so far. A few octets may unpack to a large report.
+struct BatchSize {
+  static constexpr std::size_t kInputs = 64;
+  static constexpr std::size_t kTextBytes = std::size_t{8} * 1024 * 1024;
+
+  std::size_t inputs{};
+  std::size_t text_bytes{};
+  std::size_t outcomes{};
+
+  void add(const ReadReports& read) {
+    ++inputs;
+    for (const ReadReport& report : read.reports) text_bytes += report.octets;
+  }
+  bool is_full() const { return inputs >= kInputs || text_bytes >= kTextBytes || outcomes >= kMostReportsPerCommit; }
+};
+
 bool is_configured(const IntakeRules& rules, const std::string& domain) {
   return std::ranges::binary_search(rules.domains, domain);
 }
@@ -96,8 +112,8 @@ void judge_report(ReadReport& read, const Arrival& arrival, const IntakeRules& r
 
 /// Whoever says whom to believe means to take reports in, be it by hand: then the first of them is an increase already.
 bool expects_reports(const TlsrptConfig& tlsrpt) {
-  return tlsrpt.http.enabled || !tlsrpt.maildirs.empty() || !tlsrpt.imap.empty() || !tlsrpt.authserv_id.empty() ||
-         tlsrpt.accept_unauthenticated;
+  return tlsrpt.http.enabled || !tlsrpt.maildirs.empty() || !tlsrpt.spools.empty() || !tlsrpt.imap.empty() ||
+         !tlsrpt.authserv_id.empty() || tlsrpt.accept_unauthenticated;
 }
 
 }  // namespace
@@ -163,8 +179,26 @@ IntakeResult ReportIntake::take(std::string_view input, const Arrival& arrival, 
 std::vector<IntakeResult> ReportIntake::take_all(std::vector<Delivery> deliveries, UnixTime now) {
   const auto rules = this->rules();
   std::vector<JudgedDelivery> judged;
-  Job job;
   for (Delivery& delivery : deliveries) judged.push_back(judge_delivery(std::move(delivery), *rules, now));
+  return file_all(std::move(judged));
+}
+
+std::vector<IntakeResult> ReportIntake::take_batch(const NextInput& next, UnixTime now) {
+  const auto rules = this->rules();
+  std::vector<JudgedDelivery> judged;
+  for (BatchSize size; !size.is_full();) {
+    std::optional<ArrivedInput> input = next();
+    if (!input) break;
+    Delivery delivery{read(input->text), std::move(input->arrival)};
+    size.add(delivery.read);
+    judged.push_back(judge_delivery(std::move(delivery), *rules, now));
+    size.outcomes += judged.back().result.reports.size();
+  }
+  return file_all(std::move(judged));
+}
+
+std::vector<IntakeResult> ReportIntake::file_all(std::vector<JudgedDelivery> judged) {
+  Job job;
   for (JudgedDelivery& delivery : judged) {
     count_refused(delivery);
     if (!delivery.reports.empty()) job.deliveries.push_back(&delivery);

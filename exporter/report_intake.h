@@ -76,6 +76,9 @@ class ReportIntake {
   IntakeResult take(std::string_view input, const Arrival& arrival, UnixTime now);
   /// The same for inputs that were read by read(), in one transaction.
   std::vector<IntakeResult> take_all(std::vector<Delivery> deliveries, UnixTime now);
+  /// The same for inputs that it reads itself, one after another, until there is none or the transaction is large
+  /// enough: what it holds of all but the last stays within some ten megabytes.
+  std::vector<IntakeResult> take_batch(const NextInput& next, UnixTime now);
   ReadReports read(std::string_view input) const;
 
   /// Begins to look, from a thread of its own, at what other processes file, and to expire; stop() ends it.
@@ -94,6 +97,7 @@ class ReportIntake {
   struct Job;
   class WritingTurn;
   std::shared_ptr<const IntakeRules> rules() const;
+  std::vector<IntakeResult> file_all(std::vector<JudgedDelivery> judged);
   void file(Job& job);
   void write(const std::vector<Job*>& jobs);
   void commit(const std::vector<Job*>& jobs);

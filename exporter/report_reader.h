@@ -31,13 +31,16 @@ struct ReadReports {
   std::vector<ParseError> errors{};  // why nothing could be taken from it: no report inside, gzip damaged, too large
 };
 
+/// Largest input that is read.
+constexpr std::size_t kMaxInputBytes = std::size_t{32} * 1024 * 1024;
+
 /// Whose Authentication-Results fields are believed; "" believes nobody's. The limits hold for all reports of one input
 /// together.
 struct ReaderOptions {
   std::string authserv_id{};
   ReportLimits limits{};
   std::size_t max_reports{100};
-  std::size_t max_input_bytes{std::size_t{32} * 1024 * 1024};
+  std::size_t max_input_bytes{kMaxInputBytes};
 };
 
 /// Tells by content what the input is, unpacks it and parses every report in it. Memory stays within the limits,

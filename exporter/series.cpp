@@ -117,6 +117,8 @@ constexpr auto kMetrics = std::to_array<MetricDefinition>({
      "This machine's clock minus the time seen elsewhere; a wrong clock makes certificates look expired."},
     {"mtasts_exporter_store_writable", gauge, self, "store",
      "Whether the last write to the database succeeded, for the state of the domains and for reports."},
+    {"mtasts_tlsrpt_channel_working", gauge, self, "channel",
+     "Whether TLS reports can be taken by this way in; only for those that are configured."},
     {"mtasts_exporter_phase_duration_seconds", histogram, self, "phase", "Durations of the probes' phases."},
 
     {"process_cpu_seconds_total", counter, process, "", "Total user and system CPU time spent in seconds."},

@@ -89,6 +89,7 @@ enum class Metric : std::size_t {
   dns_authenticated,
   clock_skew,
   store_writable,
+  channel_working,
   phase_duration,
   process_cpu,
   process_resident_memory,

@@ -36,7 +36,7 @@ packages_for() {
       ;;
     test)
       echo "libgtest-dev libgmock-dev python3 python3-yaml openssl curl"
-      echo "unbound nginx postfix dovecot-imapd prometheus prometheus-alertmanager libfaketime"
+      echo "unbound nginx postfix opendkim opendkim-tools dovecot-imapd prometheus prometheus-alertmanager libfaketime"
       ;;
     run) echo "curl" ;;
     bench) echo "python3 python3-yaml prometheus-blackbox-exporter" ;;

@@ -138,6 +138,7 @@ class Proxy(Nginx):
 class Postfix(Child):
     """MX hosts: one smtpd listener each, on an address of its own, all on one port."""
 
+    HOSTNAME = "mx.e2e.test"
     SERVICES = """\
 rewrite   unix       -  -  n  -  -  trivial-rewrite
 cleanup   unix       n  -  n  -  0  cleanup
@@ -162,7 +163,7 @@ queue_directory = {self.folder}/queue
 data_directory = {self.folder}/data
 maillog_file = {self.folder}/maillog
 maillog_file_prefixes = {self.folder}
-myhostname = mx.e2e.test
+myhostname = {self.HOSTNAME}
 mydestination =
 alias_maps =
 alias_database =
@@ -184,8 +185,10 @@ smtpd_client_connection_rate_limit = 0
         """`check` makes the queue's folders; master itself stays a child of ours, which `postfix start-fg` does not."""
         subprocess.run(["postfix", "-c", str(self.etc), "check"], check=True, capture_output=True)
         folder = subprocess.run(["postconf", "-h", "daemon_directory"], check=True, capture_output=True, text=True)
-        self.spawn([f"{folder.stdout.strip()}/master", "-d", "-c", str(self.etc)],
-                   lambda: all(accepts(host.address, self.port) for host in self.hosts))
+        self.spawn([f"{folder.stdout.strip()}/master", "-d", "-c", str(self.etc)], self.ready)
+
+    def ready(self):
+        return all(accepts(host.address, self.port) for host in self.hosts)
 
     def tail(self, lines=30):
         maillog = self.folder / "maillog"

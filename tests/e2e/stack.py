@@ -6,6 +6,7 @@ import pathlib
 import tempfile
 
 from certificates import Authority
+from report_mail import DkimKey
 from process import wait_until
 from servers import Exporter, Nginx, Postfix, Prometheus, Unbound
 
@@ -53,6 +54,8 @@ class Stack:
         self.domains = []
         self.mx_hosts = self._mint_mx_hosts()
         self._describe_domains()
+        self.dkim_key = DkimKey(self.folder / "dkim")
+        self.records.append(self.dkim_key.record)
         self.unbound = Unbound(self.folder / "unbound", self.records)
         self.nginx = Nginx(self.folder / "nginx", POLICY_ADDRESS, self.policy_hosts)
         self.postfix = Postfix(self.folder / "postfix", self.mx_hosts)

@@ -75,7 +75,7 @@ class Alerts(StackCase):
         missed = [domain for domain in cls.stack.domains if domain.startswith("policy-")] + [name(MENDED)]
         cls.stack.write_config([domain for domain in cls.stack.domains if domain not in missed]
                                + [{"name": domain, "expect_mode": EXPECTED_MODE} for domain in missed],
-                               extra=f"tlsrpt: {{authserv_id: {AUTHSERV_ID}}}")
+                               extra=f"tlsrpt: {{authserv_id: {AUTHSERV_ID}, http: {{enabled: true}}}}")
         cls.stack.exporter.reload()
         cls.stack.await_value(f'mtasts_policy_expected_mode{{domain="{name("policy-missing")}",mode="{EXPECTED_MODE}"}}', 1)
 

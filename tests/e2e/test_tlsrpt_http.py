@@ -138,7 +138,7 @@ class TlsrptHttp(StackCase):
 
     def test_behind_the_proxy_of_the_documentation(self):
         self.enable()
-        example = next(text for text in re.findall(r"(?ms)^```\n(.*?)^```$", REPORTS.read_text()) if "proxy_pass" in text)
+        example = next(text for text in re.findall(r"(?ms)^```\w*\n(.*?)^```$", REPORTS.read_text()) if "proxy_pass" in text)
         certificate = str(self.stack.authority.mint("tlsrpt", ["tlsrpt.example.org"], 10))
         proxy = Proxy(self.stack.folder / "proxy", example,
                       {"/etc/ssl/tlsrpt.example.org.pem": certificate, "/etc/ssl/private/tlsrpt.example.org.key": certificate,

@@ -96,7 +96,7 @@ class ReportImapTest : public HostilePeer {
             .limits = limits_,
             .on_trouble = [this](const auto&, const std::string& problem) { troubles_.note(problem); },
             .on_note = [this](const auto&, const std::string& note) { notes_.note(note); },
-            .on_state = [this](bool working) { states_.note(working); }};
+            .on_state = [this](std::optional<bool> works) { states_.note(works); }};
   }
 
   static IntakeResult counted() { return {.reports = {{.outcome = ReportOutcome::counted}}}; }
@@ -144,7 +144,7 @@ class ReportImapTest : public HostilePeer {
   Noted<std::string> said_{};
   Noted<std::string> troubles_{};
   Noted<std::string> notes_{};
-  Noted<bool> states_{};
+  Noted<std::optional<bool>> states_{};
   asio::executor_work_guard<asio::io_context::executor_type> guard_{io_.get_executor()};
   std::optional<ReportImap> imap_{};
   std::thread thread_{};
@@ -154,7 +154,7 @@ TEST_F(ReportImapTest, HandsOverWhatItFinds) {
   const std::uint16_t port = serve_imap(one_message);
   EXPECT_EQ(first_trouble(port), "");
   EXPECT_EQ(arrivals_.first(1).at(0), "localhost:" + std::to_string(port) + "/INBOX/7 abc");
-  EXPECT_EQ(states_.first(1), std::vector<bool>{true});
+  EXPECT_EQ(states_.first(1), std::vector<std::optional<bool>>{true});
 }
 
 TEST_F(ReportImapTest, WhatCannotBeStoredIsLeftAndTriedAgain) {
@@ -205,7 +205,7 @@ TEST_F(ReportImapTest, GivesASilentServerUp) {
   });
   EXPECT_EQ(first_trouble(port),
             "the server does not answer in time; look at the server and the network; the next try comes by itself");
-  EXPECT_EQ(states_.first(1), std::vector<bool>{false});
+  EXPECT_EQ(states_.first(1), std::vector<std::optional<bool>>{false});
 }
 
 TEST_F(ReportImapTest, GivesAServerUpThatNeverGetsToThePoint) {
@@ -321,7 +321,7 @@ TEST_F(ReportImapTest, TheSameTroubleIsSaidOnceAndItsEndToo) {
   works = true;
   imap().set_mailboxes({mailbox(port)});
   EXPECT_EQ(troubles_.first(2).at(1), "");
-  EXPECT_EQ(states_.first(2), (std::vector<bool>{false, true}));
+  EXPECT_EQ(states_.first(2), (std::vector<std::optional<bool>>{false, true}));
 }
 
 TEST_F(ReportImapTest, OneMailboxThatFailsIsEnoughForTheState) {
@@ -329,9 +329,11 @@ TEST_F(ReportImapTest, OneMailboxThatFailsIsEnoughForTheState) {
   const std::uint16_t bad = serve([](Tcp::socket) -> asio::awaitable<void> { co_return; });
   imap().set_mailboxes({mailbox(good), mailbox(bad)});
   troubles_.first(2);
-  EXPECT_EQ(states_.first(1), std::vector<bool>{false});
+  EXPECT_EQ(states_.first(1), std::vector<std::optional<bool>>{false});
   imap().set_mailboxes({mailbox(good)});
-  EXPECT_EQ(states_.first(2), (std::vector<bool>{false, true}));
+  EXPECT_EQ(states_.first(2), (std::vector<std::optional<bool>>{false, true}));
+  imap().set_mailboxes({});
+  EXPECT_EQ(states_.first(3).at(2), std::nullopt);
 }
 
 TEST_F(ReportImapTest, SaysWhenMailHasToStay) {

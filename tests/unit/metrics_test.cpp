@@ -272,8 +272,23 @@ TEST(Metrics, ReportsHaveSeriesOnlyWithAWayInOrOnceSomeWereIngested) {
   EXPECT_EQ(std::ranges::count(zero, '\n'), 3 * 2 + 7 + 20) << "the series that docs/reports.md promises";
 }
 
+TEST(SelfMetrics, AWayInHasASeriesWhileItIsConfigured) {
+  SelfMetrics self{{"1", ""}};
+  self.set_channel_working(ReportChannel::spool, std::nullopt);
+  EXPECT_THAT(self.render(), Not(HasSubstr("mtasts_tlsrpt_channel_working")));
+  self.set_channel_working(ReportChannel::spool, true);
+  self.set_channel_working(ReportChannel::maildir, false);
+  EXPECT_THAT(self.render(), HasSubstr("mtasts_tlsrpt_channel_working{channel=\"spool\"} 1\n"));
+  EXPECT_THAT(self.render(), HasSubstr("mtasts_tlsrpt_channel_working{channel=\"maildir\"} 0\n"));
+  self.set_channel_working(ReportChannel::maildir, std::nullopt);
+  EXPECT_THAT(self.render(), Not(HasSubstr("channel=\"maildir\"")));
+  self.set_channel_working(ReportChannel::maildir, true);
+  EXPECT_THAT(self.render(), HasSubstr("mtasts_tlsrpt_channel_working{channel=\"maildir\"} 1\n"));
+}
+
 TEST(SelfMetrics, EveryFamilyIsInTheTable) {
   SelfMetrics self{{"1", ""}};
+  self.set_channel_working(ReportChannel::maildir, true);
   self.set_store_writable(StorePart::reports, true);
   const std::string text = render_metrics(fleet(), reports(), kNow, self);
   for (std::size_t at = text.find("# TYPE "); at != std::string::npos; at = text.find("# TYPE ", at + 1)) {

@@ -12,6 +12,7 @@
 
 #include "tests/support/cases.h"
 #include "tests/support/report_maker.h"
+#include "tests/support/report_text.h"
 #include "tests/support/temporary_folder.h"
 
 namespace mtasts::test {
@@ -59,8 +60,8 @@ class ReportFilingCases : public ReportIntakeTest, public testing::WithParamInte
     const auto by = step["by"].as<std::string>();
     TlsReport report = make_report("id-1", step["says"].as<std::string>() == "A" ? 10 : 1000);
     report.organization = step["from"].as<std::string>(report.organization);
-    for (const auto channel :
-         {ReportChannel::http, ReportChannel::maildir, ReportChannel::imap, ReportChannel::ingest}) {
+    for (const auto channel : {ReportChannel::http, ReportChannel::maildir, ReportChannel::spool, ReportChannel::imap,
+                               ReportChannel::ingest}) {
       if (to_string(channel) == by) return deliver(std::move(report), "", channel);
     }
     if (by == "token") return deliver(std::move(report), "", ReportChannel::http, true);
@@ -127,6 +128,34 @@ TEST_F(ReportIntakeTest, WhatIsNoReportIsInvalidAndCounted) {
   EXPECT_TRUE(result.stored);
   intake->stop();
   EXPECT_EQ(stored().outcomes[static_cast<std::size_t>(ReportOutcome::invalid)], 1u);
+}
+
+TEST_F(ReportIntakeTest, ABatchIsOneTransactionOfBoundedSize) {
+  const auto intake = open(rules_for({"example.org"}, true));
+  int given = 0, left = 100;
+  const NextInput small = [&]() -> std::optional<ArrivedInput> {
+    if (left-- <= 0) return std::nullopt;
+    return ArrivedInput{report_text(std::to_string(given++)), {.channel = ReportChannel::spool}};
+  };
+  EXPECT_EQ(intake->take_batch(small, kReportNow).size(), 64u);
+  EXPECT_EQ(intake->take_batch(small, kReportNow).size(), 36u);
+  EXPECT_EQ(given, 100) << "no input is asked for that is not taken";
+  EXPECT_TRUE(intake->take_batch(small, kReportNow).empty());
+  EXPECT_EQ(successful(stored()), 100u);
+
+  const NextInput large = [&]() -> std::optional<ArrivedInput> {
+    return ArrivedInput{report_text(std::to_string(given++)) + std::string(5u * 1024 * 1024, ' '), {}};
+  };
+  EXPECT_EQ(intake->take_batch(large, kReportNow).size(), 2u) << "memory stays bounded";
+  std::string many = report_text("many");
+  const std::string policy = R"({"policy":{"policy-type":"sts","policy-domain":"no.example"},"summary":)"
+                             R"({"total-successful-session-count":1,"total-failure-session-count":0}},)";
+  for (int i = 0; i < 600; ++i) {
+    std::string other = policy;
+    other.insert(other.find("no.example"), std::to_string(i));
+    many.insert(many.find("[{") + 1, other);
+  }
+  EXPECT_EQ(intake->take_batch([&] { return ArrivedInput{many, {}}; }, kReportNow).size(), 2u) << "the log does too";
 }
 
 TEST_F(ReportIntakeTest, ARangeThatEndsInTheFutureEndsNowAndIsStillTheSameReport) {
