@@ -9,6 +9,7 @@
 
 #include "exporter/log.h"
 #include "exporter/peer_source.h"
+#include "probes/core/domain_name.h"
 #include "probes/core/octets.h"
 
 namespace mtasts {
@@ -44,12 +45,6 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
   for (std::size_t i = 0; i < a.size(); ++i)
     difference |= static_cast<unsigned>(static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]));
   return difference == 0;
-}
-
-std::string lower_case(std::string text) {
-  std::ranges::transform(text, text.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return text;
 }
 
 bool is_readable_coding(const std::string& coding) {
@@ -128,12 +123,12 @@ bool is_known_token(std::string_view given, const std::vector<std::string>& toke
 }
 
 std::optional<HttpResponse> refuse_media(const HttpRequest& head) {
-  if (!is_readable_coding(lower_case(head.header("content-encoding").value_or("")))) {
+  if (!is_readable_coding(to_lower(head.header("content-encoding").value_or("")))) {
     HttpResponse response = one_line(415, "Send the report as JSON or gzip: no other Content-Encoding is read here.");
     response.headers.emplace_back("Accept-Encoding", "gzip");
     return response;
   }
-  if (may_be_report(lower_case(head.header("content-type").value_or("")))) return std::nullopt;
+  if (may_be_report(to_lower(head.header("content-type").value_or("")))) return std::nullopt;
   HttpResponse response =
       one_line(415, std::string{"Send the report itself as the body, as one of "} + kMediaTypes + ".");
   response.headers.emplace_back("Accept", kMediaTypes);
