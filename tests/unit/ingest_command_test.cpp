@@ -125,7 +125,8 @@ TEST_F(IngestTest, PromtoolTakesTheHistory) {
       "promtool tsdb create-blocks-from openmetrics " + folder_.file("history.om") + " " + data + " >" + log + " 2>&1";
   ASSERT_EQ(std::system(import.c_str()), 0) << std::ifstream{log}.rdbuf();
   std::filesystem::create_directories(data + "/wal");  // where promtool's reader looks
-  const std::string dump = "promtool tsdb dump " + data + " >" + log + " 2>&1";
+  // Newer versions want a folder data/ to work in.
+  const std::string dump = "cd " + folder_.file(".") + " && promtool tsdb dump " + data + " >" + log + " 2>&1";
   ASSERT_EQ(std::system(dump.c_str()), 0) << std::ifstream{log}.rdbuf();
   std::ostringstream samples;
   samples << std::ifstream{log}.rdbuf();
