@@ -95,13 +95,13 @@ class Ingestion {
 
   /// Takes a directory's files by name. Only the names of one directory at each depth are held.
   void take_directory(const fs::path& directory) {
-    std::vector<fs::path> entries;
+    std::vector<std::string> names;  // paths would need ten times the memory
     std::error_code error;
     for (fs::directory_iterator entry{directory, error}, end; !error && entry != end; entry.increment(error))
-      entries.push_back(entry->path());
+      names.push_back(entry->path().filename().string());
     if (error) complain(directory.string(), "cannot be listed: " + error.message());
-    std::ranges::sort(entries);
-    for (const fs::path& entry : entries) take_entry(entry);
+    std::ranges::sort(names);
+    for (const std::string& name : names) take_entry(directory / name);
   }
 
   void take_entry(const fs::path& entry) {
