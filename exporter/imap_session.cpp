@@ -114,9 +114,7 @@ class Visit {
 
 ImapReceipt receipt_of(const IntakeResult& result) {
   if (!result.stored) return ImapReceipt::not_stored;
-  const bool nothing = std::all_of(result.reports.begin(), result.reports.end(),
-                                   [](const TakenReport& report) { return report.outcome == ReportOutcome::invalid; });
-  return nothing ? ImapReceipt::refused : ImapReceipt::taken;
+  return is_refused(result) ? ImapReceipt::refused : ImapReceipt::taken;
 }
 
 ImapVisit visit_mailbox(const TlsrptImapConfig& mailbox, const TakeReport& take, const ImapLimits& limits,

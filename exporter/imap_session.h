@@ -31,7 +31,7 @@ struct ImapVisit {
 ImapVisit visit_mailbox(const TlsrptImapConfig& mailbox, const TakeReport& take, const ImapLimits& limits,
                         ImapConnection& connection);
 
-/// What becomes of a message: refused when nothing in it was a report.
+/// What becomes of a message: see is_refused().
 ImapReceipt receipt_of(const IntakeResult& result);
 
 }  // namespace mtasts

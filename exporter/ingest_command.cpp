@@ -26,17 +26,6 @@ constexpr std::size_t kCommitsPerExpiry = 100;
 
 UnixTime system_now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
 
-bool is_refused(ReportOutcome outcome) {
-  switch (outcome) {
-    case ReportOutcome::counted:
-    case ReportOutcome::uncounted:
-    case ReportOutcome::duplicate:
-      return false;
-    default:
-      return true;
-  }
-}
-
 /// The files of the open database, which must not be read beside SQLite: see database_path_fault().
 class DatabaseFiles {
  public:
@@ -148,7 +137,7 @@ class Ingestion {
   }
 
   void print(const std::string& name, const TakenReport& report) {
-    bad_ = bad_ || is_refused(report.outcome);
+    bad_ = bad_ || !is_kept(report.outcome);
     out_ << escape_unprintable(name) << ": " << to_string(report.outcome) << ": "
          << (report.domain.empty() ? "" : escape_unprintable(report.domain) + ": ")
          << escape_unprintable(report.message) << '\n';

@@ -17,13 +17,15 @@ std::string_view to_string(ReportOutcome outcome) {
   return names[static_cast<std::size_t>(outcome)];
 }
 
+bool is_kept(ReportOutcome outcome) {
+  return outcome == ReportOutcome::counted || outcome == ReportOutcome::uncounted ||
+         outcome == ReportOutcome::duplicate;
+}
+
 bool is_refused(const IntakeResult& result) {
-  const auto is_kept = [](const TakenReport& report) {
-    return report.outcome == ReportOutcome::counted || report.outcome == ReportOutcome::uncounted ||
-           report.outcome == ReportOutcome::duplicate;
-  };
-  const auto is_invalid = [](const TakenReport& report) { return report.outcome == ReportOutcome::invalid; };
-  return std::ranges::none_of(result.reports, is_kept) || std::ranges::any_of(result.reports, is_invalid);
+  const auto is_invalid = [](ReportOutcome outcome) { return outcome == ReportOutcome::invalid; };
+  return std::ranges::none_of(result.reports, is_kept, &TakenReport::outcome) ||
+         std::ranges::any_of(result.reports, is_invalid, &TakenReport::outcome);
 }
 
 }  // namespace mtasts

@@ -44,6 +44,9 @@ struct IntakeResult {
   bool stored{true};
 };
 
+/// Is it on disk, now or from before?
+bool is_kept(ReportOutcome outcome);
+
 /// Whether a person should look at the input: nothing of it was stored or known already, or some of it is no report.
 /// Input: `result` is stored.
 bool is_refused(const IntakeResult& result);

@@ -9,6 +9,7 @@
 
 #include "exporter/log.h"
 #include "exporter/peer_source.h"
+#include "exporter/web_config.h"
 #include "probes/core/domain_name.h"
 #include "probes/core/octets.h"
 
@@ -36,15 +37,6 @@ HttpResponse come_again(int status, std::string reason) {
   HttpResponse response = one_line(status, std::move(reason));
   response.headers.emplace_back("Retry-After", kRetryAfterSeconds);
   return response;
-}
-
-/// Without an early way out, so that the time tells nothing about the first octet that differs.
-bool equal_in_constant_time(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  unsigned difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    difference |= static_cast<unsigned>(static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]));
-  return difference == 0;
 }
 
 bool is_readable_coding(const std::string& coding) {

@@ -184,11 +184,14 @@ std::optional<std::string> credentials_of(std::string_view authorization) {
 bool password_matches(const std::string& password, const std::string& hash) {
   const auto work = std::make_unique<crypt_data>();  // 32 KiB
   const char* computed = crypt_r(password.c_str(), hash.c_str(), work.get());
-  return computed != nullptr && std::string_view(computed).size() == hash.size() &&
-         CRYPTO_memcmp(computed, hash.data(), hash.size()) == 0;
+  return computed != nullptr && equal_in_constant_time(computed, hash);
 }
 
 }  // namespace
+
+bool equal_in_constant_time(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
 
 WebConfigResult parse_web_config(std::string_view text, const std::string& file, const std::string& base_directory) {
   ConfigReading reading{.file = file, .base_directory = base_directory};

@@ -50,6 +50,9 @@ WebConfigResult parse_web_config(std::string_view text, const std::string& file,
 /// Every key that parse_web_config knows, dotted.
 std::vector<std::string> known_web_config_keys();
 
+/// Takes the same time wherever two texts of one length differ.
+bool equal_in_constant_time(std::string_view a, std::string_view b);
+
 /// Decides who may come in. Thread safe. What verified once is remembered as a keyed digest, since bcrypt is slow by
 /// design; an unknown user costs as much time as a wrong password.
 class BasicAuth {
