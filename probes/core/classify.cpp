@@ -11,6 +11,7 @@
 #include "probes/core/classify_tls.h"
 #include "probes/core/date_text.h"
 #include "probes/core/domain_name.h"
+#include "probes/core/mx_patterns.h"
 #include "probes/core/own_trouble.h"
 #include "probes/core/tlsrpt_record.h"
 
@@ -123,11 +124,14 @@ bool is_policy_fault(const Fault& fault) {
          fault.type == ResultType::sts_webpki_invalid;
 }
 
-/// Findings about the policy host that judge_mode() makes anew for every verdict, fetched or not.
-bool is_mode_finding(const Finding& finding) {
+/// A mistake in the mx patterns of the policy.
+bool is_pattern_finding(const Finding& finding) { return finding.code.starts_with("pattern-"); }
+
+/// Findings about the policy host that judge_mode() and judge_patterns() make anew for every verdict, fetched or not.
+bool is_made_anew(const Finding& finding) {
   constexpr std::array<std::string_view, 5> kCodes{"policy-without-record", "policy-cached-only", "testing",
                                                    "testing-for-long", "mode-unexpected"};
-  return std::find(kCodes.begin(), kCodes.end(), finding.code) != kCodes.end();
+  return is_pattern_finding(finding) || std::find(kCodes.begin(), kCodes.end(), finding.code) != kCodes.end();
 }
 
 /// The policy that a memory says a sender applies at `now`: seen live by the last probe, or still cached.
@@ -159,6 +163,7 @@ class DomainJudge {
     judge_mx_set();
     judge_hosts();
     judge_coverage();
+    judge_patterns();
     drop_faults_no_sender_sees();
     judge_mode();
     judge_state();
@@ -212,10 +217,17 @@ class DomainJudge {
 
   /// What was found before stays where this probe could not look. Input: `host` is "" where the codes say enough.
   void keep_findings(std::initializer_list<std::string_view> codes, std::string_view host) {
+    keep_findings_if([&](const Finding& finding) {
+      const bool meant = std::find(codes.begin(), codes.end(), finding.code) != codes.end();
+      return meant && (host.empty() || finding.host == host);
+    });
+  }
+
+  template <class Meant>
+  void keep_findings_if(Meant meant) {
     if (in_.previous == nullptr) return;
     for (const Finding& finding : in_.previous->findings) {
-      const bool meant = std::find(codes.begin(), codes.end(), finding.code) != codes.end();
-      if (meant && (host.empty() || finding.host == host)) find(finding.code, finding.host, finding.message);
+      if (meant(finding)) find(finding.code, finding.host, finding.message);
     }
   }
 
@@ -285,7 +297,7 @@ class DomainJudge {
       if (is_policy_fault(fault)) verdict_.faults.push_back(fault);
     }
     for (const Finding& finding : in_.previous->findings) {
-      if (finding.host == host_ && !is_mode_finding(finding)) verdict_.findings.push_back(finding);
+      if (finding.host == host_ && !is_made_anew(finding)) verdict_.findings.push_back(finding);
     }
   }
 
@@ -338,7 +350,7 @@ class DomainJudge {
       verdict_.policy_valid = lint.policy.has_value();
       verdict_.policy = lint.policy;
     }
-    find_warnings("policy-warning", host_, lint.warnings);
+    find_warnings("policy-warning", host_, warnings_of(lint));
     if (!lint.errors.empty()) {
       fault(ResultType::sts_policy_invalid, lint.errors.front().code, at_line(lint.errors.front()));
     }
@@ -346,6 +358,13 @@ class DomainJudge {
       find("content-type-parameters", host_, "the content type is \"" + success.content_type + "\"");
     }
     if (lint.policy) judge_max_age(*lint.policy);
+  }
+
+  /// Without those that have a finding of their own.
+  static std::vector<ParseError> warnings_of(const PolicyLint& lint) {
+    std::vector<ParseError> warnings = lint.warnings;
+    std::erase_if(warnings, [](const ParseError& warning) { return warning.code == "mx-wide-wildcard"; });
+    return warnings;
   }
 
   void find_warnings(std::string_view code, const std::string& host, const std::vector<ParseError>& warnings) {
@@ -465,6 +484,17 @@ class DomainJudge {
       verdict_.coverage = static_cast<double>(covered) / static_cast<double>(verdict_.mx.size());
     }
     judge_deliverable();
+  }
+
+  /// The patterns that the domain serves now, whatever senders may still hold.
+  void judge_patterns() {
+    if (!verdict_.policy || verdict_.policy->mode == StsMode::none) return;
+    if (lookup_failed(in_.seen.mx.lookup)) return keep_findings_if(is_pattern_finding);
+    std::vector<std::string> hosts;
+    for (const MxRecord& record : mx_hosts_of(in_.seen)) hosts.push_back(record.host);
+    for (Finding& mistake : find_pattern_mistakes(*verdict_.policy, hosts, host_)) {
+      find(mistake.code, mistake.host, mistake.message);
+    }
   }
 
   void judge_deliverable() {

@@ -21,8 +21,8 @@ using lab::Scenario;
 
 // Sanitizers slow lab and prober down together: fewer domains at once then, and more time.
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr int kSlowness = 2;
-constexpr std::size_t kAtOnce = 30;
+constexpr int kSlowness = 3;
+constexpr std::size_t kAtOnce = 20;
 #else
 constexpr int kSlowness = 1;
 constexpr std::size_t kAtOnce = 1000;
