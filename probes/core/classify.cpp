@@ -486,13 +486,15 @@ class DomainJudge {
     judge_deliverable();
   }
 
-  /// The patterns that the domain serves now, whatever senders may still hold.
+  /// The patterns that the domain serves now, whatever senders may still hold. Beside more hosts than are probed they
+  /// are not judged: each is compared with each, and whoever owns the zone and the policy chooses how many there are.
   void judge_patterns() {
     if (!verdict_.policy || verdict_.policy->mode == StsMode::none) return;
     if (lookup_failed(in_.seen.mx.lookup)) return keep_findings_if(is_pattern_finding);
     std::vector<std::string> hosts;
     for (const MxRecord& record : mx_hosts_of(in_.seen)) hosts.push_back(record.host);
-    for (Finding& mistake : find_pattern_mistakes(*verdict_.policy, hosts, host_)) {
+    if (hosts.size() > in_.max_hosts) return;
+    for (const Finding& mistake : find_pattern_mistakes(*verdict_.policy, hosts, host_)) {
       find(mistake.code, mistake.host, mistake.message);
     }
   }
