@@ -23,6 +23,16 @@ struct ClassifyOptions {
   std::chrono::seconds testing_longer_than{std::chrono::days{90}};
 };
 
+/// A fault that the last verdict had, and since when.
+struct StandingFault {
+  ResultType type{ResultType::validation_failure};
+  std::string host{};
+  std::string reason{};
+  UnixTime since{};
+
+  bool operator==(const StandingFault&) const = default;
+};
+
 /// What is remembered of a domain from probe to probe, and kept in the store.
 struct DomainMemory {
   std::optional<StsPolicy> policy{};  // last seen with a valid record in front of it
@@ -35,6 +45,11 @@ struct DomainMemory {
   bool mx_set_known{};                // an MX lookup has been answered once
   std::vector<std::string> mx_set{};  // sorted host names
   std::optional<UnixTime> mx_set_last_change{};
+  std::optional<UnixTime> body_changed_alone{};  // the body changed under the same id, which has not changed since
+  std::optional<UnixTime> id_changed_alone{};    // the id changed, and the body has not changed since
+  std::optional<UnixTime> watched_since{};       // of the first verdict
+  std::optional<UnixTime> last_fault{};          // of the last verdict that had a fault
+  std::vector<StandingFault> standing{};
 };
 
 /// The MX hosts of a domain as a sender walks them: by preference, then name, without duplicates; the domain itself

@@ -93,6 +93,7 @@ struct Certificate {
   int key_bits{};
   std::string signature{};  // signature algorithm's long name
   bool self_issued{};
+  std::string pem{};  // RFC 7468; "" for one too large to be kept
 };
 
 /// What is wrong with a certificate or its path, before anyone decides what to call it.
