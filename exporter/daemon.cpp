@@ -23,6 +23,7 @@
 #include "exporter/serve_config.h"
 #include "exporter/snapshot.h"
 #include "exporter/store.h"
+#include "exporter/stored_observation.h"
 #include "exporter/tlsrpt_http.h"
 #include "exporter/web_config.h"
 
@@ -301,13 +302,31 @@ class Daemon {
   }
 
   StateKeeper keeper() {
-    return {.save_domain = [this](const DomainKeepsake& kept) { save(kept); },
-            .save_mx_host =
-                [this](const MxVerdict& verdict) {
-                  writer_.save({.host = verdict.host, .verdict = verdict, .saved_at = system_now()});
-                },
-            .forget_domain = [this](const std::string& domain) { writer_.forget(domain); },
-            .forget_mx_host = [this](const std::string& host) { writer_.forget_mx_host(host); }};
+    return {
+        .save_domain = [this](const DomainKeepsake& kept) { save(kept); },
+        .save_mx_host =
+            [this](const MxVerdict& verdict) {
+              writer_.save({.host = verdict.host, .verdict = verdict, .saved_at = system_now()});
+            },
+        .record_episode = [this](
+                              const std::string& domain,
+                              const FaultEpisode& episode) { writer_.record({.domain = domain, .episode = episode}); },
+        .withdraw_episode =
+            [this](const std::string& domain, const FaultEpisode& episode) {
+              writer_.record({.domain = domain, .episode = episode, .withdrawn = true});
+            },
+        .record_change = [this](const std::string& domain,
+                                const DomainChange& change) { writer_.record({.domain = domain, .change = change}); },
+        .save_observation = [this](const DomainObservation& seen) { save(seen, ObservationKind::domain, seen.domain); },
+        .save_mx_observation =
+            [this](const MxHostObservation& seen) { save(seen, ObservationKind::mx_host, seen.host); },
+        .forget_domain = [this](const std::string& domain) { writer_.forget(domain); },
+        .forget_mx_host = [this](const std::string& host) { writer_.forget_mx_host(host); }};
+  }
+
+  template <class Observation>
+  void save(const Observation& seen, ObservationKind kind, const std::string& name) {
+    writer_.record({.kind = kind, .name = name, .content = render_observation(seen), .seen_at = seen.ended});
   }
 
   void save(const DomainKeepsake& kept) {

@@ -18,6 +18,7 @@
 #include "exporter/kept_clock.h"
 #include "exporter/log.h"
 #include "exporter/schedule.h"
+#include "exporter/stored_observation.h"
 #include "probes/core/catalogue.h"
 #include "probes/core/clock_skew.h"
 #include "probes/core/own_trouble.h"
@@ -60,12 +61,14 @@ struct WatchedDomain {
   std::optional<std::string> spoiled{};  // why the last probe was, if it was
   std::string failed_id{};               // of the last failed policy fetch
   SteadyTime failed_at{};
-  SteadyTime started_at{};  // of the probe under way, else of the last
+  SteadyTime started_at{};           // of the probe under way, else of the last
+  std::uint64_t kept_observation{};  // fingerprint
 };
 
 struct WatchedHost {
   std::optional<MxVerdict> verdict{};
-  std::set<std::string> domains{};  // that have it among their MX hosts
+  std::set<std::string> domains{};   // that have it among their MX hosts
+  std::uint64_t kept_observation{};  // fingerprint
 };
 
 Labels labels_of(const DomainConfig& domain) { return {domain.labels.begin(), domain.labels.end()}; }
@@ -419,7 +422,7 @@ class ProbeLoop::Core {
     self_.observe_phase(ProbePhase::dns, seen.dns_duration);
     if (seen.policy) self_.observe_phase(ProbePhase::policy, seen.policy_duration);
     if (!seen.spoiled) {
-      domain.memory = remember(std::move(domain.memory), seen);
+      remember_probe(domain, seen);
       take_mx_set(name, seen);
     }
     const auto spoiled_before = std::exchange(domain.spoiled, seen.spoiled);
@@ -427,12 +430,38 @@ class ProbeLoop::Core {
       if (domain.verdict || spoiled_before != domain.spoiled) publish_spoiled(domain, seen);
       return ended(domain_key(name), "unknown");
     }
+    keep_observation(domain, seen);
     domain.seen = std::move(seen);
     DomainVerdict verdict = judge(domain, *domain.seen);
     note_failed_fetch(domain, verdict);
     const std::string_view outcome = own_half_failing(verdict) ? "failing" : "ok";
     if (hosts_judged(domain)) publish_joined(domain, std::move(verdict));
     ended(domain_key(name), outcome);
+  }
+
+  void remember_probe(WatchedDomain& domain, const DomainObservation& seen) {
+    const DomainMemory before = domain.memory;
+    domain.memory = remember(std::move(domain.memory), seen);
+    if (!keeper_.record_change) return;
+    for (const DomainChange& change : changes_between(before, domain.memory))
+      keeper_.record_change(domain.config.name, change);
+  }
+
+  /// Has what pages show kept; here only what judging needs stays. An observation without a policy says less than the
+  /// one before.
+  void keep_observation(WatchedDomain& domain, DomainObservation& seen) {
+    if (!seen.policy) return;
+    const bool news = std::exchange(domain.kept_observation, fingerprint(seen)) != domain.kept_observation;
+    if (news && keeper_.save_observation) keeper_.save_observation(seen);
+    for (PolicyFetchAttempt& attempt : seen.policy->attempts) {
+      if (!attempt.tls) continue;
+      for (Certificate& certificate : attempt.tls->chain) std::string().swap(certificate.pem);
+    }
+  }
+
+  void keep_observation(WatchedHost& host, const MxHostObservation& seen) {
+    const bool news = std::exchange(host.kept_observation, fingerprint(seen)) != host.kept_observation;
+    if (news && keeper_.save_mx_observation) keeper_.save_mx_observation(seen);
   }
 
   /// Our own trouble: the last known values stay. Where nothing was ever seen, the state is all there is.
@@ -463,7 +492,10 @@ class ProbeLoop::Core {
     MxVerdict verdict = classify_mx_host(seen, before, engine_->classify, engine_->net.now());
     const bool changed = before == nullptr || !same_for_domains(*before, verdict);
     host.verdict = std::move(verdict);
-    if (!seen.spoiled) self_.observe_phase(ProbePhase::mx, seen.duration);
+    if (!seen.spoiled) {
+      self_.observe_phase(ProbePhase::mx, seen.duration);
+      keep_observation(host, seen);
+    }
     snapshots_.publish(*host.verdict);
     keep(name, host);
     if (changed) {
@@ -518,8 +550,22 @@ class ProbeLoop::Core {
   void publish(WatchedDomain& domain, DomainVerdict verdict) {
     log_change(domain, verdict);
     domain.verdict = std::move(verdict);
+    if (domain.verdict->state != DomainState::unknown) note_episodes(domain);
     snapshots_.publish(*domain.verdict);
     keep(domain);
+  }
+
+  void note_episodes(WatchedDomain& domain) {
+    const std::vector<FaultEpisode> changed = note_faults(domain.memory, *domain.verdict, engine_->net.now());
+    if (!keeper_.record_episode) return;
+    for (const FaultEpisode& episode : changed) keeper_.record_episode(domain.config.name, episode);
+  }
+
+  /// What was our own trouble is no history of the domain's.
+  void withdraw_episodes(WatchedDomain& domain, std::string_view host, UnixTime since) {
+    const std::vector<FaultEpisode> withdrawn = withdraw_faults(domain.memory, host, since);
+    if (!keeper_.withdraw_episode) return;
+    for (const FaultEpisode& episode : withdrawn) keeper_.withdraw_episode(domain.config.name, episode);
   }
 
   /// One line per change of verdict; a healthy probe after a healthy probe says nothing.
@@ -601,7 +647,8 @@ class ProbeLoop::Core {
   /// Puts the domain back to what was known before its peers fell silent; what is older than a round of probes says
   /// less than the silence.
   Egress::TakeBack take_back_of(const WatchedDomain& now) {
-    return [this, name = now.config.name, since = schedule_now(), seen = now.seen, verdict = now.verdict] {
+    return [this, name = now.config.name, since = schedule_now(), noted_since = engine_->net.now(), seen = now.seen,
+            verdict = now.verdict] {
       const auto entry = domains_.find(name);
       if (entry == domains_.end()) return;
       WatchedDomain& domain = entry->second;
@@ -610,6 +657,7 @@ class ProbeLoop::Core {
         domain.seen = seen;
         domain.verdict = verdict;
         domain.failed_id.clear();
+        withdraw_episodes(domain, "mta-sts." + name, noted_since);
         keep(domain);
       }
       domain.spoiled = std::string(kWayLost);
@@ -620,13 +668,14 @@ class ProbeLoop::Core {
   [[nodiscard]] bool is_recent(ScheduleTime since) const { return schedule_now() - since <= 2 * interval_; }
 
   Egress::TakeBack take_back_of(const std::string& name, const WatchedHost& now) {
-    return [this, name, since = schedule_now(), verdict = now.verdict] {
+    return [this, name, since = schedule_now(), noted_since = engine_->net.now(), verdict = now.verdict] {
       const auto entry = hosts_.find(name);
       if (entry == hosts_.end()) return;
       WatchedHost& host = entry->second;
       if (is_recent(since)) {
         host.verdict = verdict;
         keep(name, host);
+        for (const std::string& user : host.domains) withdraw_episodes(domains_.at(user), name, noted_since);
       }
       if (!host.verdict) host.verdict.emplace();
       host.verdict->host = name;

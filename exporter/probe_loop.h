@@ -13,6 +13,7 @@
 #include "exporter/live_probe.h"
 #include "exporter/metrics.h"
 #include "exporter/snapshot.h"
+#include "probes/core/domain_history.h"
 
 namespace mtasts {
 
@@ -26,6 +27,12 @@ struct DomainKeepsake {
 struct StateKeeper {
   std::function<void(const DomainKeepsake&)> save_domain{};
   std::function<void(const MxVerdict&)> save_mx_host{};
+  std::function<void(const std::string& domain, const FaultEpisode& episode)> record_episode{};
+  std::function<void(const std::string& domain, const FaultEpisode& episode)> withdraw_episode{};
+  std::function<void(const std::string& domain, const DomainChange& change)> record_change{};
+  /// What a probe saw, when it differs from what was seen before in more than times.
+  std::function<void(const DomainObservation& seen)> save_observation{};
+  std::function<void(const MxHostObservation& seen)> save_mx_observation{};
   std::function<void(const std::string& domain)> forget_domain{};
   std::function<void(const std::string& host)> forget_mx_host{};
 };

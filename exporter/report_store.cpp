@@ -303,8 +303,11 @@ bool complete(StoredRow& row) {
   return true;
 }
 
+/// Without what pages show of probes, which is not the reports' doing.
 long long used_bytes(soci::session& sql) {
-  return (pragma(sql, "page_count") - pragma(sql, "freelist_count")) * pragma(sql, "page_size");
+  long long observations = 0;
+  sql << "SELECT coalesce(sum(octets), 0) FROM observation", soci::into(observations);
+  return (pragma(sql, "page_count") - pragma(sql, "freelist_count")) * pragma(sql, "page_size") - observations;
 }
 
 /// Removes some rows received before `limit`, uncounted ones first; says whether there were any.

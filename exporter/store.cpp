@@ -16,7 +16,8 @@
 namespace mtasts {
 
 std::size_t StoreBatch::size() const {
-  return forgotten_domains.size() + forgotten_hosts.size() + domains.size() + hosts.size() + policies.size();
+  return forgotten_domains.size() + forgotten_hosts.size() + domains.size() + hosts.size() + policies.size() +
+         episodes.size() + changes.size() + observations.size();
 }
 
 std::string database_place_fault(const std::string& path) {
@@ -56,6 +57,8 @@ struct Store::Connection {
 namespace {
 
 constexpr int kMostPolicies = 100;  // kept of one domain
+constexpr int kMostEpisodes = 200;  // the same
+constexpr int kMostChanges = 200;   // the same
 
 std::string joined(const std::vector<std::string>& patterns) {
   std::string text;
@@ -79,13 +82,21 @@ StsMode mode_of(const std::string& word) {
   return StsMode::none;
 }
 
+void erase_observation(soci::session& sql, ObservationKind kind, const std::string& name) {
+  const std::string word{to_string(kind)};
+  sql << "DELETE FROM observation WHERE kind = :kind AND name = :name", soci::use(word), soci::use(name);
+}
+
 void erase_domain(soci::session& sql, const std::string& domain) {
   sql << "DELETE FROM domain_state WHERE domain = :domain", soci::use(domain);
-  sql << "DELETE FROM policy_history WHERE domain = :domain", soci::use(domain);
+  for (const char* table : {"policy_history", "fault_episode", "domain_change"})
+    sql << "DELETE FROM " << table << " WHERE domain = :domain", soci::use(domain);
+  erase_observation(sql, ObservationKind::domain, domain);
 }
 
 void erase_host(soci::session& sql, const std::string& host) {
   sql << "DELETE FROM mx_state WHERE host = :host", soci::use(host);
+  erase_observation(sql, ObservationKind::mx_host, host);
 }
 
 void write_domains(soci::session& sql, const std::map<std::string, DomainRow>& rows) {
@@ -130,7 +141,105 @@ void write_policy(soci::session& sql, const PolicyRow& row) {
       soci::use(row.domain), soci::use(row.domain), soci::use(kMostPolicies);
 }
 
+/// A fault that comes and goes with every probe must not fill the disk.
+void write_episode(soci::session& sql, const EpisodeRow& row) {
+  const FaultEpisode& episode = row.episode;
+  const std::string type{to_string(episode.type)};
+  const long long began = seconds_of(episode.began), last_seen = seconds_of(episode.last_seen);
+  const int open = episode.open ? 1 : 0;
+  if (row.withdrawn) {
+    sql << "DELETE FROM fault_episode WHERE domain = :domain AND result_type = :type AND host = :host"
+           " AND reason = :reason AND began = :began",
+        soci::use(row.domain), soci::use(type), soci::use(episode.host), soci::use(episode.reason), soci::use(began);
+    return;
+  }
+  sql << "INSERT OR REPLACE INTO fault_episode VALUES (:domain, :type, :host, :reason, :began, :last, :open)",
+      soci::use(row.domain), soci::use(type), soci::use(episode.host), soci::use(episode.reason), soci::use(began),
+      soci::use(last_seen), soci::use(open);
+  sql << "DELETE FROM fault_episode WHERE domain = :domain AND (result_type, host, reason, began) NOT IN"
+         " (SELECT result_type, host, reason, began FROM fault_episode WHERE domain = :domain2"
+         " ORDER BY open DESC, last_seen DESC, began DESC LIMIT :most)",
+      soci::use(row.domain), soci::use(row.domain), soci::use(kMostEpisodes);
+}
+
+void write_change(soci::session& sql, const ChangeRow& row) {
+  const std::string kind{to_string(row.change.kind)};
+  const long long at = seconds_of(row.change.at);
+  sql << "INSERT OR REPLACE INTO domain_change VALUES (:domain, :at, :kind, :before, :after)", soci::use(row.domain),
+      soci::use(at), soci::use(kind), soci::use(row.change.before), soci::use(row.change.after);
+  sql << "DELETE FROM domain_change WHERE domain = :domain AND (at, kind) NOT IN (SELECT at, kind FROM domain_change"
+         " WHERE domain = :domain2 ORDER BY at DESC LIMIT :most)",
+      soci::use(row.domain), soci::use(row.domain), soci::use(kMostChanges);
+}
+
+void write_observation(soci::session& sql, const ObservationRow& row) {
+  const std::string kind{to_string(row.kind)};
+  const long long seen_at = seconds_of(row.seen_at), octets = static_cast<long long>(row.content.size());
+  sql << "INSERT OR REPLACE INTO observation VALUES (:kind, :name, :at, :octets, :content)", soci::use(kind),
+      soci::use(row.name), soci::use(seen_at), soci::use(octets), soci::use(row.content);
+}
+
+std::pair<std::string, std::string> key_of(const EpisodeRow& row) {
+  const FaultEpisode& episode = row.episode;
+  return {row.domain, std::string(to_string(episode.type)) + ' ' + episode.host + ' ' + episode.reason + ' ' +
+                          std::to_string(seconds_of(episode.began))};
+}
+
+std::pair<std::string, std::string> key_of(const ChangeRow& row) {
+  return {row.domain, std::to_string(seconds_of(row.change.at)) + ' ' + std::string(to_string(row.change.kind))};
+}
+
+/// Erases the rows of a domain from a map whose keys begin with it. Input: the least key of the domain.
+template <class Map>
+void erase_rows_of(Map& rows, const std::string& domain, const typename Map::key_type& least) {
+  auto row = rows.lower_bound(least);
+  while (row != rows.end() && std::get<0>(row->first) == domain) row = rows.erase(row);
+}
+
+/// Takes what concerns a domain out of what waits to be written.
+void erase_pending(StoreBatch& batch, const std::string& domain) {
+  batch.domains.erase(domain);
+  batch.observations.erase({ObservationKind::domain, domain});
+  erase_rows_of(batch.policies, domain, {domain, "", ""});
+  erase_rows_of(batch.episodes, domain, {domain, ""});
+  erase_rows_of(batch.changes, domain, {domain, ""});
+}
+
+void erase_pending_host(StoreBatch& batch, const std::string& host) {
+  batch.hosts.erase(host);
+  batch.observations.erase({ObservationKind::mx_host, host});
+}
+
+std::size_t octets_of(const StoreBatch& batch) {
+  std::size_t octets = 0;
+  for (const auto& [key, row] : batch.observations) octets += row.content.size();
+  return octets;
+}
+
+std::size_t octets_of(const StoreBatch& batch, ObservationKind kind, const std::string& name) {
+  const auto row = batch.observations.find({kind, name});
+  return row == batch.observations.end() ? 0 : row->second.content.size();
+}
+
 }  // namespace
+
+std::string_view to_string(ObservationKind kind) { return kind == ObservationKind::domain ? "domain" : "mx_host"; }
+
+std::vector<PolicyRow> read_policies(soci::session& sql, std::string_view domain) {
+  std::vector<PolicyRow> rows;
+  const std::string wanted{domain};
+  std::string id, sha256, mode, mx;
+  long long max_age = 0, first = 0, last = 0;
+  soci::statement select = (sql.prepare << "SELECT id, body_sha256, mode, max_age, mx, first_seen, last_seen"
+                                           " FROM policy_history WHERE domain = :domain ORDER BY first_seen, id",
+                            soci::use(wanted), soci::into(id), soci::into(sha256), soci::into(mode),
+                            soci::into(max_age), soci::into(mx), soci::into(first), soci::into(last));
+  for (bool more = select.execute(true); more; more = select.fetch()) {
+    StsPolicy policy{mode_of(mode), std::chrono::seconds{max_age}, split(mx)};
+    rows.push_back({wanted, id, sha256, std::move(policy), time_of(first), time_of(last)});
+  }
+  return rows;
+}
 
 Store::Store(std::unique_ptr<Connection> connection) : connection_{std::move(connection)} {}
 Store::Store(Store&&) noexcept = default;
@@ -185,22 +294,7 @@ std::vector<MxHostRow> Store::load_mx_hosts() {
 }
 
 std::vector<PolicyRow> Store::policy_history(std::string_view domain) {
-  return translated(connection_->database, [&] {
-    std::vector<PolicyRow> rows;
-    const std::string wanted{domain};
-    std::string id, sha256, mode, mx;
-    long long max_age = 0, first = 0, last = 0;
-    soci::statement select =
-        (connection_->database.sql.prepare << "SELECT id, body_sha256, mode, max_age, mx, first_seen, last_seen"
-                                              " FROM policy_history WHERE domain = :domain ORDER BY first_seen, id",
-         soci::use(wanted), soci::into(id), soci::into(sha256), soci::into(mode), soci::into(max_age), soci::into(mx),
-         soci::into(first), soci::into(last));
-    for (bool more = select.execute(true); more; more = select.fetch()) {
-      StsPolicy policy{mode_of(mode), std::chrono::seconds{max_age}, split(mx)};
-      rows.push_back({wanted, id, sha256, std::move(policy), time_of(first), time_of(last)});
-    }
-    return rows;
-  });
+  return translated(connection_->database, [&] { return read_policies(connection_->database.sql, domain); });
 }
 
 void Store::write(const StoreBatch& batch) {
@@ -212,6 +306,9 @@ void Store::write(const StoreBatch& batch) {
       write_domains(sql, batch.domains);
       write_hosts(sql, batch.hosts);
       for (const auto& [key, row] : batch.policies) write_policy(sql, row);
+      for (const auto& [key, row] : batch.episodes) write_episode(sql, row);
+      for (const auto& [key, row] : batch.changes) write_change(sql, row);
+      for (const auto& [key, row] : batch.observations) write_observation(sql, row);
     });
   });
 }
@@ -221,6 +318,9 @@ void Store::save(const MxHostRow& row) { write({.hosts = {{row.host, row}}}); }
 void Store::record_policy(const PolicyRow& row) {
   write({.policies = {{std::tuple{row.domain, row.id, row.body_sha256}, row}}});
 }
+void Store::record(const EpisodeRow& row) { write({.episodes = {{key_of(row), row}}}); }
+void Store::record(const ChangeRow& row) { write({.changes = {{key_of(row), row}}}); }
+void Store::record(const ObservationRow& row) { write({.observations = {{std::pair{row.kind, row.name}, row}}}); }
 void Store::forget(std::string_view domain) { write({.forgotten_domains = {std::string{domain}}}); }
 void Store::forget_mx_host(std::string_view host) { write({.forgotten_hosts = {std::string{host}}}); }
 
@@ -264,17 +364,35 @@ void StoreWriter::record_policy(PolicyRow row) {
   });
 }
 
+void StoreWriter::record(EpisodeRow row) {
+  enqueue([&](StoreBatch& pending) { pending.episodes[key_of(row)] = std::move(row); });
+}
+
+void StoreWriter::record(ChangeRow row) {
+  enqueue([&](StoreBatch& pending) { pending.changes[key_of(row)] = std::move(row); });
+}
+
+void StoreWriter::record(ObservationRow row) {
+  enqueue([&](StoreBatch& pending) {
+    const std::size_t others = pending_octets_ - octets_of(pending, row.kind, row.name);
+    if (others + row.content.size() > options_.max_pending_octets) return;
+    pending_octets_ = others + row.content.size();
+    pending.observations[{row.kind, row.name}] = std::move(row);
+  });
+}
+
 void StoreWriter::forget(const std::string& domain) {
   enqueue([&](StoreBatch& pending) {
-    pending.domains.erase(domain);
-    std::erase_if(pending.policies, [&](const auto& policy) { return policy.second.domain == domain; });
+    pending_octets_ -= octets_of(pending, ObservationKind::domain, domain);
+    erase_pending(pending, domain);
     pending.forgotten_domains.insert(domain);
   });
 }
 
 void StoreWriter::forget_mx_host(const std::string& host) {
   enqueue([&](StoreBatch& pending) {
-    pending.hosts.erase(host);
+    pending_octets_ -= octets_of(pending, ObservationKind::mx_host, host);
+    erase_pending_host(pending, host);
     pending.forgotten_hosts.insert(host);
   });
 }
@@ -309,6 +427,7 @@ void StoreWriter::run() {
     wake_.wait(lock, [this] { return stopping_ || pending_.size() > 0; });
     last = stopping_;
     StoreBatch batch = std::exchange(pending_, {});
+    pending_octets_ = 0;
     lock.unlock();
     const bool written = batch.size() == 0 || write(batch);
     lock.lock();
@@ -336,11 +455,8 @@ bool StoreWriter::write(const StoreBatch& batch) {
 
 /// Puts a batch that was not written under what has come meanwhile; the newer change wins. Runs with the lock.
 void StoreWriter::put_back(StoreBatch failed) {
-  for (const std::string& domain : pending_.forgotten_domains) {
-    failed.domains.erase(domain);
-    std::erase_if(failed.policies, [&](const auto& policy) { return policy.second.domain == domain; });
-  }
-  for (const std::string& host : pending_.forgotten_hosts) failed.hosts.erase(host);
+  for (const std::string& domain : pending_.forgotten_domains) erase_pending(failed, domain);
+  for (const std::string& host : pending_.forgotten_hosts) erase_pending_host(failed, host);
   for (auto& [key, row] : pending_.policies) {
     const auto earlier = failed.policies.find(key);
     if (earlier != failed.policies.end()) row.first_seen = earlier->second.first_seen;
@@ -350,6 +466,10 @@ void StoreWriter::put_back(StoreBatch failed) {
   pending_.domains.merge(failed.domains);
   pending_.hosts.merge(failed.hosts);
   pending_.policies.merge(failed.policies);
+  pending_.episodes.merge(failed.episodes);
+  pending_.changes.merge(failed.changes);
+  pending_.observations.merge(failed.observations);
+  pending_octets_ = octets_of(pending_);
 }
 
 }  // namespace mtasts

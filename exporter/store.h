@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "probes/core/classify.h"
+#include "probes/core/domain_history.h"
 #include "probes/core/verdicts.h"
 
 namespace mtasts {
@@ -50,6 +51,30 @@ struct PolicyRow {
   bool operator==(const PolicyRow&) const = default;
 };
 
+/// A fault of a domain over time.
+struct EpisodeRow {
+  std::string domain{};
+  FaultEpisode episode{};
+  bool withdrawn{};  // it was our own trouble: the row goes
+};
+
+/// Something a domain published became something else.
+struct ChangeRow {
+  std::string domain{};
+  DomainChange change{};
+};
+
+/// What the last probe of a domain or an MX host saw, in its stored form.
+enum class ObservationKind { domain, mx_host };
+std::string_view to_string(ObservationKind kind);
+
+struct ObservationRow {
+  ObservationKind kind{ObservationKind::domain};
+  std::string name{};
+  std::string content{};
+  UnixTime seen_at{};
+};
+
 /// Changes that become one transaction. What is forgotten is deleted before anything is written.
 struct StoreBatch {
   std::set<std::string> forgotten_domains{};
@@ -57,6 +82,9 @@ struct StoreBatch {
   std::map<std::string, DomainRow> domains{};
   std::map<std::string, MxHostRow> hosts{};
   std::map<std::tuple<std::string, std::string, std::string>, PolicyRow> policies{};  // by domain, id, body_sha256
+  std::map<std::pair<std::string, std::string>, EpisodeRow> episodes{};  // by domain, and what identifies one of it
+  std::map<std::pair<std::string, std::string>, ChangeRow> changes{};    // the same
+  std::map<std::pair<ObservationKind, std::string>, ObservationRow> observations{};  // by kind and name
 
   std::size_t size() const;
 };
@@ -104,6 +132,9 @@ class Store {
   void save(const DomainRow& row);
   void save(const MxHostRow& row);
   void record_policy(const PolicyRow& row);
+  void record(const EpisodeRow& row);
+  void record(const ChangeRow& row);
+  void record(const ObservationRow& row);
   void forget(std::string_view domain);
   void forget_mx_host(std::string_view host);
 
@@ -118,6 +149,7 @@ struct StoreWriterOptions {
   std::chrono::milliseconds period{std::chrono::seconds{1}};   // between two transactions
   std::chrono::milliseconds retry{std::chrono::seconds{10}};   // after one that failed
   std::size_t max_pending{500'000};                            // further keys are dropped while the disk fails
+  std::size_t max_pending_octets{64 * 1024 * 1024};            // of observations, the same
   std::function<void(const std::string& error)> on_trouble{};  // once per change: "" when writing works again
 };
 
@@ -137,6 +169,9 @@ class StoreWriter {
   void save(DomainRow row);
   void save(MxHostRow row);
   void record_policy(PolicyRow row);
+  void record(EpisodeRow row);
+  void record(ChangeRow row);
+  void record(ObservationRow row);
   void forget(const std::string& domain);
   void forget_mx_host(const std::string& host);
 
@@ -159,6 +194,7 @@ class StoreWriter {
   mutable std::mutex mutex_{};
   std::condition_variable wake_{};
   StoreBatch pending_{};
+  std::size_t pending_octets_{};  // of its observations
   bool stopping_{};
   bool healthy_{true};
   std::uint64_t dropped_{};

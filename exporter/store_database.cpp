@@ -48,6 +48,14 @@ constexpr auto kMigrations = std::to_array<const char*>({
     "  PRIMARY KEY (domain, reporter)) WITHOUT ROWID;"
     "CREATE TABLE report_failures (domain TEXT NOT NULL, result_type TEXT NOT NULL, reporter TEXT NOT NULL,"
     "  mx TEXT NOT NULL, range_end INTEGER NOT NULL, PRIMARY KEY (domain, result_type, reporter, mx)) WITHOUT ROWID;",
+    "CREATE TABLE fault_episode (domain TEXT NOT NULL, result_type TEXT NOT NULL, host TEXT NOT NULL,"
+    "  reason TEXT NOT NULL, began INTEGER NOT NULL, last_seen INTEGER NOT NULL, open INTEGER NOT NULL,"
+    "  PRIMARY KEY (domain, result_type, host, reason, began)) WITHOUT ROWID;"
+    "CREATE TABLE domain_change (domain TEXT NOT NULL, at INTEGER NOT NULL, kind TEXT NOT NULL, before TEXT NOT NULL,"
+    "  after TEXT NOT NULL, PRIMARY KEY (domain, at, kind)) WITHOUT ROWID;"
+    "CREATE TABLE observation (kind TEXT NOT NULL, name TEXT NOT NULL, seen_at INTEGER NOT NULL,"
+    "  octets INTEGER NOT NULL, content TEXT NOT NULL, PRIMARY KEY (kind, name));"
+    "CREATE INDEX observation_octets ON observation (octets);",
 });
 
 /// SQLite itself says that pages of a database are damaged.

@@ -6,6 +6,8 @@
 #include <soci/soci.h>
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "exporter/store.h"
 
@@ -49,6 +51,9 @@ void transact(soci::session& sql, Work work) {
     throw;
   }
 }
+
+/// The policies that a domain served, oldest first.
+std::vector<PolicyRow> read_policies(soci::session& sql, std::string_view domain);
 
 /// Turns SOCI's words into ours: nobody outside the stores sees SOCI.
 template <class Work>

@@ -115,7 +115,6 @@ void add(std::vector<Fault>& faults, Fault fault) {
 }
 
 constexpr std::string_view kNoSuchDomain = "no-such-domain";
-constexpr std::string_view kNotCovered = "mx-mismatch";
 // As many warnings about one text as a person reads; a peer can make the text long.
 constexpr std::size_t kMostWarnings = 20;
 
@@ -471,7 +470,7 @@ class DomainJudge {
         covered += *member.covered ? 1 : 0;
       }
       if (member.covered == false) {
-        fault_at(member.host, ResultType::validation_failure, kNotCovered,
+        fault_at(member.host, ResultType::validation_failure, kNotCoveredReason,
                  "no mx pattern of the policy matches " + member.host);
       }
       const MxVerdict* host = host_verdict(member.host);
@@ -516,7 +515,7 @@ class DomainJudge {
   void drop_faults_no_sender_sees() {
     if (verdict_.record == RecordStatus::valid || policy_applies()) return;
     std::erase_if(verdict_.faults,
-                  [](const Fault& fault) { return is_policy_fault(fault) || fault.reason == kNotCovered; });
+                  [](const Fault& fault) { return is_policy_fault(fault) || fault.reason == kNotCoveredReason; });
   }
 
   void judge_mode() {
@@ -637,6 +636,23 @@ void remember_mx_set(DomainMemory& memory, const DomainObservation& seen) {
   memory.mx_set_known = true;
 }
 
+/// Whether id and body change together, as they should (RFC 8461 section 3.1). Input: the memory before the change.
+void remember_drift(DomainMemory& memory, const std::string& id, const std::string& body_sha256, UnixTime now) {
+  const bool first = !memory.policy;
+  const bool id_changed = !first && id != memory.policy_id;
+  if (memory.id_body_sha256.empty()) memory.id_body_sha256 = first ? body_sha256 : memory.body_sha256;
+  if (id_changed) {
+    memory.id_body_sha256 = body_sha256;
+    memory.id_changed_alone.reset();
+    if (body_sha256 == memory.body_sha256) memory.id_changed_alone = now;
+  }
+  if (body_sha256 == memory.id_body_sha256) {
+    memory.body_changed_alone.reset();
+  } else if (!memory.body_changed_alone) {
+    memory.body_changed_alone = now;
+  }
+}
+
 void remember_policy(DomainMemory& memory, const DomainObservation& seen) {
   if (!seen.policy || lookup_failed(seen.sts.lookup)) return;
   const StsRecordSet records = parse_sts_records(seen.sts.records);
@@ -647,6 +663,7 @@ void remember_policy(DomainMemory& memory, const DomainObservation& seen) {
   const std::string id = records.id.value_or("");
   const bool changed = memory.policy && (id != memory.policy_id || success->body_sha256 != memory.body_sha256);
   if (changed) memory.policy_last_change = seen.ended;
+  remember_drift(memory, id, success->body_sha256, seen.ended);
   if (lint.policy->mode != StsMode::testing) {
     memory.testing_since.reset();
   } else if (!memory.testing_since) {
@@ -691,7 +708,7 @@ DomainMemory remember(DomainMemory memory, const DomainObservation& seen) {
 
 bool own_half_failing(const DomainVerdict& verdict) {
   const bool faulty = std::any_of(verdict.faults.begin(), verdict.faults.end(), [](const Fault& fault) {
-    return is_policy_fault(fault) || fault.reason == kNotCovered;
+    return is_policy_fault(fault) || fault.reason == kNotCoveredReason;
   });
   const bool record_broken = verdict.record == RecordStatus::invalid || verdict.record == RecordStatus::multiple;
   const auto lookup_failed = [&verdict](DnsQuery query) {

@@ -46,4 +46,8 @@ std::vector<DomainChange> changes_between(const DomainMemory& before, const Doma
 /// that began or ended with it.
 std::vector<FaultEpisode> note_faults(DomainMemory& memory, const DomainVerdict& verdict, UnixTime now);
 
+/// Takes back the faults of a host that were noted since then, as our own trouble: they never were. Whether a policy
+/// permits the host is not the network's doing, and stays. Returns the episodes that are to be withdrawn.
+std::vector<FaultEpisode> withdraw_faults(DomainMemory& memory, std::string_view host, UnixTime since);
+
 }  // namespace mtasts

@@ -49,6 +49,9 @@ struct Fault {
   bool operator==(const Fault&) const = default;
 };
 
+/// Reason of the fault that no `mx` pattern of the policy matches a host (RFC 8461 section 4.1).
+constexpr std::string_view kNotCoveredReason = "mx-mismatch";
+
 /// Something to put right that no sender reports. `code` is a code of the catalogue, which holds severity and remedy.
 struct Finding {
   std::string code{};

@@ -2,6 +2,7 @@
 #include "probes/net/certificate_check.h"
 
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -31,6 +32,7 @@ using VerifyContext = std::unique_ptr<X509_STORE_CTX, Deleter<X509_STORE_CTX_fre
 constexpr std::size_t kMaxNames = 64;
 constexpr std::size_t kMaxNameLength = 512;
 constexpr int kMaxChain = 16;
+constexpr long kMaxPem = 64L * 1024;  // some thirty times what a public authority's certificate takes
 // CA/Browser Forum reserved policy identifiers (Baseline Requirements section 7.1.6.1).
 constexpr std::string_view kCabForumArc = "2.23.140.1.";
 
@@ -103,6 +105,14 @@ bool is_self_issued(X509* certificate) {
   return X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) == 0;
 }
 
+std::string pem_of(X509* certificate) {
+  const Bio memory(BIO_new(BIO_s_mem()));
+  if (!memory || PEM_write_bio_X509(memory.get(), certificate) != 1) return "";
+  char* text = nullptr;
+  const long length = BIO_get_mem_data(memory.get(), &text);
+  return length > 0 && length <= kMaxPem ? std::string(text, static_cast<std::size_t>(length)) : "";
+}
+
 Certificate describe(X509* certificate, const Digest& digest) {
   Certificate seen{.subject = name_text(X509_get_subject_name(certificate)),
                    .issuer = name_text(X509_get_issuer_name(certificate)),
@@ -112,7 +122,8 @@ Certificate describe(X509* certificate, const Digest& digest) {
                    .not_after = time_of(X509_get0_notAfter(certificate)),
                    .dns_names = dns_names_of(certificate),
                    .signature = OBJ_nid2ln(X509_get_signature_nid(certificate)),
-                   .self_issued = is_self_issued(certificate)};
+                   .self_issued = is_self_issued(certificate),
+                   .pem = pem_of(certificate)};
   if (EVP_PKEY* key = X509_get0_pubkey(certificate)) {
     const char* type = EVP_PKEY_get0_type_name(key);
     seen.key_type = type != nullptr ? type : "";

@@ -9,6 +9,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "exporter/state_reader.h"
+#include "exporter/stored_observation.h"
+
 namespace mtasts {
 namespace {
 
@@ -162,7 +165,7 @@ TEST_F(StoreTest, ANewerSchemaIsRefused) {
   { Store store = open(); }
   run_sql("PRAGMA user_version = 99");
   EXPECT_EQ(open_error(), "storage.path '" + path_ +
-                              "' was written by a newer mtasts_exporter (schema 99, this one knows 2); run that "
+                              "' was written by a newer mtasts_exporter (schema 99, this one knows 3); run that "
                               "version, or move the file away to start afresh");
 }
 
@@ -256,6 +259,82 @@ TEST_F(StoreTest, TheWriterFlushesWhenItStops) {
   EXPECT_EQ(store.policy_history("example.org").size(), 1u);
 }
 
+EpisodeRow episode_row(UnixTime began, UnixTime last_seen, bool open) {
+  return {.domain = "example.org",
+          .episode = {.type = ResultType::certificate_expired,
+                      .host = "mx.example.org",
+                      .reason = "expired",
+                      .began = began,
+                      .last_seen = last_seen,
+                      .open = open}};
+}
+
+ObservationRow observation_row(std::string content) {
+  return {.kind = ObservationKind::mx_host, .name = "mx.example.org", .content = std::move(content), .seen_at = kNow};
+}
+
+TEST_F(StoreTest, AReaderSeesTheHistoryOfADomain) {
+  Store store = open();
+  StateReader reader = StateReader::open(path_);
+  EXPECT_EQ(reader.domain("example.org"), std::nullopt);
+  store.save(domain_row("example.org", DomainState::failing));
+  store.save(host_row("mx.example.org"));
+  store.record_policy(policy_row(kNow));
+  store.record(episode_row(kNow, kNow, true));
+  store.record(episode_row(kNow, kNow + 1h, false));  // the same one, ended
+  store.record(episode_row(kNow + 2h, kNow + 2h, true));
+  store.record(ChangeRow{"example.org", {kNow, ChangeKind::mx_set, "a", "b"}});
+  store.record(ChangeRow{"example.org", {kNow + 1h, ChangeKind::policy_id, "1", "2"}});
+  EXPECT_EQ(reader.domain("example.org")->verdict.state, DomainState::failing);
+  EXPECT_EQ(reader.mx_host("mx.example.org")->host, "mx.example.org");
+  EXPECT_EQ(reader.policies("example.org"), std::vector{policy_row(kNow)});
+  EXPECT_EQ(reader.episodes("example.org"), (std::vector{episode_row(kNow + 2h, kNow + 2h, true).episode,
+                                                         episode_row(kNow, kNow + 1h, false).episode}));
+  EXPECT_EQ(reader.changes("example.org"), (std::vector<DomainChange>{{kNow + 1h, ChangeKind::policy_id, "1", "2"},
+                                                                      {kNow, ChangeKind::mx_set, "a", "b"}}));
+  EXPECT_TRUE(reader.episodes("other.example").empty());
+}
+
+TEST_F(StoreTest, AWithdrawnEpisodeNeverWas) {
+  Store store = open();
+  store.record(episode_row(kNow, kNow, true));
+  EpisodeRow withdrawn = episode_row(kNow, kNow, true);
+  withdrawn.withdrawn = true;
+  store.record(withdrawn);
+  EXPECT_TRUE(StateReader::open(path_).episodes("example.org").empty());
+}
+
+TEST_F(StoreTest, AFaultThatComesAndGoesAllTheTimeKeepsItsLatestEpisodes) {
+  Store store = open();
+  for (int i = 0; i < 300; ++i) store.record(episode_row(kNow + i * 1h, kNow + i * 1h, false));
+  const auto kept = StateReader::open(path_).episodes("example.org");
+  ASSERT_EQ(kept.size(), 200u);
+  EXPECT_EQ(kept.front().began, kNow + 299h);
+  EXPECT_EQ(kept.back().began, kNow + 100h);
+}
+
+TEST_F(StoreTest, HistoryAndObservationsGoWithTheirDomainAndHost) {
+  Store store = open();
+  store.record(episode_row(kNow, kNow, true));
+  store.record(ChangeRow{"example.org", {kNow, ChangeKind::mx_set, "a", "b"}});
+  store.record({.name = "example.org", .content = render_observation(DomainObservation{.domain = "example.org"})});
+  store.record(observation_row(render_observation(MxHostObservation{.host = "mx.example.org"})));
+  StateReader reader = StateReader::open(path_);
+  EXPECT_EQ(reader.observation("example.org")->domain, "example.org");
+  EXPECT_EQ(reader.mx_observation("mx.example.org")->host, "mx.example.org");
+  store.forget("example.org");
+  store.forget_mx_host("mx.example.org");
+  EXPECT_TRUE(reader.episodes("example.org").empty());
+  EXPECT_TRUE(reader.changes("example.org").empty());
+  EXPECT_FALSE(reader.observation("example.org"));
+  EXPECT_FALSE(reader.mx_observation("mx.example.org"));
+}
+
+TEST_F(StoreTest, AReaderNeedsADatabase) {
+  EXPECT_THROW(StateReader::open(path_), StoreError);
+  EXPECT_FALSE(fs::exists(path_));
+}
+
 TEST(StoreWriter, TheLatestChangeOfAKeyWins) {
   Disk disk{.full = true};
   StoreWriter writer{[&](const StoreBatch& batch) { disk.write(batch); }, {.period = 1ms, .retry = 1h}};
@@ -286,6 +365,22 @@ TEST(StoreWriter, AFailingDiskIsReportedOnceAndTriedAgain) {
   EXPECT_TRUE(writer.healthy());
   EXPECT_EQ(troubles, (std::vector<std::string>{"disk full", ""}));
   EXPECT_EQ(writer.pending(), 0u);
+}
+
+TEST(StoreWriter, ObservationsThatWaitForAFailingDiskAreBoundedInOctets) {
+  Disk disk{.full = true};
+  StoreWriter writer{[&](const StoreBatch& batch) { disk.write(batch); },
+                     {.period = 1ms, .retry = 1h, .max_pending_octets = 100}};
+  writer.save(domain_row("first.example"));
+  ASSERT_TRUE(disk.wait([&] { return disk.attempts >= 1; }));
+  writer.record(observation_row(std::string(80, 'a')));
+  writer.record({.name = "example.org", .content = std::string(80, 'b')});
+  writer.record(observation_row(std::string(90, 'c')));  // takes the place of its own
+  disk.set_full(false);
+  writer.stop();
+  ASSERT_EQ(disk.written.size(), 1u);
+  ASSERT_EQ(disk.written[0].observations.size(), 1u);
+  EXPECT_EQ(disk.written[0].observations.begin()->second.content, std::string(90, 'c'));
 }
 
 TEST(StoreWriter, WhatWaitsForAFailingDiskIsBounded) {

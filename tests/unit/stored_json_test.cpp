@@ -7,6 +7,8 @@
 #include <boost/pfr.hpp>
 #include <type_traits>
 
+#include "exporter/stored_observation.h"
+
 namespace mtasts {
 namespace {
 
@@ -43,6 +45,9 @@ class Filler {
   void fill(UnixTime& value) { value = UnixTime{std::chrono::seconds{1'800'000'000 + ++count_}}; }
   void fill(std::string& value) { value = "text \"\\\n\xff" + std::to_string(++count_); }
   void fill(bool& value) { value = true; }
+  void fill(IpAddress& value) { value = *parse_ip_address("192.0.2." + std::to_string(++count_ % 250)); }
+  template <class T>
+  static void fill(std::shared_ptr<T>&) {}
   template <class T>
   void fill(T& value) {
     if constexpr (std::is_enum_v<T>) {
@@ -95,6 +100,62 @@ TEST(StoredJson, DomainMemoryComesBackWhole) {
   const auto full = Filler{}.filled<DomainMemory>();
   EXPECT_TRUE(same(parse_domain_memory_json(render_json(full)), full));
   EXPECT_TRUE(same(parse_domain_memory_json(render_json(DomainMemory{})), DomainMemory{}));
+}
+
+DomainObservation full_observation() {
+  auto seen = Filler{}.filled<DomainObservation>();
+  seen.report_targets.clear();
+  return seen;
+}
+
+TEST(StoredObservation, ADomainsComesBackWhole) {
+  const DomainObservation full = full_observation();
+  EXPECT_TRUE(same(parse_domain_observation(render_observation(full)), full));
+  EXPECT_TRUE(same(parse_domain_observation(render_observation(DomainObservation{})), DomainObservation{}));
+}
+
+TEST(StoredObservation, AnMxHostsComesBackWhole) {
+  const auto full = Filler{}.filled<MxHostObservation>();
+  EXPECT_TRUE(same(parse_mx_host_observation(render_observation(full)), full));
+}
+
+TEST(StoredObservation, ABodyThatAllAddressesServeIsKeptOnce) {
+  DomainObservation seen = full_observation();
+  for (PolicyFetchAttempt& attempt : seen.policy->attempts) {
+    attempt.body = std::string(60'000, 'x');
+    attempt.body_sha256 = "ab";
+  }
+  const std::string text = render_observation(seen);
+  EXPECT_LT(text.size(), 80'000u);
+  EXPECT_TRUE(same(parse_domain_observation(text), seen));
+}
+
+TEST(StoredObservation, WhatAPeerMakesLargeIsLeftOut) {
+  auto seen = Filler{}.filled<MxHostObservation>();
+  seen.sessions[1].tls->chain.assign(16, {.subject = "CN=x", .pem = std::string(60'000, 'x')});
+  const MxHostObservation kept = parse_mx_host_observation(render_observation(seen));
+  EXPECT_EQ(kept.sessions[1].tls->chain.size(), 16u);
+  EXPECT_EQ(kept.sessions[1].tls->chain[0].pem, "");
+  EXPECT_EQ(kept.sessions[0].transcript, seen.sessions[0].transcript);
+  seen.sessions[0].transcript.assign(10'000, std::string(100, 'x'));
+  EXPECT_LT(render_observation(seen).size(), 300'000u);
+}
+
+TEST(StoredObservation, TheFingerprintIsThatOfWhatMatters) {
+  const DomainObservation seen = full_observation();
+  DomainObservation later = seen;
+  later.ended += 900s;
+  later.total_duration += 1s;
+  later.sts.lookup.ttl = 1s;
+  later.policy->attempts[0].lasted += 1s;
+  later.policy->attempts[0].clock_ahead = 1s;
+  EXPECT_EQ(fingerprint(later), fingerprint(seen));
+  DomainObservation other = seen;
+  other.policy->attempts[1].tls->chain[1].sha256 = "other";
+  EXPECT_NE(fingerprint(other), fingerprint(seen));
+  other = seen;
+  other.sts.records.pop_back();
+  EXPECT_NE(fingerprint(other), fingerprint(seen));
 }
 
 TEST(StoredJson, EveryResultTypeHasAWord) {

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probes/core/domain_history.h"
+
+#include <algorithm>
+#include <array>
+
+namespace mtasts {
+namespace {
+
+// Peers choose the texts of a change and how many faults they have.
+constexpr std::size_t kMostOctets = 1000;
+constexpr std::size_t kMostStanding = 100;
+
+std::string bounded(std::string text) {
+  if (text.size() > kMostOctets) text = text.substr(0, kMostOctets) + "...";
+  return text;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) {
+    if (text.size() > kMostOctets) break;
+    if (!text.empty()) text += ' ';
+    text += word;
+  }
+  return text;
+}
+
+std::string policy_text(const DomainMemory& memory) {
+  return bounded("id " + memory.policy_id + ", mode " + std::string(to_string(memory.policy->mode)) + ", max_age " +
+                 std::to_string(memory.policy->max_age.count()) + ", mx " + joined(memory.policy->mx));
+}
+
+std::string mx_set_text(const DomainMemory& memory) {
+  return memory.mx_set.empty() ? "none" : bounded(joined(memory.mx_set));
+}
+
+bool same_fault(const StandingFault& standing, const Fault& fault) {
+  return standing.type == fault.type && standing.host == fault.host && standing.reason == fault.reason;
+}
+
+bool has_fault(const DomainVerdict& verdict, const StandingFault& standing) {
+  return std::any_of(verdict.faults.begin(), verdict.faults.end(),
+                     [&](const Fault& fault) { return same_fault(standing, fault); });
+}
+
+bool is_standing(const DomainMemory& memory, const Fault& fault) {
+  return std::any_of(memory.standing.begin(), memory.standing.end(),
+                     [&](const StandingFault& standing) { return same_fault(standing, fault); });
+}
+
+FaultEpisode episode_of(const StandingFault& standing, UnixTime last_seen, bool open) {
+  return {.type = standing.type,
+          .host = standing.host,
+          .reason = standing.reason,
+          .began = standing.since,
+          .last_seen = last_seen,
+          .open = open};
+}
+
+}  // namespace
+
+std::string_view to_string(ChangeKind kind) {
+  static constexpr std::array<std::string_view, 3> kNames{"policy", "policy_id", "mx_set"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+std::vector<DomainChange> changes_between(const DomainMemory& before, const DomainMemory& after) {
+  std::vector<DomainChange> changes;
+  if (before.policy && after.policy && before.policy_last_change != after.policy_last_change) {
+    const bool id_alone = before.body_sha256 == after.body_sha256;
+    changes.push_back({.at = *after.policy_last_change,
+                       .kind = id_alone ? ChangeKind::policy_id : ChangeKind::policy,
+                       .before = policy_text(before),
+                       .after = policy_text(after)});
+  }
+  if (before.mx_set_last_change != after.mx_set_last_change) {
+    changes.push_back({.at = *after.mx_set_last_change,
+                       .kind = ChangeKind::mx_set,
+                       .before = mx_set_text(before),
+                       .after = mx_set_text(after)});
+  }
+  return changes;
+}
+
+std::vector<FaultEpisode> note_faults(DomainMemory& memory, const DomainVerdict& verdict, UnixTime now) {
+  if (!memory.watched_since) memory.watched_since = now;
+  std::vector<FaultEpisode> changed;
+  for (const StandingFault& standing : memory.standing) {
+    if (!has_fault(verdict, standing))
+      changed.push_back(episode_of(standing, memory.last_fault.value_or(standing.since), false));
+  }
+  std::erase_if(memory.standing, [&](const StandingFault& standing) { return !has_fault(verdict, standing); });
+  if (memory.standing.empty()) memory.last_fault_before = memory.last_fault;
+  for (const Fault& fault : verdict.faults) {
+    if (memory.standing.size() == kMostStanding) break;
+    if (is_standing(memory, fault)) continue;
+    memory.standing.push_back({.type = fault.type, .host = fault.host, .reason = fault.reason, .since = now});
+    changed.push_back(episode_of(memory.standing.back(), now, true));
+  }
+  if (!verdict.faults.empty()) memory.last_fault = now;
+  return changed;
+}
+
+std::vector<FaultEpisode> withdraw_faults(DomainMemory& memory, std::string_view host, UnixTime since) {
+  const auto meant = [&](const StandingFault& standing) {
+    return standing.host == host && standing.since >= since && standing.reason != kNotCoveredReason;
+  };
+  std::vector<FaultEpisode> withdrawn;
+  for (const StandingFault& standing : memory.standing) {
+    if (meant(standing)) withdrawn.push_back(episode_of(standing, standing.since, true));
+  }
+  std::erase_if(memory.standing, meant);
+  if (!withdrawn.empty() && memory.standing.empty()) memory.last_fault = memory.last_fault_before;
+  return withdrawn;
+}
+
+}  // namespace mtasts
