@@ -166,8 +166,9 @@ std::string CheckCommands::of(const Finding& finding) const {
   if (code == "rua-https-unreachable") return openssl_to_report_host(finding.host);
   if (code.starts_with("tlsrpt-record-")) return dig("TXT", "_smtp._tls." + result_.verdict.domain);
   if (code == "mta-sts-record-invalid" || code == "record-warning") return dig("TXT", finding.host);
+  if (code.starts_with("id-") || code == "policy-changed-without-id") return record();
   if (code == "no-such-domain" || code.starts_with("null-mx") || code == "mx-name-invalid" ||
-      code.starts_with("pattern-"))
+      code == "backup-mx-failing" || code.starts_with("pattern-"))
     return dig("MX", result_.verdict.domain);
   const bool of_policy_host = finding.host == policy_host();
   if (code.starts_with("policy-") || code == "max-age-short" || code == "content-type-parameters") return curl();

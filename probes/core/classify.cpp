@@ -115,6 +115,10 @@ void add(std::vector<Fault>& faults, Fault fault) {
 }
 
 constexpr std::string_view kNoSuchDomain = "no-such-domain";
+// An id and a policy that change within this time were meant as one change.
+constexpr std::chrono::days kSameChange{1};
+// It harms nobody, and is shown for as long as somebody may wonder where the new policy is.
+constexpr std::chrono::days kIdChangeShown{7};
 // As many warnings about one text as a person reads; a peer can make the text long.
 constexpr std::size_t kMostWarnings = 20;
 
@@ -126,10 +130,12 @@ bool is_policy_fault(const Fault& fault) {
 /// A mistake in the mx patterns of the policy.
 bool is_pattern_finding(const Finding& finding) { return finding.code.starts_with("pattern-"); }
 
-/// Findings about the policy host that judge_mode() and judge_patterns() make anew for every verdict, fetched or not.
+/// Findings about the policy host that judge_mode(), judge_drift() and judge_patterns() make anew for every verdict,
+/// fetched or not.
 bool is_made_anew(const Finding& finding) {
-  constexpr std::array<std::string_view, 5> kCodes{"policy-without-record", "policy-cached-only", "testing",
-                                                   "testing-for-long", "mode-unexpected"};
+  constexpr std::array<std::string_view, 8> kCodes{
+      "policy-without-record", "policy-cached-only",        "testing",          "testing-for-long",
+      "mode-unexpected",       "policy-changed-without-id", "id-before-policy", "id-changed-without-policy"};
   return is_pattern_finding(finding) || std::find(kCodes.begin(), kCodes.end(), finding.code) != kCodes.end();
 }
 
@@ -164,7 +170,9 @@ class DomainJudge {
     judge_coverage();
     judge_patterns();
     drop_faults_no_sender_sees();
+    judge_backup();
     judge_mode();
+    judge_drift();
     judge_state();
     return std::move(verdict_);
   }
@@ -278,6 +286,7 @@ class DomainJudge {
     const PolicyObservation& seen = *in_.seen.policy;
     verdict_.fetch_success = successful_attempt(seen) != nullptr;
     judge_attempts(seen);
+    judge_agreement(seen);
     for (const PolicyFetchAttempt& attempt : seen.attempts) {
       if (attempt_succeeded(attempt)) judge_body(attempt);
     }
@@ -310,6 +319,16 @@ class DomainJudge {
     if (const PolicyFetchAttempt* success = successful_attempt(seen)) verdict_.http_status = success->http_status;
     if (in_.previous != nullptr && !verdict_.policy_not_after) {
       verdict_.policy_not_after = in_.previous->policy_not_after;  // the last date seen outlives an unreachable host
+    }
+  }
+
+  /// A sender takes one of the addresses: with two policies, it depends on chance which one it applies.
+  void judge_agreement(const PolicyObservation& seen) {
+    const PolicyFetchAttempt* first = successful_attempt(seen);
+    for (const PolicyFetchAttempt& attempt : seen.attempts) {
+      if (!attempt_succeeded(attempt) || attempt.body == first->body) continue;
+      find("policy-addresses-disagree", host_,
+           to_string(first->address) + " and " + to_string(attempt.address) + " serve different policies");
     }
   }
 
@@ -356,7 +375,19 @@ class DomainJudge {
     if (has_other_parameters(success.content_type)) {
       find("content-type-parameters", host_, "the content type is \"" + success.content_type + "\"");
     }
-    if (lint.policy) judge_max_age(*lint.policy);
+    if (!lint.policy) return;
+    judge_max_age(*lint.policy);
+    judge_line_ends(success.body);
+  }
+
+  /// Both ends are valid (RFC 8461 erratum 6253), but who mixes them did not mean to.
+  void judge_line_ends(std::string_view body) {
+    const auto all = std::count(body.begin(), body.end(), '\n');
+    std::ptrdiff_t crlf = 0;
+    for (std::size_t at = body.find("\r\n"); at != std::string_view::npos; at = body.find("\r\n", at + 2)) ++crlf;
+    if (crlf == 0 || crlf == all) return;
+    find("policy-line-ends", host_,
+         std::to_string(all - crlf) + " of " + std::to_string(all) + " lines end in LF alone");
   }
 
   /// Without those that have a finding of their own.
@@ -518,6 +549,26 @@ class DomainJudge {
                   [](const Fault& fault) { return is_policy_fault(fault) || fault.reason == kNotCoveredReason; });
   }
 
+  [[nodiscard]] bool has_fault_at(const std::string& host) const {
+    return std::any_of(verdict_.faults.begin(), verdict_.faults.end(),
+                       [&](const Fault& fault) { return fault.host == host; });
+  }
+
+  /// Senders go down the list and stop at the first host that takes the mail (RFC 5321 section 5.1): a fault further
+  /// down is met, and reported, on the day when those above it are away.
+  void judge_backup() {
+    if (verdict_.mx.empty() || verdict_.mx.front().deliverable != true || has_fault_at(verdict_.mx.front().host))
+      return;
+    for (const MxMembership& member : verdict_.mx) {
+      const bool preferred = member.preference == verdict_.mx.front().preference;
+      if (preferred && has_fault_at(member.host)) return;  // met by every other sender
+      if (preferred || !has_fault_at(member.host)) continue;
+      find("backup-mx-failing", member.host,
+           "senders use it only when the hosts of preference " + std::to_string(verdict_.mx.front().preference) +
+               " are away");
+    }
+  }
+
   void judge_mode() {
     if (verdict_.record == RecordStatus::none && in_.expected_mode != StsMode::none && !no_such_domain()) {
       find("mta-sts-missing", "_mta-sts." + verdict_.domain, "no MTA-STS record: senders do not ask for a policy");
@@ -538,6 +589,23 @@ class DomainJudge {
       find("mode-unexpected", host_,
            "mode " + std::string(to_string(mode)) + " is in force, expected is " +
                std::string(to_string(*in_.expected_mode)));
+    }
+  }
+
+  /// Id and policy change together, the policy first (RFC 8461 sections 3.1 and 8.1).
+  void judge_drift() {
+    if (verdict_.record != RecordStatus::valid || !verdict_.policy) return;
+    const auto& policy = in_.memory.policy_changed_alone;
+    const auto& id = in_.memory.id_changed_alone;
+    if (policy && id && *policy - *id <= kSameChange) {
+      find("id-before-policy", host_,
+           "the id " + in_.memory.policy_id + " came on " + date_text(*id) + ", its policy only on " +
+               date_text(*policy));
+    } else if (policy) {
+      find("policy-changed-without-id", host_,
+           "the policy changed on " + date_text(*policy) + " under the id " + in_.memory.policy_id);
+    } else if (id && now_ - *id <= kIdChangeShown) {
+      find("id-changed-without-policy", host_, "the id changed on " + date_text(*id) + ", the policy did not");
     }
   }
 
@@ -636,20 +704,26 @@ void remember_mx_set(DomainMemory& memory, const DomainObservation& seen) {
   memory.mx_set_known = true;
 }
 
-/// Whether id and body change together, as they should (RFC 8461 section 3.1). Input: the memory before the change.
-void remember_drift(DomainMemory& memory, const std::string& id, const std::string& body_sha256, UnixTime now) {
-  const bool first = !memory.policy;
-  const bool id_changed = !first && id != memory.policy_id;
-  if (memory.id_body_sha256.empty()) memory.id_body_sha256 = first ? body_sha256 : memory.body_sha256;
-  if (id_changed) {
-    memory.id_body_sha256 = body_sha256;
-    memory.id_changed_alone.reset();
-    if (body_sha256 == memory.body_sha256) memory.id_changed_alone = now;
+/// Do senders that hold one of them do the same as those that hold the other?
+bool same_policy(StsPolicy a, StsPolicy b) {
+  std::sort(a.mx.begin(), a.mx.end());
+  std::sort(b.mx.begin(), b.mx.end());
+  return a == b;
+}
+
+/// Whether id and policy change together, as they should (RFC 8461 section 3.1). Input: the memory before the change.
+void remember_drift(DomainMemory& memory, const std::string& id, const StsPolicy& policy, bool same_body,
+                    UnixTime now) {
+  if (!memory.policy) {
+    memory.id_policy = policy;
+  } else if (id != memory.policy_id) {
+    memory.id_policy = policy;
+    memory.id_changed_alone = same_body ? std::optional(now) : std::nullopt;
   }
-  if (body_sha256 == memory.id_body_sha256) {
-    memory.body_changed_alone.reset();
-  } else if (!memory.body_changed_alone) {
-    memory.body_changed_alone = now;
+  if (same_policy(policy, memory.id_policy ? *memory.id_policy : *memory.policy)) {
+    memory.policy_changed_alone.reset();
+  } else if (!memory.policy_changed_alone) {
+    memory.policy_changed_alone = now;
   }
 }
 
@@ -663,7 +737,7 @@ void remember_policy(DomainMemory& memory, const DomainObservation& seen) {
   const std::string id = records.id.value_or("");
   const bool changed = memory.policy && (id != memory.policy_id || success->body_sha256 != memory.body_sha256);
   if (changed) memory.policy_last_change = seen.ended;
-  remember_drift(memory, id, success->body_sha256, seen.ended);
+  remember_drift(memory, id, *lint.policy, success->body_sha256 == memory.body_sha256, seen.ended);
   if (lint.policy->mode != StsMode::testing) {
     memory.testing_since.reset();
   } else if (!memory.testing_since) {

@@ -45,12 +45,12 @@ struct DomainMemory {
   bool mx_set_known{};                // an MX lookup has been answered once
   std::vector<std::string> mx_set{};  // sorted host names
   std::optional<UnixTime> mx_set_last_change{};
-  std::string id_body_sha256{};                  // of the body with which the id was first seen
-  std::optional<UnixTime> body_changed_alone{};  // the body became another than that one, and is still
-  std::optional<UnixTime> id_changed_alone{};    // the last change of the id left the body as it was
-  std::optional<UnixTime> watched_since{};       // of the first verdict
-  std::optional<UnixTime> last_fault{};          // of the last verdict that had a fault
-  std::optional<UnixTime> last_fault_before{};   // the same before those that stand now began
+  std::optional<StsPolicy> id_policy{};            // with which the id was first seen
+  std::optional<UnixTime> policy_changed_alone{};  // the policy became another than that one, and is still
+  std::optional<UnixTime> id_changed_alone{};      // the last change of the id left the body as it was
+  std::optional<UnixTime> watched_since{};         // of the first verdict
+  std::optional<UnixTime> last_fault{};            // of the last verdict that had a fault
+  std::optional<UnixTime> last_fault_before{};     // the same before those that stand now began
   std::vector<StandingFault> standing{};
 };
 

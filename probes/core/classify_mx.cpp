@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <set>
 
 #include "probes/core/classify.h"
 #include "probes/core/classify_dns.h"
@@ -155,6 +156,23 @@ void add_unreachable(const MxHostObservation& seen, IpFamily family, std::vector
   }
 }
 
+std::string_view security_of(const SmtpObservation& session) {
+  if (!starttls_accepted(session)) return "no STARTTLS";
+  return verified(session) ? "verified" : "not verified";
+}
+
+/// A sender takes one of the addresses, so that a fault of some of them comes and goes.
+void add_disagreement(const MxHostObservation& seen, std::vector<Finding>& findings) {
+  std::string text;
+  std::set<std::string_view> kinds;
+  for (const SmtpObservation& session : seen.sessions) {
+    if (!greeted(session) || tls_undecided(session)) continue;
+    kinds.insert(security_of(session));
+    text += (text.empty() ? "" : ", ") + to_string(session.address) + ": " + std::string(security_of(session));
+  }
+  if (kinds.size() > 1) findings.push_back({"mx-addresses-disagree", seen.host, text});
+}
+
 /// Takes the TLS values of the reachable addresses: good only where every address is good, the earliest expiry of all.
 void take_tls_values(const Sessions& sessions, UnixTime now, MxFamilyVerdict& verdict) {
   Sessions decided;
@@ -235,6 +253,7 @@ MxVerdict classify_mx_host(const MxHostObservation& seen, const MxVerdict* previ
     add_session_findings(session, seen.host, options, now, verdict.findings);
   }
   for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6}) add_unreachable(seen, family, verdict.findings);
+  add_disagreement(seen, verdict.findings);
   if (!seen.sessions.empty() || has_no_address) {
     verdict.secure_delivery = std::any_of(seen.sessions.begin(), seen.sessions.end(),
                                           [](const SmtpObservation& session) { return takes_mail_securely(session); });
