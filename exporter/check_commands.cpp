@@ -96,6 +96,11 @@ std::string CheckCommands::curl() const {
 }
 
 /// openssl would start TLS even where the server does not offer it.
+std::string CheckCommands::curl_over_http() const {
+  const std::string host = policy_host();
+  return is_plain(host) ? "curl -sSi --max-time 10 http://" + host + "/.well-known/mta-sts.txt" : "";
+}
+
 std::string CheckCommands::curl_to_mx(const std::string& host) const {
   if (!is_plain(host)) return "";
   const std::string port = std::to_string(places_.smtp_port);
@@ -171,6 +176,7 @@ std::string CheckCommands::of(const Finding& finding) const {
       code == "backup-mx-failing" || code.starts_with("pattern-"))
     return dig("MX", result_.verdict.domain);
   const bool of_policy_host = finding.host == policy_host();
+  if (code == "http-redirects-elsewhere") return curl_over_http();
   if (code.starts_with("policy-") || code == "max-age-short" || code == "content-type-parameters") return curl();
   const bool in_session = code == "mx-unreachable" || code == "mx-address-unreachable" || code == "hello-refused" ||
                           code == "pipelined-after-starttls" || code == "hello-after-tls-failed";

@@ -34,6 +34,7 @@ class CheckCommands {
  private:
   [[nodiscard]] std::string dig(std::string_view what, const std::string& name) const;
   [[nodiscard]] std::string curl() const;
+  [[nodiscard]] std::string curl_over_http() const;
   [[nodiscard]] std::string curl_to_mx(const std::string& host) const;
   [[nodiscard]] std::string openssl_to_policy_host() const;
   [[nodiscard]] std::string openssl_to_report_host(const std::string& host) const;

@@ -190,6 +190,7 @@ constexpr ConfigField<DnsConfig> kDnsFields[] = {
 
 constexpr ConfigField<PolicyConfig> kPolicyFields[] = {
     {"port", [](PolicyConfig& to, const ConfigValue& value) { value.get_number(to.port, 1, kMostPort); }},
+    {"http_port", [](PolicyConfig& to, const ConfigValue& value) { value.get_number(to.http_port, 0, kMostPort); }},
     {"timeout", [](PolicyConfig& to, const ConfigValue& value) { value.get_duration(to.timeout, 100ms, 10min); }},
     {"max_size",
      [](PolicyConfig& to, const ConfigValue& value) { value.get_size(to.max_size, 1024, 16 * 1024 * 1024); }},

@@ -61,6 +61,7 @@ struct DnsConfig {
 
 struct PolicyConfig {
   std::uint16_t port{443};
+  std::uint16_t http_port{80};                                 // looked at by probes on demand, 0: not at all
   std::chrono::milliseconds timeout{std::chrono::minutes{1}};  // RFC 8461 section 3.3
   std::size_t max_size{64 * 1024};                             // RFC 8461 section 3.3
 

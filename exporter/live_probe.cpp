@@ -4,15 +4,18 @@
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
 #include <string_view>
+#include <tuple>
 
 #include "probes/core/classify_report_target.h"
 
 namespace mtasts {
 namespace asio = boost::asio;
+using namespace asio::experimental::awaitable_operators;
 namespace {
 
 // For MX hosts when the domain has used up all the time.
@@ -96,7 +99,9 @@ asio::awaitable<LiveObservation> observe_live(std::shared_ptr<ProbeEngine> engin
     observed.seen.spoiled = std::string(kTooLittleTime);
   std::vector<std::string> names = hosts_to_probe(observed.seen, engine->max_hosts);
   options.timeout = std::min(engine->options.timeout, std::max(limit - observed.seen.total_duration, kLeastTime));
-  observed.hosts = co_await probe_mx_hosts(engine, std::move(names), options);
+  auto hosts_and_clear_text =
+      probe_mx_hosts(engine, std::move(names), options) && observe_clear_text(engine->net, observed.seen, options);
+  std::tie(observed.hosts, observed.seen.clear_text) = co_await std::move(hosts_and_clear_text);
   for (MxHostObservation& host : observed.hosts) {
     if (cut_short(*engine, host.sessions, options.timeout, options.smtp.timeout))
       host.spoiled = std::string(kTooLittleTime);

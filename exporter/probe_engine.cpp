@@ -51,6 +51,7 @@ ProbeOptions probe_options(const Config& config) {
           .max_addresses = config.smtp.max_addresses,
           .timeout = config.probe.timeout,
           .policy = {.port = config.policy.port, .timeout = config.policy.timeout, .max_size = config.policy.max_size},
+          .http_port = config.policy.http_port,
           .smtp = {.port = config.smtp.port,
                    .hello_name = config.smtp.helo.empty() ? own_host_name() : config.smtp.helo,
                    .timeout = config.smtp.timeout}};

@@ -35,7 +35,8 @@ BOOST_DESCRIBE_STRUCT(SmtpObservation, (),
                        bytes_after_starttls, hello_after_tls, tls, failure, transcript, lasted))
 BOOST_DESCRIBE_STRUCT(MxHostObservation, (), (host, lookup, sessions, addresses_skipped, ended, duration, spoiled))
 BOOST_DESCRIBE_STRUCT(DomainObservation, (),
-                      (domain, sts, tlsrpt, mx, policy, ended, dns_duration, policy_duration, total_duration, spoiled))
+                      (domain, sts, tlsrpt, mx, policy, clear_text, ended, dns_duration, policy_duration,
+                       total_duration, spoiled))
 
 namespace described {
 template <>

@@ -287,6 +287,7 @@ class DomainJudge {
     verdict_.fetch_success = successful_attempt(seen) != nullptr;
     judge_attempts(seen);
     judge_agreement(seen);
+    judge_clear_text();
     for (const PolicyFetchAttempt& attempt : seen.attempts) {
       if (attempt_succeeded(attempt)) judge_body(attempt);
     }
@@ -330,6 +331,23 @@ class DomainJudge {
       find("policy-addresses-disagree", host_,
            to_string(first->address) + " and " + to_string(attempt.address) + " serve different policies");
     }
+  }
+
+  /// The usual way from http to https is none of a sender's business; one that leads elsewhere leads people to look for
+  /// the policy where no sender does.
+  void judge_clear_text() {
+    if (!in_.seen.clear_text) return;
+    const PolicyFetchAttempt& seen = *in_.seen.clear_text;
+    const bool redirected = seen.http_status >= 300 && seen.http_status < 400 && !seen.location.empty();
+    if (!redirected || leads_to_policy(seen.location)) return;
+    find("http-redirects-elsewhere", host_, "http redirects to " + seen.location);
+  }
+
+  [[nodiscard]] bool leads_to_policy(std::string_view location) const {
+    const std::string place = to_lower(location);
+    constexpr std::string_view kPath = "/.well-known/mta-sts.txt";
+    return place == kPath || place == "https://" + host_ + std::string(kPath) ||
+           place == "https://" + host_ + ":443" + std::string(kPath);
   }
 
   void judge_attempt(const PolicyFetchAttempt& attempt) {

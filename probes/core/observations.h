@@ -195,6 +195,7 @@ struct DomainObservation {
   TxtObservation tlsrpt{};
   MxSetObservation mx{};
   std::optional<PolicyObservation> policy{};  // nullopt: not fetched this time (five-minute rule, RFC 8461 section 3.3)
+  std::optional<PolicyFetchAttempt> clear_text{};  // the policy's path over http; nullopt: not looked at, as by senders
   // One object serves all domains that name the target. A target that is missing was not looked at.
   std::vector<std::shared_ptr<const ReportTargetObservation>> report_targets{};
   UnixTime ended{};

@@ -43,6 +43,8 @@ constexpr int kSharers = 6;
 
 // The verdict on a handshake stands: the peer's last word is not waited for.
 constexpr Milliseconds kNoPatience{0};
+// A firewall that drops what comes to port 80 is common, and nobody's fault.
+constexpr Milliseconds kClearTextPatience{3000};
 
 constexpr std::string_view kResolverDown = "no DNS server of ours answers";
 
@@ -135,6 +137,19 @@ asio::awaitable<DomainObservation> observe_domain(NetContext& net, Resolver& res
   seen.total_duration = total.elapsed();
   seen.ended = net.now();
   co_return seen;
+}
+
+asio::awaitable<std::optional<PolicyFetchAttempt>> observe_clear_text(NetContext& net, const DomainObservation& seen,
+                                                                      const ProbeOptions& options) {
+  if (!seen.policy || seen.policy->lookup.addresses.empty() || options.http_port == 0) co_return std::nullopt;
+  const IpAddress address = seen.policy->lookup.addresses.front();
+  PolicyFetchOptions fetch = options.policy;
+  fetch.port = options.http_port;
+  fetch.clear_text = true;
+  fetch.timeout = std::min(fetch.timeout, kClearTextPatience);
+  std::string host = "mta-sts." + seen.domain;
+  PolicyFetchAttempt attempt = co_await fetch_policy(net, std::move(host), address, fetch);
+  co_return attempt;
 }
 
 asio::awaitable<MxHostObservation> observe_mx_host(NetContext& net, Resolver& resolver, std::string host,

@@ -19,6 +19,7 @@ struct ProbeOptions {
   std::size_t max_addresses{4};              // per family
   std::chrono::milliseconds timeout{60000};  // of all connections; shared fairly among the addresses
   PolicyFetchOptions policy{};
+  std::uint16_t http_port{80};  // of observe_clear_text, 0: it looks nowhere
   SmtpProbeOptions smtp{};
 };
 
@@ -31,6 +32,12 @@ Milliseconds share_of(Milliseconds total, Milliseconds spent, std::size_t addres
 /// not when the record's id is `not_for_id`: a fetch for it failed less than five minutes ago (RFC 8461 section 3.3).
 boost::asio::awaitable<DomainObservation> observe_domain(NetContext& net, Resolver& resolver, std::string domain,
                                                          ProbeOptions options, std::optional<std::string> not_for_id);
+
+/// What clear-text HTTP says at the first address of the policy host, with a short patience: no sender asks there.
+/// Input: `seen` is what observe_domain saw. Errors: nullopt when there is no address to ask, or no port to ask at.
+boost::asio::awaitable<std::optional<PolicyFetchAttempt>> observe_clear_text(NetContext& net,
+                                                                             const DomainObservation& seen,
+                                                                             const ProbeOptions& options);
 
 /// Looks at every address of one MX host, one connection at a time.
 boost::asio::awaitable<MxHostObservation> observe_mx_host(NetContext& net, Resolver& resolver, std::string host,

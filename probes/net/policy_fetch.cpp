@@ -24,8 +24,9 @@ constexpr int kMaxInterim = 8;
 
 using Parser = http::response_parser<http::string_body>;
 
-std::string request_for(const std::string& host, std::uint16_t port) {
-  const std::string authority = port == 443 ? host : host + ":" + std::to_string(port);
+std::string request_for(const std::string& host, const PolicyFetchOptions& options) {
+  const std::uint16_t usual = options.clear_text ? 80 : 443;
+  const std::string authority = options.port == usual ? host : host + ":" + std::to_string(options.port);
   return "GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: " + authority +
          "\r\nUser-Agent: mtasts_exporter\r\nAccept: text/plain\r\nCache-Control: no-cache\r\n"
          "Connection: close\r\n\r\n";
@@ -117,7 +118,7 @@ void take_response(const Parser& parser, UnixTime now, PolicyFetchAttempt& attem
 asio::awaitable<std::optional<NetFailure>> exchange(Connection& connection, std::string host,
                                                     PolicyFetchOptions options, std::function<UnixTime()> now,
                                                     PolicyFetchAttempt& attempt) {
-  const std::string request = request_for(host, options.port);
+  const std::string request = request_for(host, options);
   auto failure = co_await connection.write(NetStage::request, request);
   if (failure) co_return failure;
   std::string pending;
@@ -147,7 +148,7 @@ asio::awaitable<PolicyFetchAttempt> fetch_policy(NetContext& net, std::string ho
   HandshakeGate::Pass pass = co_await net.gate.enter();
   Connection connection(net, options.timeout, std::move(pass));
   auto failure = co_await connection.connect(address, options.port);
-  if (!failure) failure = co_await connection.start_tls(host);
+  if (!failure && !options.clear_text) failure = co_await connection.start_tls(host);
   attempt.tls = connection.tls();
   if (!failure) failure = co_await exchange(connection, host, options, net.now, attempt);
   attempt.failure = std::move(failure);

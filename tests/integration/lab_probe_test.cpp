@@ -50,6 +50,7 @@ class LabProbe : public testing::Test {
     config.dns.timeout = kSlowness * std::chrono::milliseconds(1500);
     config.dns.attempts = 2;
     config.policy.port = lab_->https_port();
+    config.policy.http_port = 0;
     config.policy.timeout = kSlowness * std::chrono::seconds(3);
     config.smtp.port = lab_->smtp_port();
     config.smtp.timeout = kSlowness * std::chrono::seconds(3);

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probes/net/policy_fetch.h"
 
+#include <boost/asio/read_until.hpp>
+
 #include "tests/integration/hostile_peer.h"
 
 namespace mtasts {
@@ -26,6 +28,15 @@ class PolicyFetchTest : public HostilePeer {
     return run(fetch_policy(net_, kHost, here(), options)).value_or(PolicyFetchAttempt());
   }
 
+  /// Asks a server that speaks no TLS.
+  PolicyFetchAttempt fetch_in_clear_text(std::string answer) {
+    PolicyFetchOptions options;
+    options.clear_text = true;
+    options.port = serve([this, answer](Tcp::socket client) { return clear_text_session(std::move(client), answer); });
+    options.timeout = std::chrono::seconds(10);
+    return run(fetch_policy(net_, kHost, here(), options)).value_or(PolicyFetchAttempt());
+  }
+
   /// Sends `opening`, then `more` until the client goes. Counts what was sent.
   TlsSpeech endless(std::string opening, std::string more) {
     return [this, opening, more](TlsStream& stream) { return pour(stream, opening, more); };
@@ -37,8 +48,15 @@ class PolicyFetchTest : public HostilePeer {
   }
 
   std::size_t sent_{};
+  std::string asked_{};
 
  private:
+  asio::awaitable<void> clear_text_session(Tcp::socket client, std::string answer) {
+    auto request = asio::dynamic_buffer(asked_, 4096);
+    co_await asio::async_read_until(client, request, "\r\n\r\n", kPeerAwait);
+    co_await asio::async_write(client, asio::buffer(answer), kPeerAwait);
+  }
+
   asio::awaitable<void> session(Tcp::socket client, TlsSpeech speech) {
     const lab::TlsSpec spec;
     auto stream = co_await server_tls_.accept(std::move(client), spec);
@@ -120,6 +138,16 @@ TEST_F(PolicyFetchTest, ABodyShorterThanItsLengthIsCutShort) {
   const auto attempt = fetch(once("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", false));
   ASSERT_TRUE(attempt.failure);
   EXPECT_EQ(attempt.failure->error, NetError::closed);
+}
+
+TEST_F(PolicyFetchTest, ClearTextIsAskedWithoutTls) {
+  const PolicyFetchAttempt seen =
+      fetch_in_clear_text("HTTP/1.1 301 Moved\r\nLocation: https://www.example.test/\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(seen.failure, std::nullopt);
+  EXPECT_EQ(seen.http_status, 301);
+  EXPECT_EQ(seen.location, "https://www.example.test/");
+  EXPECT_EQ(seen.tls, std::nullopt);
+  EXPECT_TRUE(asked_.starts_with("GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: mta-sts.example.test:")) << asked_;
 }
 
 }  // namespace

@@ -372,7 +372,7 @@ std::string Lab::config_yaml(const std::string& ca_file, const std::string& stor
       << "probe: {interval: " << (impl_->options_.bulk.domains > 0 ? "60s" : "20s")
       << ", retry_interval: 20s, timeout: 30s, allow_private: true}\n"
       << "dns: {servers: [\"127.0.0.1:" << dns_port() << "\"], timeout: 1s, attempts: 2}\n"
-      << "policy: {port: " << https_port() << ", timeout: 5s}\n"
+      << "policy: {port: " << https_port() << ", http_port: 0, timeout: 5s}\n"
       << "smtp: {port: " << smtp_port() << ", helo: probe.lab.test, timeout: 5s}\n"
       << "tls: {ca_file: \"" << ca_file << "\"}\n"
       << "storage: {path: \"" << storage << "\"}\n"

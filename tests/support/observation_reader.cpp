@@ -282,7 +282,7 @@ MxHostObservation ObservationReader::mx_host(const std::string& host, const YAML
 }
 
 DomainObservation ObservationReader::domain(const YAML::Node& map) const {
-  yaml_.check_keys(map, {"sts", "tlsrpt", "targets", "mx", "policy", "hosts", "spoiled"});
+  yaml_.check_keys(map, {"sts", "tlsrpt", "targets", "mx", "policy", "hosts", "http", "spoiled"});
   DomainObservation seen{.domain = "example.org",
                          .sts = txt(child(map, "sts"), "v=STSv1; id=1;"),
                          .tlsrpt = txt(child(map, "tlsrpt"), "v=TLSRPTv1; rua=mailto:tls@example.org"),
@@ -292,6 +292,11 @@ DomainObservation ObservationReader::domain(const YAML::Node& map) const {
                          .dns_duration = Milliseconds{10},
                          .policy_duration = Milliseconds{20},
                          .total_duration = Milliseconds{40}};
+  if (const YAML::Node http = child(map, "http"); http.IsDefined()) {
+    yaml_.check_keys(http, {"status", "location"});
+    seen.clear_text = PolicyFetchAttempt{.http_status = yaml_.value(child(http, "status"), 0),
+                                         .location = yaml_.value<std::string>(child(http, "location"), "")};
+  }
   for (const auto& one : child(map, "targets")) {
     const ReportTargetObservation target = report_target(yaml_.value<std::string>(one.first, ""), one.second);
     seen.report_targets.push_back(std::make_shared<const ReportTargetObservation>(target));

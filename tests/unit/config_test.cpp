@@ -100,7 +100,7 @@ TEST(Config, ReadsEveryValue) {
                   DnsServer{*parse_ip_address("::1"), 53}, DnsServer{*parse_ip_address("2001:db8::1"), 53}));
   EXPECT_EQ(config.dns.timeout, 500ms);
   EXPECT_EQ(config.dns.trust_ad, TrustAd::never);
-  EXPECT_EQ(config.policy, (PolicyConfig{8443, 10s, 1024 * 1024}));
+  EXPECT_EQ(config.policy, (PolicyConfig{8443, 8080, 10s, 1024 * 1024}));
   EXPECT_EQ(
       config.smtp,
       (SmtpConfig{
