@@ -557,6 +557,8 @@ class ProbeLoop::Core {
 
   void note_episodes(WatchedDomain& domain) {
     const std::vector<FaultEpisode> changed = note_faults(domain.memory, *domain.verdict, engine_->net.now());
+    domain.verdict->watched_since = domain.memory.watched_since;
+    domain.verdict->last_fault = domain.memory.last_fault;
     if (!keeper_.record_episode) return;
     for (const FaultEpisode& episode : changed) keeper_.record_episode(domain.config.name, episode);
   }

@@ -26,8 +26,8 @@ BOOST_DESCRIBE_STRUCT(DomainVerdict, (),
                       (domain, state, success, probed, dns_duration, policy_duration, mx_duration, total_duration,
                        dns_success, record, record_id, tlsrpt, fetch_success, http_status, policy_valid, policy,
                        in_force, expected_mode, policy_not_after, policy_last_change, enforced_until,
-                       mx_set_last_change, null_mx, mx_hosts, mx, coverage, deliverable, faults, findings,
-                       unknown_reason))
+                       mx_set_last_change, watched_since, last_fault, null_mx, mx_hosts, mx, coverage, deliverable,
+                       faults, findings, unknown_reason))
 BOOST_DESCRIBE_STRUCT(StandingFault, (), (type, host, reason, since))
 BOOST_DESCRIBE_STRUCT(DomainMemory, (),
                       (policy, policy_id, policy_seen, body_sha256, policy_last_change, testing_since, enforced_until,

@@ -122,11 +122,6 @@ constexpr std::chrono::days kIdChangeShown{7};
 // As many warnings about one text as a person reads; a peer can make the text long.
 constexpr std::size_t kMostWarnings = 20;
 
-bool is_policy_fault(const Fault& fault) {
-  return fault.type == ResultType::sts_policy_fetch_error || fault.type == ResultType::sts_policy_invalid ||
-         fault.type == ResultType::sts_webpki_invalid;
-}
-
 /// A mistake in the mx patterns of the policy.
 bool is_pattern_finding(const Finding& finding) { return finding.code.starts_with("pattern-"); }
 
@@ -185,6 +180,8 @@ class DomainJudge {
     verdict_.policy_last_change = in_.memory.policy_last_change;
     verdict_.enforced_until = in_.memory.enforced_until;
     verdict_.mx_set_last_change = in_.memory.mx_set_last_change;
+    verdict_.watched_since = in_.memory.watched_since;
+    verdict_.last_fault = in_.memory.last_fault;
   }
 
   void set_dns(DnsQuery query, bool success) { verdict_.dns_success[static_cast<std::size_t>(query)] = success; }

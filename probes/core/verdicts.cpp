@@ -24,4 +24,9 @@ std::string_view to_string(Severity severity) { return kSeverities[static_cast<s
 std::string_view to_string(DomainState state) { return kDomainStates[static_cast<std::size_t>(state)]; }
 std::string_view to_string(DnsQuery query) { return kDnsQueries[static_cast<std::size_t>(query)]; }
 
+bool is_policy_fault(const Fault& fault) {
+  return fault.type == ResultType::sts_policy_fetch_error || fault.type == ResultType::sts_policy_invalid ||
+         fault.type == ResultType::sts_webpki_invalid;
+}
+
 }  // namespace mtasts

@@ -52,6 +52,9 @@ struct Fault {
 /// Reason of the fault that no `mx` pattern of the policy matches a host (RFC 8461 section 4.1).
 constexpr std::string_view kNotCoveredReason = "mx-mismatch";
 
+/// Is it about the policy: its host, its certificate, its text?
+bool is_policy_fault(const Fault& fault);
+
 /// Something to put right that no sender reports. `code` is a code of the catalogue, which holds severity and remedy.
 struct Finding {
   std::string code{};
@@ -138,6 +141,8 @@ struct DomainVerdict {
   std::optional<UnixTime> policy_last_change{};
   std::optional<UnixTime> enforced_until{};
   std::optional<UnixTime> mx_set_last_change{};
+  std::optional<UnixTime> watched_since{};  // of the first verdict
+  std::optional<UnixTime> last_fault{};     // of the last verdict that had a fault
   bool null_mx{};
   std::optional<std::size_t> mx_hosts{};  // found in DNS, probed or not
   std::vector<MxMembership> mx{};
