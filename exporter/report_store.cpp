@@ -340,6 +340,17 @@ bool any_after(const ReportTotals& totals, UnixTime now) {
   });
 }
 
+/// The same on disk as age_failures() of the totals.
+void age_failures(soci::session& sql, UnixTime now) {
+  const long long shown = seconds_of(now - kReportedFailureShown), kept = seconds_of(now - kReportedFailureKept);
+  sql << "INSERT INTO report_failures SELECT domain, result_type, reporter, '', max(range_end) FROM report_failures"
+         " WHERE range_end < :shown AND mx <> '' GROUP BY domain, result_type, reporter"
+         " ON CONFLICT DO UPDATE SET range_end = max(range_end, excluded.range_end)",
+      soci::use(shown);
+  sql << "DELETE FROM report_failures WHERE (range_end < :shown AND mx <> '') OR range_end < :kept", soci::use(shown),
+      soci::use(kept);
+}
+
 void lower_times(soci::session& sql, UnixTime now) {
   const long long most = seconds_of(now);
   sql << "UPDATE report_last SET range_end = :most WHERE range_end > :now", soci::use(most), soci::use(most);
@@ -414,11 +425,8 @@ bool ReportStore::expire(UnixTime now, const ReportRetention& retention) {
     if (remove_oldest(sql, seconds_of(today - retention.age))) return true;
     const bool too_large = used_bytes(sql) > static_cast<long long>(retention.database_bytes);
     if (too_large && remove_oldest(sql, std::numeric_limits<long long>::max())) return true;
-    const UnixTime shown = now - kReportedFailureShown;
-    const long long shown_seconds = seconds_of(shown);
-    sql << "DELETE FROM report_failures WHERE range_end < :shown", soci::use(shown_seconds);
-    for (auto& [domain, totals] : state_->totals.domains)
-      std::erase_if(totals.failures, [shown](const auto& failure) { return failure.second < shown; });
+    transact(sql, [&] { age_failures(sql, now); });
+    for (auto& [domain, totals] : state_->totals.domains) age_failures(totals, now);
     if (any_after(state_->totals, now)) {
       transact(sql, [&] { lower_times(sql, now); });
       reread_totals(sql, *state_);

@@ -94,8 +94,8 @@ class ReportStore {
   /// Reads the totals again when another connection has changed them; says whether it had. Errors: StoreError.
   bool refresh();
 
-  /// Takes away some of what is over the retention; says whether there may be more. When there is not, takes failures
-  /// away that are shown no more, and lowers times that a clock which was ahead left in the future. The age of a report
+  /// Takes away some of what is over the retention; says whether there may be more. When there is not, ages
+  /// failures, and lowers times that a clock which was ahead left in the future. The age of a report
   /// is measured from the newest that counts where the clock is ahead of it: a wrong clock must not empty the database.
   /// Errors: StoreError.
   bool expire(UnixTime now, const ReportRetention& retention);

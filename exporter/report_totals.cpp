@@ -47,4 +47,21 @@ void note_times(DomainReportTotals& totals, const ReportTally& tally, const std:
   }
 }
 
+void age_failures(DomainReportTotals& totals, UnixTime now) {
+  std::map<FailureKey, UnixTime> left;
+  for (const auto& [key, end] : totals.failures) {
+    const auto& [result_type, reporter, mx] = key;
+    if (end < now - kReportedFailureKept) continue;
+    const bool shown = end >= now - kReportedFailureShown;
+    raise_to(left, FailureKey{result_type, reporter, shown ? mx : ""}, end);
+  }
+  totals.failures = std::move(left);
+}
+
+std::optional<UnixTime> last_failure(const DomainReportTotals& totals) {
+  std::optional<UnixTime> last;
+  for (const auto& [key, end] : totals.failures) last = std::max(last.value_or(end), end);
+  return last;
+}
+
 }  // namespace mtasts

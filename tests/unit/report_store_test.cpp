@@ -149,15 +149,46 @@ TEST(ReportStore, SizeTakesTheUncountedFirst) {
   EXPECT_EQ(store.totals().domains.at("example.org").sessions.at("sts").successful, 150u);
 }
 
-TEST(ReportStore, FailuresGoWhenTheyAreShownNoMore) {
+TEST(ReportStore, FailuresLoseTheirHostWhenTheyAreShownNoMore) {
+  const TemporaryFolder folder;
+  ReportStore store = ReportStore::open(folder.file("state.db"));
+  FiledReport report = filed("one", kReportNow);
+  report.contents.tally.failures = {{"certificate-expired", "mx1.example.org"}, {"certificate-expired", ""}};
+  store.file({report});
+  const auto failures = [](const ReportStore& of) { return of.totals().domains.at("example.org").failures; };
+  expire(store, report.end + kReportedFailureShown, {});
+  EXPECT_EQ(failures(store).size(), 2u);
+  expire(store, report.end + kReportedFailureShown + std::chrono::seconds{1}, {});
+  ASSERT_EQ(failures(store).size(), 1u);
+  EXPECT_EQ(std::get<2>(failures(store).begin()->first), "");
+  EXPECT_EQ(last_failure(store.totals().domains.at("example.org")), report.end);
+  EXPECT_EQ(failures(ReportStore::open(folder.file("state.db"))), failures(store)) << "on disk it is the same";
+}
+
+TEST(ReportStore, AFailureThatIsHeardOfAgainKeepsItsLaterTime) {
+  const TemporaryFolder folder;
+  ReportStore store = ReportStore::open(folder.file("state.db"));
+  FiledReport old = filed("old", kReportNow);
+  old.contents.tally.failures = {{"certificate-expired", "mx1.example.org"}};
+  FiledReport later = filed("later", kReportNow);
+  later.end = later.counted_end = old.end + std::chrono::days{10};
+  later.contents.tally.failures = {{"certificate-expired", ""}};
+  store.file({old, later});
+  expire(store, later.end, {});
+  EXPECT_EQ(store.totals().domains.at("example.org").failures.size(), 1u);
+  EXPECT_EQ(last_failure(store.totals().domains.at("example.org")), later.end);
+  EXPECT_EQ(last_failure(ReportStore::open(folder.file("state.db")).totals().domains.at("example.org")), later.end);
+}
+
+TEST(ReportStore, FailuresGoWhenTheyAreTooOld) {
   const TemporaryFolder folder;
   ReportStore store = ReportStore::open(folder.file("state.db"));
   FiledReport report = filed("one", kReportNow);
   report.contents.tally.failures = {{"certificate-expired", ""}};
   store.file({report});
-  expire(store, report.end + kReportedFailureShown, {});
+  expire(store, report.end + kReportedFailureKept, {});
   EXPECT_EQ(store.totals().domains.at("example.org").failures.size(), 1u);
-  expire(store, report.end + kReportedFailureShown + std::chrono::seconds{1}, {});
+  expire(store, report.end + kReportedFailureKept + std::chrono::seconds{1}, {});
   EXPECT_EQ(store.totals().domains.at("example.org").failures.size(), 0u);
 }
 
