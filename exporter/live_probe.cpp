@@ -130,6 +130,7 @@ LiveProbe judge_live(const ProbeEngine& engine, const DomainConfig& domain, cons
                             .expected_mode = domain.expect_mode,
                             .max_hosts = engine.max_hosts};
   probe.verdict = classify_domain(inputs, engine.classify, now);
+  probe.memory = remembered;
   return probe;
 }
 

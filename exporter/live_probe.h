@@ -33,6 +33,7 @@ struct LiveProbe {
   std::vector<MxHostObservation> hosts{};
   std::vector<MxVerdict> mx{};
   DomainVerdict verdict{};
+  DomainMemory memory{};  // with what was seen in it
   Milliseconds duration{};
 };
 
