@@ -4,6 +4,7 @@
 #include <iterator>
 #include <variant>
 
+#include "exporter/advise_command.h"
 #include "exporter/check_command.h"
 #include "exporter/config.h"
 #include "exporter/daemon.h"
@@ -27,6 +28,7 @@ struct Run {
   int operator()(const ServeOptions& options) const { return run_serve(options); }
   int operator()(const ConfigCheckOptions& options) const { return run_config_check(options); }
   int operator()(const CheckOptions& options) const { return run_check(options, std::cout, std::cerr); }
+  int operator()(const AdviseOptions& options) const { return run_advise(options, std::cout, std::cerr); }
   int operator()(const LintPolicyOptions& options) const { return run_lint_policy_file(options); }
   int operator()(const LintRecordOptions& options) const {
     return print(run_lint_record(options.records, options.format));

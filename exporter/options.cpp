@@ -29,6 +29,8 @@ struct Flags {
   bool version{};
   OutputFormat format{OutputFormat::text};
   std::string since{};
+  bool rollback{};
+  std::string write_folder{};
 };
 
 const std::map<std::string, OutputFormat> kOutputFormats{{"text", OutputFormat::text}, {"json", OutputFormat::json}};
@@ -106,6 +108,7 @@ struct CommandLine {
                "mtasts_exporter"};
   CLI::App* serve{};
   CLI::App* check{};
+  CLI::App* advise{};
   CLI::App* lint{};
   CLI::App* lint_policy{};
   CLI::App* lint_record{};
@@ -130,6 +133,22 @@ void add_lint_commands(CommandLine& line, Flags& flags) {
       add_command(*line.lint, "tlsrpt", " TXT...",
                   "Check the TXT set of _smtp._tls, one argument per record (RFC 8460 section 3)", status);
   for (CLI::App* command : {line.lint_policy, line.lint_record, line.lint_tlsrpt}) add_format(*command, flags);
+}
+
+void add_advise_command(CommandLine& line, Flags& flags) {
+  line.advise = add_command(line.app, "advise", " DOMAIN...",
+                            "Which step of the rollout may a domain take next, and what to publish for it",
+                            "Exit status: 0 the next step may be taken, or none is left, 1 not yet, 2 something is "
+                            "broken, 3 UNKNOWN or usage error. With --rollback: 0 nothing to roll back, 2 there is.");
+  add_config_file(*line.advise, flags,
+                  "Take the dns, tls, smtp, policy, probe and findings sections from this configuration, and what is "
+                  "remembered of the domain from its storage.path");
+  add_format(*line.advise, flags);
+  line.advise->add_flag("--rollback", flags.rollback,
+                        "The way back instead: what to publish, and until when senders may still enforce");
+  line.advise
+      ->add_option("--write", flags.write_folder, "Also write the policy file into this directory, as mta-sts.txt")
+      ->type_name("DIR");
 }
 
 /// Commands that work on the reports in the database.
@@ -160,6 +179,7 @@ void add_commands(CommandLine& line, Flags& flags) {
                   "or policy certificate is broken, 3 UNKNOWN or usage error.");
   add_config_file(*line.check, flags, "Take the dns, tls, smtp, policy and probe sections from this configuration");
   add_format(*line.check, flags);
+  add_advise_command(line, flags);
   add_lint_commands(line, flags);
   line.match = add_command(line.app, "match", " PATTERN HOST", "Does a policy's mx pattern match a host name?",
                            "Exit status: 0 match, 1 no match, 3 usage error.");
@@ -199,6 +219,14 @@ Options check_options(const CommandLine& line, const Flags& flags, Words operand
   return CheckOptions{std::move(operands), config_named ? flags.serve.config_file : "", flags.format};
 }
 
+Options advise_options(const CommandLine& line, const Flags& flags, Words operands) {
+  expect(!operands.empty(), "advise needs at least one domain");
+  expect(flags.write_folder.empty() || operands.size() == 1, "--write is for one domain");
+  const bool config_named = line.advise->count("--config.file") + line.app.count("--config.file") > 0;
+  return AdviseOptions{std::move(operands), config_named ? flags.serve.config_file : "", flags.format, flags.rollback,
+                       flags.write_folder};
+}
+
 Options lint_options(const CommandLine& line, const Flags& flags, const Words& behind_dashes) {
   if (line.lint_record->parsed()) return LintRecordOptions{operands_of(*line.lint_record, behind_dashes), flags.format};
   if (line.lint_tlsrpt->parsed()) return LintTlsrptOptions{operands_of(*line.lint_tlsrpt, behind_dashes), flags.format};
@@ -235,6 +263,7 @@ Options codes_options(const Flags& flags, const Words& operands) {
 Options options_of(const CommandLine& line, const Flags& flags, const Words& behind_dashes) {
   if (flags.version) return ExitOptions{0, "mtasts_exporter " MTASTS_VERSION "\n", ""};
   if (line.check->parsed()) return check_options(line, flags, operands_of(*line.check, behind_dashes));
+  if (line.advise->parsed()) return advise_options(line, flags, operands_of(*line.advise, behind_dashes));
   if (line.lint->parsed()) return lint_options(line, flags, behind_dashes);
   if (line.match->parsed()) return match_options(operands_of(*line.match, behind_dashes));
   if (line.report->parsed()) return report_options(flags, operands_of(*line.report, behind_dashes));
@@ -245,7 +274,8 @@ Options options_of(const CommandLine& line, const Flags& flags, const Words& beh
 }
 
 ExitOptions usage_error(const CommandLine& line, const std::string& message) {
-  const bool is_check = line.check->parsed() || line.lint->parsed() || line.match->parsed() || line.report->parsed();
+  const bool is_check = line.check->parsed() || line.advise->parsed() || line.lint->parsed() || line.match->parsed() ||
+                        line.report->parsed();
   return {is_check ? kUsageErrorOfChecks : kUsageError, "",
           "mtasts_exporter: " + message + "\nTry 'mtasts_exporter --help'.\n"};
 }

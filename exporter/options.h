@@ -40,6 +40,15 @@ struct CheckOptions {
   OutputFormat format{OutputFormat::text};
 };
 
+/// `mtasts_exporter advise DOMAIN... [--rollback] [--write DIR]`
+struct AdviseOptions {
+  std::vector<std::string> domains{};  // as typed, at least one
+  std::string config_file{};           // empty: defaults, and no memory of the domains
+  OutputFormat format{OutputFormat::text};
+  bool rollback{};
+  std::string write_folder{};  // empty: nothing is written; only for one domain
+};
+
 /// `mtasts_exporter lint policy FILE|-`
 struct LintPolicyOptions {
   std::string file{};  // "-" is standard input
@@ -94,11 +103,11 @@ struct ExitOptions {
   std::string error{};   // for standard error
 };
 
-using Options = std::variant<ServeOptions, ConfigCheckOptions, CheckOptions, LintPolicyOptions, LintRecordOptions,
-                             LintTlsrptOptions, MatchOptions, ReportOptions, IngestOptions, ExportOptions, CodesOptions,
-                             ExitOptions>;
+using Options = std::variant<ServeOptions, ConfigCheckOptions, CheckOptions, AdviseOptions, LintPolicyOptions,
+                             LintRecordOptions, LintTlsrptOptions, MatchOptions, ReportOptions, IngestOptions,
+                             ExportOptions, CodesOptions, ExitOptions>;
 
-/// Exit status of a usage error: UNKNOWN in the words of Nagios for check, lint, match and report, else 1.
+/// Exit status of a usage error: UNKNOWN in the words of Nagios for check, advise, lint, match and report, else 1.
 constexpr int kUsageErrorOfChecks = 3;
 constexpr int kUsageError = 1;
 

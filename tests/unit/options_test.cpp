@@ -50,6 +50,15 @@ TEST(Options, ConfigCheck) {
   EXPECT_EQ(parse_as<ConfigCheckOptions>({"--config.check", "--config.file=F"}).config_file, "F");
 }
 
+TEST(Options, Advise) {
+  const auto advise = parse_as<AdviseOptions>({"advise", "a.org", "--rollback", "--write=D", "--config.file=F"});
+  EXPECT_EQ(advise.domains, std::vector<std::string>{"a.org"});
+  EXPECT_TRUE(advise.rollback);
+  EXPECT_EQ(advise.write_folder, "D");
+  EXPECT_EQ(advise.config_file, "F");
+  EXPECT_EQ(parse_as<AdviseOptions>({"advise", "a.org", "b.org"}).config_file, "") << "no configuration, no memory";
+}
+
 TEST(Options, Check) {
   const auto check = parse_as<CheckOptions>({"check", "a.org", "--format", "json", "b.org", "--config.file=F"});
   EXPECT_THAT(check.domains, ElementsAre("a.org", "b.org"));
@@ -122,6 +131,8 @@ TEST(Options, MistakesAreNamed) {
       {{"codes", "x"}, 1, "codes takes no arguments, but got 'x'"},
       {{"check"}, 3, "check needs at least one domain"},
       {{"check", "--formt=json", "a.org"}, 3, "unknown flag --formt=json"},
+      {{"advise"}, 3, "advise needs at least one domain"},
+      {{"advise", "a.org", "b.org", "--write", "."}, 3, "--write is for one domain"},
       {{"lint"}, 3, ""},
       {{"lint", "policy"}, 3, "lint policy needs one file, or - for standard input"},
       {{"lint", "policy", "a", "b"}, 3, "lint policy needs one file, or - for standard input"},
