@@ -652,8 +652,7 @@ std::vector<IdleKey> idle_keys() {
   const std::string mail =
       "none of these reports can count, because nobody's Authentication-Results are believed: they are stored and "
       "shown only; set tlsrpt.authserv_id, or tlsrpt.accept_unauthenticated";
-  return {{"findings.ready_after", none, is_threshold_set<&FindingsConfig::ready_after>},
-          {"findings.expiry_high", none, is_threshold_set<&FindingsConfig::expiry_high>},
+  return {{"findings.expiry_high", none, is_threshold_set<&FindingsConfig::expiry_high>},
           {"tlsrpt.maildirs", mail, maildirs_never_count},
           {"tlsrpt.spools", mail, spools_never_count},
           {"tlsrpt.imap", mail, imap_never_counts},

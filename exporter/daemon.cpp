@@ -435,6 +435,7 @@ class Daemon {
     RouteCallbacks callbacks{
         .snapshot = [this] { return snapshots_.snapshot(); },
         .reports = [this] { return intake_.view(); },
+        .ready_after = [this] { return config()->findings.ready_after; },
         .now = system_now,
         .ready = [] { return true; },  // the server starts last: who gets an answer finds everything up
         .probe = [this](std::string domain, Milliseconds limit,

@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "probes/core/catalogue.h"
+#include "probes/core/rollout.h"
 
 namespace mtasts {
 namespace {
@@ -147,6 +148,23 @@ void append_failures(std::string& out, const ReportView& reports, const Snapshot
       out.append("\",reporter=\"").append(reporter).append("\",mx=\"").append(mx).append("\"} 1\n");
     }
   }
+}
+
+/// When a sender last reported a failure of the domain.
+std::optional<UnixTime> reported_failure(const ReportView& reports, std::string_view domain) {
+  const auto name = [](const auto& entry) -> std::string_view { return entry->domain; };
+  const auto found = std::ranges::lower_bound(reports.domains, domain, {}, name);
+  const bool there = found != reports.domains.end() && (*found)->domain == domain;
+  return there ? (*found)->last_failure : std::nullopt;
+}
+
+long long seconds_of(UnixTime time) { return time.time_since_epoch().count(); }
+
+void append_rollout(std::string& out, Metric metric, std::string_view domain, std::string_view source,
+                    long long value) {
+  out.append(definition(metric).name).append("{domain=\"").append(escape_label_value(domain)).append("\"");
+  if (!source.empty()) out.append(",source=\"").append(source).append("\"");
+  out.append("} ").append(std::to_string(value)).append("\n");
 }
 
 /// process_* as other client libraries export them, read from /proc at scrape time.
@@ -395,12 +413,37 @@ std::string render_reports(const ReportView& reports, const Snapshot& snapshot, 
   return out;
 }
 
-std::string render_metrics(const Snapshot& snapshot, const ReportView& reports, UnixTime now, SelfMetrics& self) {
+std::string render_rollout(const Snapshot& snapshot, const ReportView& reports, std::chrono::seconds ready_after,
+                           UnixTime now) {
+  std::string ready;
+  std::string failures;
+  for (const auto& entry : snapshot.domains) {
+    if (!entry->verdict) continue;
+    const DomainVerdict& verdict = *entry->verdict;
+    const std::optional<UnixTime> reported = reported_failure(reports, entry->name);
+    if (const auto free = failure_free(verdict, reported, ready_after, now))
+      append_rollout(ready, Metric::rollout_ready, entry->name, "", *free ? 1 : 0);
+    if (verdict.last_fault)
+      append_rollout(failures, Metric::last_failure, entry->name, "probe", seconds_of(*verdict.last_fault));
+    if (reported) append_rollout(failures, Metric::last_failure, entry->name, "report", seconds_of(*reported));
+  }
+  std::string out;
+  for (const auto& [metric, lines] : {std::pair{Metric::rollout_ready, &ready}, {Metric::last_failure, &failures}}) {
+    if (lines->empty()) continue;
+    append_header(out, definition(metric));
+    out.append(*lines);
+  }
+  return out;
+}
+
+std::string render_metrics(const Snapshot& snapshot, const ReportView& reports, std::chrono::seconds ready_after,
+                           UnixTime now, SelfMetrics& self) {
   const auto pending = [](const auto& entry) {
     return !entry->verdict || entry->verdict->state == DomainState::pending;
   };
   self.set_domains(snapshot.domains.size(), static_cast<std::size_t>(std::ranges::count_if(snapshot.domains, pending)));
-  return render_snapshot(snapshot, now) + render_reports(reports, snapshot, now) + self.render();
+  return render_snapshot(snapshot, now) + render_reports(reports, snapshot, now) +
+         render_rollout(snapshot, reports, ready_after, now) + self.render();
 }
 
 std::string render_probe_metrics(const Snapshot& snapshot, UnixTime now, bool success,
@@ -417,10 +460,11 @@ std::string render_probe_metrics(const Snapshot& snapshot, UnixTime now, bool su
 }
 
 std::string render_metrics_doc() {
-  constexpr std::array<std::pair<MetricGroup, std::string_view>, 7> kSections{{
+  constexpr std::array<std::pair<MetricGroup, std::string_view>, 8> kSections{{
       {MetricGroup::domain, "Per domain"},
       {MetricGroup::mx, "Per MX host"},
       {MetricGroup::report, "TLS reports, once they have a way in or some were ingested"},
+      {MetricGroup::rollout, "Per domain, on its way to a stable `enforce`"},
       {MetricGroup::self, "The exporter itself"},
       {MetricGroup::process, "The process"},
       {MetricGroup::probe, "Only in answers of /probe"},

@@ -76,8 +76,13 @@ std::string render_snapshot(const Snapshot& snapshot, UnixTime now);
 /// in the snapshot is shown as that of `other`.
 std::string render_reports(const ReportView& reports, const Snapshot& snapshot, UnixTime now);
 
-/// What /metrics answers: the two above and the exporter's own metrics.
-std::string render_metrics(const Snapshot& snapshot, const ReportView& reports, UnixTime now, SelfMetrics& self);
+/// The families of the rollout: what probes and reports together say of the last `ready_after`.
+std::string render_rollout(const Snapshot& snapshot, const ReportView& reports, std::chrono::seconds ready_after,
+                           UnixTime now);
+
+/// What /metrics answers: the three above and the exporter's own metrics.
+std::string render_metrics(const Snapshot& snapshot, const ReportView& reports, std::chrono::seconds ready_after,
+                           UnixTime now, SelfMetrics& self);
 
 /// The result of /probe: the families of the snapshot, probe_success and probe_duration_seconds.
 std::string render_probe_metrics(const Snapshot& snapshot, UnixTime now, bool success,

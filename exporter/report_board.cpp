@@ -14,6 +14,7 @@ std::shared_ptr<const ReportEntry> entry_of(const std::string& domain, const Rep
   auto entry = std::make_shared<ReportEntry>();
   entry->domain = domain;
   entry->rendered = render_report_series(domain, totals);
+  entry->last_failure = last_failure(totals);
   for (const auto& [key, end] : totals.failures) {
     const auto& [result_type, reporter, mx] = key;
     entry->failures.push_back({result_type, reporter, mx, end + kReportedFailureShown});

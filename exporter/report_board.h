@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -29,6 +30,7 @@ struct ReportEntry {
   std::string domain{};
   RenderedSeries rendered{};  // of MetricGroup::report
   std::vector<ShownFailure> failures{};
+  std::optional<UnixTime> last_failure{};
 };
 
 /// All entries at one moment, sorted by domain. Not `active`: no reports are expected, and none has series.

@@ -61,7 +61,8 @@ PageContext page_context(const RouteCallbacks& callbacks) {
 }
 
 HttpResponse serve_metrics(const RouteCallbacks& callbacks) {
-  std::string text = render_metrics(callbacks.snapshot(), callbacks.reports(), callbacks.now(), *callbacks.self);
+  std::string text = render_metrics(callbacks.snapshot(), callbacks.reports(), callbacks.ready_after(), callbacks.now(),
+                                    *callbacks.self);
   return typed_response(kExposition, std::move(text));
 }
 

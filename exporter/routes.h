@@ -25,6 +25,7 @@ struct ProbeAnswer {
 struct RouteCallbacks {
   std::function<Snapshot()> snapshot{};
   std::function<ReportView()> reports{};
+  std::function<std::chrono::seconds()> ready_after{};  // findings.ready_after
   std::function<UnixTime()> now{};
   std::function<bool()> ready{};
   /// Reloads the configuration; returns what is wrong with the new one. Empty: the path is not enabled.

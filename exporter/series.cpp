@@ -97,6 +97,13 @@ constexpr auto kMetrics = std::to_array<MetricDefinition>({
     {"mtasts_tlsrpt_last_report_timestamp_seconds", gauge, report, "domain,reporter",
      "Latest end of a reported range, Unix time; reporter is a known DKIM domain or other."},
 
+    {"mtasts_rollout_ready", gauge, rollout, "domain",
+     "Whether nothing has failed, by probe or by report, for findings.ready_after, on a domain watched at least that "
+     "long; absent without a policy. `advise` says the rest."},
+    {"mtasts_last_failure_timestamp_seconds", gauge, rollout, "domain,source",
+     "When a probe (source probe) or a sender (source report, the end of the reported range) last saw a failure, Unix "
+     "time; absent where none did."},
+
     {"mtasts_exporter_build_info", gauge, self, "version,revision", "Always 1; what was built."},
     {"mtasts_exporter_config_last_reload_successful", gauge, self, "",
      "Whether the last attempt to load the configuration succeeded."},

@@ -17,8 +17,9 @@
 namespace mtasts {
 
 /// Whose series a family holds, and who renders them: domain and mx from verdicts, report from the totals of reports,
-/// self and process by prometheus-cpp, probe only in answers of /probe, history only in what `export` writes.
-enum class MetricGroup { domain, mx, report, self, process, probe, history };
+/// rollout from both at the time of the scrape, self and process by prometheus-cpp, probe only in answers of /probe,
+/// history only in what `export` writes.
+enum class MetricGroup { domain, mx, report, rollout, self, process, probe, history };
 enum class MetricKind { gauge, counter, histogram };
 
 /// One family. `labels` is the fixed label set, comma-separated, "" without labels.
@@ -75,6 +76,8 @@ enum class Metric : std::size_t {
   reported_failed_sessions,
   reported_failure_info,
   last_report,
+  rollout_ready,
+  last_failure,
   build_info,
   config_reload_successful,
   config_reload_timestamp,

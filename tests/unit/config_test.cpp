@@ -232,7 +232,6 @@ TEST(Config, WarnsOfKeysWithoutEffect) {
                            "tlsrpt: {authserv_id: mx.example.org}\n")
                          .warnings),
             "test.yaml:4: domains[].require_dane: has no effect yet: this version does not probe DANE\n"
-            "test.yaml:6: findings.ready_after: has no effect yet: this version shows no such finding\n"
             "test.yaml:7: findings.expiry_high: has no effect yet: this version shows no such finding\n");
   EXPECT_EQ(lines_of(parse("domains: [example.org]\nfindings: {expiry_high: 7d, expiry_warning: 30d}\n").warnings), "");
 }

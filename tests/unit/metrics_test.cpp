@@ -18,6 +18,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr UnixTime kNow{std::chrono::seconds{1'800'000'000}};
+constexpr std::chrono::seconds kReadyAfter = std::chrono::days{14};
 
 std::string read_file(const std::string& path) {
   std::ifstream file{path};
@@ -135,7 +136,7 @@ TEST(Metrics, TheTableIsOrderlyAndUnique) {
   }
   std::size_t grouped = 0;
   using enum MetricGroup;
-  for (const MetricGroup group : {domain, mx, report, self, process, probe, history})
+  for (const MetricGroup group : {domain, mx, report, rollout, self, process, probe, history})
     grouped += metrics_of(group).size();
   EXPECT_EQ(grouped, kMetricCount);
 }
@@ -272,6 +273,48 @@ TEST(Metrics, ReportsHaveSeriesOnlyWithAWayInOrOnceSomeWereIngested) {
   EXPECT_EQ(std::ranges::count(zero, '\n'), 3 * 2 + 7 + 20) << "the series that docs/reports.md promises";
 }
 
+/// A good domain watched for so long, and what is shown of its rollout.
+std::string rollout_of(DomainVerdict verdict, std::chrono::seconds watched, const ReportView& view,
+                       UnixTime now = kNow) {
+  verdict.watched_since = kNow - watched;
+  SnapshotStore store;
+  store.set_domains({{"good.example", {}}});
+  store.publish(std::move(verdict));
+  return render_rollout(store.snapshot(), view, kReadyAfter, now);
+}
+
+TEST(Rollout, ReadyOnceWatchedLongEnough) {
+  const std::string early = rollout_of(good_verdict(), kReadyAfter - std::chrono::seconds{1}, {});
+  EXPECT_THAT(early, HasSubstr("mtasts_rollout_ready{domain=\"good.example\"} 0\n"));
+  EXPECT_THAT(early, Not(HasSubstr("mtasts_last_failure_timestamp_seconds")));
+  EXPECT_THAT(rollout_of(good_verdict(), kReadyAfter - std::chrono::seconds{1}, {}, kNow + std::chrono::seconds{1}),
+              HasSubstr("} 1\n"))
+      << "time passes without a probe";
+}
+
+TEST(Rollout, AFailureByProbeOrByReportTakesItAway) {
+  DomainVerdict verdict = good_verdict();
+  verdict.last_fault = kNow - kReadyAfter + std::chrono::seconds{1};
+  const std::string seen = rollout_of(verdict, std::chrono::days{100}, {});
+  EXPECT_THAT(seen, HasSubstr("mtasts_rollout_ready{domain=\"good.example\"} 0\n"));
+  EXPECT_THAT(seen, HasSubstr("mtasts_last_failure_timestamp_seconds{domain=\"good.example\",source=\"probe\"} "
+                              "1798790401\n"));
+  const std::string reported = rollout_of(good_verdict(), std::chrono::days{100}, reports());
+  EXPECT_THAT(reported, HasSubstr("mtasts_rollout_ready{domain=\"good.example\"} 0\n"));
+  EXPECT_THAT(reported, HasSubstr("mtasts_last_failure_timestamp_seconds{domain=\"good.example\",source=\"report\"} "
+                                  "1799928000\n"));
+}
+
+TEST(Rollout, AbsentBeforeAVerdictAndWithoutAPolicy) {
+  EXPECT_EQ(render_rollout(fleet(), {}, kReadyAfter, kNow), "") << "nobody says since when the domains are watched";
+  DomainVerdict verdict = good_verdict();
+  verdict.in_force.reset();
+  EXPECT_EQ(rollout_of(verdict, std::chrono::days{100}, {}), "");
+  verdict = good_verdict();
+  verdict.in_force->policy.mode = StsMode::none;
+  EXPECT_EQ(rollout_of(verdict, std::chrono::days{100}, {}), "") << "who leaves is on no way to enforce";
+}
+
 TEST(SelfMetrics, AWayInHasASeriesWhileItIsConfigured) {
   SelfMetrics self{{"1", ""}};
   self.set_channel_working(ReportChannel::spool, std::nullopt);
@@ -290,7 +333,7 @@ TEST(SelfMetrics, EveryFamilyIsInTheTable) {
   SelfMetrics self{{"1", ""}};
   self.set_channel_working(ReportChannel::maildir, true);
   self.set_store_writable(StorePart::reports, true);
-  const std::string text = render_metrics(fleet(), reports(), kNow, self);
+  const std::string text = render_metrics(fleet(), reports(), kReadyAfter, kNow, self);
   for (std::size_t at = text.find("# TYPE "); at != std::string::npos; at = text.find("# TYPE ", at + 1)) {
     const std::string name = text.substr(at + 7, text.find(' ', at + 7) - at - 7);
     EXPECT_TRUE(std::ranges::any_of(metric_table(), [&](const auto& metric) { return metric.name == name; })) << name;
@@ -304,7 +347,7 @@ TEST(Metrics, PromtoolHasNothingElseToSay) {
   self.observe_phase(ProbePhase::dns, Milliseconds{20});
   self.config_reloaded(true, kNow);
   const std::string path = ::testing::TempDir() + "mtasts_exposition.txt";
-  std::ofstream{path} << render_metrics(fleet(), reports(), kNow, self);
+  std::ofstream{path} << render_metrics(fleet(), reports(), kReadyAfter, kNow, self);
   const std::string command = "promtool check metrics < " + path + " > " + path + ".out 2>&1";
   (void)!std::system(command.c_str());
   std::ifstream complaints{path + ".out"};
