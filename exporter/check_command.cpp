@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <optional>
 #include <ostream>
@@ -10,9 +11,13 @@
 
 #include "exporter/check_report.h"
 #include "exporter/command_probe.h"
+#include "exporter/config_value.h"
+#include "exporter/domain_past.h"
 
 namespace mtasts {
 namespace {
+
+UnixTime system_now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
 
 bool wants_color() {
   const char* no_color = std::getenv("NO_COLOR");  // https://no-color.org
@@ -29,7 +34,7 @@ CheckResult result_of(LiveProbe probe) {
 
 CheckReportOptions report_options(const Config& config) {
   CheckReportOptions options{
-      .now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()),
+      .now = system_now(),
       .color = wants_color(),
       .places = {.policy_port = config.policy.port, .smtp_port = config.smtp.port, .ca_file = config.tls.ca_file}};
   if (!config.dns.servers.empty()) {
@@ -41,9 +46,24 @@ CheckReportOptions report_options(const Config& config) {
   return options;
 }
 
+/// Looks back `span` from now in what the daemon and the reports left behind.
+void add_history(std::vector<CheckResult>& results, const Config& config, const std::vector<std::string>& names,
+                 std::chrono::milliseconds span) {
+  const std::vector<DomainRecord> records = read_records(config, names);
+  const UnixTime now = system_now();
+  const UnixTime since = std::max(UnixTime{}, std::chrono::floor<std::chrono::seconds>(now - span));
+  for (std::size_t i = 0; i < results.size(); ++i)
+    results[i].history = fault_history(results[i].verdict, records[i], since, now);
+}
+
 }  // namespace
 
 int run_check(const CheckOptions& options, std::ostream& out, std::ostream& err) {
+  const auto span = parse_duration(options.since);
+  if (!span && !options.since.empty()) {
+    err << "mtasts_exporter check: --since=" << options.since << " is no duration; write for example 48h\n";
+    return kUsageErrorOfChecks;
+  }
   const std::optional<Config> config = config_for_command(options.config_file, err);
   if (!config) return kUsageErrorOfChecks;
   const auto names = parse_domains(options.domains, "check", err);
@@ -51,6 +71,7 @@ int run_check(const CheckOptions& options, std::ostream& out, std::ostream& err)
   try {
     std::vector<CheckResult> results;
     for (LiveProbe& probe : probe_domains(*config, *names, {})) results.push_back(result_of(std::move(probe)));
+    if (span) add_history(results, *config, *names, *span);
     const CheckReportOptions report = report_options(*config);
     out << (options.format == OutputFormat::json ? render_check_json(results, report)
                                                  : render_check_text(results, report));

@@ -2,6 +2,7 @@
 #include <boost/json.hpp>
 
 #include "exporter/check_report.h"
+#include "exporter/fault_history_report.h"
 #include "exporter/utf8.h"
 #include "probes/core/classify_report_target.h"
 #include "probes/core/octets.h"
@@ -190,6 +191,10 @@ json::object finding_json(const Finding& finding, const CheckResult& result, con
           {"remedy", entry != nullptr ? entry->remedy : std::string_view{}}};
 }
 
+json::value history_json(const CheckResult& result) {
+  return result.history ? json::value(render_fault_history_json(*result.history)) : json::value{};
+}
+
 json::object result_json(const CheckResult& result, const CheckReportOptions& options) {
   const DomainVerdict& verdict = result.verdict;
   return {{"domain", text(verdict.domain)},
@@ -207,7 +212,8 @@ json::object result_json(const CheckResult& result, const CheckReportOptions& op
           {"record", record_json(result)},
           {"tlsrpt", tlsrpt_json(result)},
           {"policy", policy_json(result, options.now)},
-          {"mx", array_of(verdict.mx, [&](const MxMembership& mx) { return mx_json(result, mx, options.now); })}};
+          {"mx", array_of(verdict.mx, [&](const MxMembership& mx) { return mx_json(result, mx, options.now); })},
+          {"history", history_json(result)}};
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "exporter/fault_history_report.h"
 #include "exporter/paragraph.h"
 #include "probes/core/classify_report_target.h"
 #include "probes/core/date_text.h"
@@ -39,6 +40,7 @@ class TextReport {
     mx_table();
     faults();
     findings();
+    if (result_.history) text_ += render_fault_history_text(*result_.history, options_.now);
     return std::move(text_);
   }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "exporter/fault_history.h"
 #include "probes/core/catalogue.h"
 #include "probes/core/observations.h"
 #include "probes/core/verdicts.h"
@@ -22,6 +23,7 @@ struct CheckResult {
   DomainObservation seen{};
   std::vector<MxHostObservation> host_observations{};
   double seconds{};
+  std::optional<FaultHistory> history{};  // where it was asked for
 };
 
 /// Looks a code up in the catalogue.

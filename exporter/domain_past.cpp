@@ -43,7 +43,25 @@ DomainPast past_of(StateReader& state, const ReportTotals& reports, const std::s
   return past;
 }
 
+// Of one domain: a month and more of the largest senders' reports.
+constexpr std::size_t kMostReports = 1000;
+
+DomainRecord record_of(StateReader& state, ReportStore& reports, const std::string& domain) {
+  DomainRecord record{.episodes = state.episodes(domain)};
+  if (const auto row = state.domain(domain)) record.watched_since = row->memory.watched_since;
+  reports.for_each(domain, kMostReports, [&](const FiledReport& report) { record.reports.push_back(report); });
+  return record;
+}
+
 }  // namespace
+
+std::vector<DomainRecord> read_records(const Config& config, const std::vector<std::string>& names) {
+  StateReader state = StateReader::open(config.storage.path);
+  ReportStore reports = ReportStore::open_existing(config.storage.path);
+  std::vector<DomainRecord> records;
+  for (const std::string& name : names) records.push_back(record_of(state, reports, name));
+  return records;
+}
 
 std::vector<DomainPast> read_past(const Config& config, const std::vector<std::string>& names, std::ostream& err) {
   const bool expected = intake_rules_of(config).expects_reports;

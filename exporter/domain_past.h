@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "exporter/config.h"
+#include "exporter/fault_history.h"
 #include "exporter/live_probe.h"
 #include "probes/core/rollout.h"
 
@@ -24,5 +25,9 @@ struct DomainPast {
 /// Reads the past of each domain from storage.path, beside a daemon or without one. Errors: in words on `err`, and
 /// nothing is remembered; a database that is not there is none.
 std::vector<DomainPast> read_past(const Config& config, const std::vector<std::string>& names, std::ostream& err);
+
+/// What `fault_history` needs of each domain. Errors: std::runtime_error when there is no database, or it cannot be
+/// read.
+std::vector<DomainRecord> read_records(const Config& config, const std::vector<std::string>& names);
 
 }  // namespace mtasts

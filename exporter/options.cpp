@@ -179,6 +179,8 @@ void add_commands(CommandLine& line, Flags& flags) {
                   "or policy certificate is broken, 3 UNKNOWN or usage error.");
   add_config_file(*line.check, flags, "Take the dns, tls, smtp, policy and probe sections from this configuration");
   add_format(*line.check, flags);
+  line.check->add_option("--since", flags.since, "When each fault was last seen by probe and by report, as in 48h")
+      ->type_name("DURATION");
   add_advise_command(line, flags);
   add_lint_commands(line, flags);
   line.match = add_command(line.app, "match", " PATTERN HOST", "Does a policy's mx pattern match a host name?",
@@ -216,7 +218,9 @@ Options serve_or_config_check(const Flags& flags, const Words& operands) {
 Options check_options(const CommandLine& line, const Flags& flags, Words operands) {
   expect(!operands.empty(), "check needs at least one domain");
   const bool config_named = line.check->count("--config.file") + line.app.count("--config.file") > 0;
-  return CheckOptions{std::move(operands), config_named ? flags.serve.config_file : "", flags.format};
+  const bool with_past = !flags.since.empty();  // which is where the daemon's configuration says
+  return CheckOptions{std::move(operands), config_named || with_past ? flags.serve.config_file : "", flags.format,
+                      flags.since};
 }
 
 Options advise_options(const CommandLine& line, const Flags& flags, Words operands) {

@@ -38,6 +38,7 @@ struct CheckOptions {
   std::vector<std::string> domains{};  // as typed, at least one
   std::string config_file{};           // empty: defaults
   OutputFormat format{OutputFormat::text};
+  std::string since{};  // a duration, as typed; "": only what is seen now
 };
 
 /// `mtasts_exporter advise DOMAIN... [--rollback] [--write DIR]`

@@ -1,0 +1,55 @@
+"""`check --since`: what tells whether a repair has worked, from the daemon's memory and from reports."""
+# SPDX-License-Identifier: Apache-2.0
+import json
+import subprocess
+import time
+
+from case import StackCase
+from reports import ingest, report
+
+
+class CheckSince(StackCase):
+    def check(self, label, *words, config=None):
+        return subprocess.run([self.stack.exporter.binary, "check", f"{label}.e2e.test", *words,
+                               f"--config.file={config or self.stack.exporter.config}"], capture_output=True, text=True,
+                              check=False, timeout=60)
+
+    def history(self, label):
+        return json.loads(self.check(label, "--since=48h", "--format=json").stdout)[0]["history"]
+
+    def test_nothing_was_seen(self):
+        history = self.history("testing")
+        self.assertEqual(history["faults"], [])
+        self.assertLess(history["watched_since"], time.time())
+        text = self.check("testing", "--since", "48h").stdout
+        self.assertIn("In the last 2 days", text)
+        self.assertIn("No fault was seen.", text)
+
+    def test_what_is_still_there(self):
+        faults = self.history("mx-expired")["faults"]
+        self.assertEqual([(fault["result_type"], fault["host"], fault["now"]) for fault in faults],
+                         [("certificate-expired", "expired.mx.e2e.test", True)])
+
+    def test_what_only_a_report_saw(self):
+        failures = [("starttls-not-supported", "good.mx.e2e.test", 3)]
+        ingest(self.stack.exporter, report("bare.e2e.test", "since-1", failures=failures))
+        history = self.history("bare")
+        self.assertEqual([(fault["result_type"], fault["host"], fault["now"], fault["last_probe"],
+                           fault["failed_sessions"]) for fault in history["faults"]],
+                         [("starttls-not-supported", "good.mx.e2e.test", False, None, 3)])
+        self.assertEqual(history["reports"], 1)
+
+    def test_without_it_nothing_is_looked_up(self):
+        self.assertIsNone(json.loads(self.check("good", "--format=json").stdout)[0]["history"])
+
+    def test_no_duration(self):
+        answer = self.check("good", "--since=yesterday")
+        self.assertEqual((answer.returncode, answer.stdout), (3, ""))
+        self.assertIn("write for example 48h", answer.stderr)
+
+    def test_no_database(self):
+        config = self.stack.folder / "since-no-database.yaml"
+        config.write_text(self.stack.exporter.config.read_text().replace("/state.db", "/there-is-none.db"))
+        answer = self.check("good", "--since=48h", config=config)
+        self.assertEqual((answer.returncode, answer.stdout), (3, ""))
+        self.assertIn("does not exist", answer.stderr)
