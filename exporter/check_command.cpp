@@ -33,17 +33,7 @@ CheckResult result_of(LiveProbe probe) {
 }
 
 CheckReportOptions report_options(const Config& config) {
-  CheckReportOptions options{
-      .now = system_now(),
-      .color = wants_color(),
-      .places = {.policy_port = config.policy.port, .smtp_port = config.smtp.port, .ca_file = config.tls.ca_file}};
-  if (!config.dns.servers.empty()) {
-    const DnsServer& server = config.dns.servers.front();
-    const std::string address = to_string(server.address);
-    options.places.dns_server =
-        (server.address.family == IpFamily::ipv6 ? "[" + address + "]" : address) + ":" + std::to_string(server.port);
-  }
-  return options;
+  return {.now = system_now(), .color = wants_color(), .places = places_of(config)};
 }
 
 /// Looks back `span` from now in what the daemon and the reports left behind.

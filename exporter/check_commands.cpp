@@ -50,6 +50,14 @@ std::string first_word(const std::string& message) { return message.substr(0, me
 
 }  // namespace
 
+CheckPlaces places_of(const Config& config) {
+  CheckPlaces places{.policy_port = config.policy.port, .smtp_port = config.smtp.port, .ca_file = config.tls.ca_file};
+  if (config.dns.servers.empty()) return places;
+  const DnsServer& server = config.dns.servers.front();
+  places.dns_server = bracketed(server.address) + ":" + std::to_string(server.port);
+  return places;
+}
+
 std::string CheckCommands::policy_host() const { return "mta-sts." + result_.verdict.domain; }
 
 std::string CheckCommands::policy_address() const {

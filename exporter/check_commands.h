@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "exporter/check_status.h"
+#include "exporter/config.h"
 
 namespace mtasts {
 
@@ -18,6 +19,9 @@ struct CheckPlaces {
   std::string dns_server{};  // "ADDRESS:PORT", "" for the system's
   std::string ca_file{};     // "" for the system's trust store
 };
+
+/// Where a program with this configuration looks.
+CheckPlaces places_of(const Config& config);
 
 /// Commands for one domain, fit to be pasted into a shell: "" where a name in them is not.
 class CheckCommands {

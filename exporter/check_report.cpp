@@ -247,16 +247,9 @@ class TextReport {
            "] " + escape_unprintable(fault.host) +
            (fault.reason.empty() ? "" : ": " + escape_unprintable(fault.reason)));
       if (!fault.message.empty()) paragraph("     ", escape_unprintable(fault.message));
-      advise(entry_of(fault), true);
+      advise(entry_of(fault, options_.find), true);
       see(commands_.of(fault), "     ");
     }
-  }
-
-  /// What the catalogue knows best: the reason, the rule broken, or at least the result type.
-  const CatalogueEntry* entry_of(const Fault& fault) const {
-    for (const CodeKind kind : {CodeKind::reason, CodeKind::policy_error})
-      if (const CatalogueEntry* entry = options_.find(kind, fault.reason)) return entry;
-    return options_.find(CodeKind::result_type, to_string(fault.type));
   }
 
   void findings() {

@@ -72,6 +72,12 @@ Severity severity_of(const Finding& finding, const FindCode& find) {
   return severity_in(find, CodeKind::finding, finding.code);
 }
 
+const CatalogueEntry* entry_of(const Fault& fault, const FindCode& find) {
+  for (const CodeKind kind : {CodeKind::reason, CodeKind::policy_error})
+    if (const CatalogueEntry* entry = find(kind, fault.reason)) return entry;
+  return find(CodeKind::result_type, to_string(fault.type));
+}
+
 CheckStatus check_status(const CheckResult& result, const FindCode& find) {
   const DomainVerdict& verdict = result.verdict;
   if (refuses_mail(verdict) || is_broken(verdict)) return CheckStatus::critical;

@@ -53,6 +53,10 @@ bool is_nonexistent(const CheckResult& result);
 Severity severity_of(const Fault& fault, const DomainVerdict& verdict, const FindCode& find);
 Severity severity_of(const Finding& finding, const FindCode& find);
 
+/// What the catalogue knows best of a fault: the reason, the rule broken, or at least the result type; nullptr when it
+/// knows nothing.
+const CatalogueEntry* entry_of(const Fault& fault, const FindCode& find);
+
 /// critical: an enforce policy is in force and no MX is deliverable, or record, policy or policy certificate of a
 /// domain that has MTA-STS is broken; a record that is only missing, where it is expected or a policy is still in
 /// force. unknown: our side failed, or DNS could not say. warning: another fault, or a
