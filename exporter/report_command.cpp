@@ -11,6 +11,7 @@
 #include "exporter/file_text.h"
 #include "exporter/paragraph.h"
 #include "exporter/problems.h"
+#include "exporter/report_words.h"
 #include "probes/core/catalogue.h"
 #include "probes/core/date_text.h"
 #include "probes/core/domain_name.h"
@@ -35,42 +36,6 @@ std::string time_text(UnixTime time) {
 
 std::string sessions_text(std::uint64_t count) {
   return std::to_string(count) + (count == 1 ? " session" : " sessions");
-}
-
-/// The same fault of the same host, however many details tell of it.
-struct FaultGroup {
-  std::uint64_t sessions{};
-  const ReportFailure* example{};
-};
-using FaultGroups = std::vector<std::pair<std::pair<std::string, std::string>, FaultGroup>>;
-
-/// The most sessions first.
-FaultGroups group_faults(const std::vector<ReportFailure>& failures) {
-  std::map<std::pair<std::string, std::string>, FaultGroup> groups;
-  for (const ReportFailure& failure : failures) {
-    FaultGroup& group = groups[{failure.result_type, failure.receiving_mx_hostname}];
-    group.sessions += failure.failed_sessions;
-    if (group.example == nullptr) group.example = &failure;
-  }
-  FaultGroups sorted(groups.begin(), groups.end());
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const auto& a, const auto& b) { return a.second.sessions > b.second.sessions; });
-  return sorted;
-}
-
-std::string policy_words(const ReportPolicy& policy) {
-  if (policy.type == "no-policy-found") return "no policy found";
-  if (policy.type == "tlsa") return "DANE (TLSA records)";
-  if (policy.type != "sts") return "policy of the unknown type " + in_quotes(policy.type);
-  for (const std::string& line : policy.policy_strings) {
-    const auto at = line.find("mode:");
-    if (at == std::string::npos) continue;
-    const std::string_view mode = std::string_view(line).substr(at + 5);
-    const auto start = std::min(mode.find_first_not_of(' '), mode.size());
-    return "MTA-STS, mode " +
-           shown(mode.substr(start, std::min(mode.find_first_of("\r\n", start), mode.size()) - start));
-  }
-  return "MTA-STS";
 }
 
 /// Explains one report.
@@ -122,9 +87,7 @@ class ReportPage {
 
   /// What the sender adds, of one of the sessions.
   void details(const ReportFailure& example) {
-    const std::string from = example.sending_mta_ip.empty() ? "" : "from " + shown(example.sending_mta_ip);
-    const std::string to = example.receiving_ip.empty() ? "" : "to " + shown(example.receiving_ip);
-    const std::string way = from + (from.empty() || to.empty() ? "" : " ") + to;
+    const std::string way = way_words(example);
     if (!way.empty()) text_ += render_paragraph("     Seen:    ", way);
     if (!example.failure_reason_code.empty())
       text_ += render_paragraph("     Reason:  ", shown(example.failure_reason_code));

@@ -435,23 +435,43 @@ bool ReportStore::expire(UnixTime now, const ReportRetention& retention) {
   });
 }
 
+namespace {
+
+/// Takes one parameter either way.
+const char* condition_of(std::string_view domain) {
+  return domain.empty() ? " WHERE '' = :domain" : " WHERE domain = :domain";
+}
+
+}  // namespace
+
 void ReportStore::for_each(std::string_view domain, std::size_t most,
-                           const std::function<void(const FiledReport&)>& use) {
+                           const std::function<void(const FiledReport&)>& use, std::size_t skipped) {
   translated(state_->database, [&] {
     StoredRow row;
     const std::string wanted{domain};
     const auto limit = static_cast<long long>(std::min<std::size_t>(most, std::numeric_limits<int>::max()));
-    const char* condition = domain.empty() ? " WHERE '' = :domain" : " WHERE domain = :domain";
+    const auto offset = static_cast<long long>(std::min<std::size_t>(skipped, std::numeric_limits<int>::max()));
     soci::statement select =
-        (state_->database.sql.prepare << kSelectReport << condition << " ORDER BY row DESC LIMIT :most",
-         soci::use(wanted), soci::use(limit), soci::into(row.report.domain), soci::into(row.report.submitter),
-         soci::into(row.authenticated), soci::into(row.counts), soci::into(row.report.report_id),
-         soci::into(row.report.organization), soci::into(row.report.contact), soci::into(row.start),
-         soci::into(row.end), soci::into(row.counted_end), soci::into(row.received), soci::into(row.report.digest),
-         soci::into(row.contents));
+        (state_->database.sql.prepare << kSelectReport << condition_of(domain)
+                                      << " ORDER BY row DESC LIMIT :most OFFSET :skipped",
+         soci::use(wanted), soci::use(limit), soci::use(offset), soci::into(row.report.domain),
+         soci::into(row.report.submitter), soci::into(row.authenticated), soci::into(row.counts),
+         soci::into(row.report.report_id), soci::into(row.report.organization), soci::into(row.report.contact),
+         soci::into(row.start), soci::into(row.end), soci::into(row.counted_end), soci::into(row.received),
+         soci::into(row.report.digest), soci::into(row.contents));
     for (bool more = select.execute(true); more; more = select.fetch()) {
       if (complete(row)) use(row.report);
     }
+  });
+}
+
+std::size_t ReportStore::number_of(std::string_view domain) {
+  return translated(state_->database, [&] {
+    long long number = 0;
+    const std::string wanted{domain};
+    state_->database.sql << "SELECT COUNT(*) FROM report" << condition_of(domain), soci::use(wanted),
+        soci::into(number);
+    return static_cast<std::size_t>(number);
   });
 }
 

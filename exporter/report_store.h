@@ -100,8 +100,12 @@ class ReportStore {
   /// Errors: StoreError.
   bool expire(UnixTime now, const ReportRetention& retention);
 
-  /// Calls `use` for the filed reports of a domain ("" for all), newest first, at most `most`. Errors: StoreError.
-  void for_each(std::string_view domain, std::size_t most, const std::function<void(const FiledReport&)>& use);
+  /// Calls `use` for the filed reports of a domain ("" for all), newest first, at most `most`, without the first
+  /// `skipped`. Errors: StoreError.
+  void for_each(std::string_view domain, std::size_t most, const std::function<void(const FiledReport&)>& use,
+                std::size_t skipped = 0);
+  /// How many filed reports there are of a domain ("" for all). Errors: StoreError.
+  std::size_t number_of(std::string_view domain);
   /// Every domain of a filed report, sorted.
   std::vector<std::string> domains();
 
