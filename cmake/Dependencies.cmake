@@ -30,3 +30,8 @@ else()
   target_include_directories(mtasts_yaml SYSTEM INTERFACE ${YAML_CPP_INCLUDE_DIR})
   target_link_libraries(mtasts_yaml INTERFACE yaml-cpp)
 endif()
+
+# Headers only, without a package for CMake.
+find_path(MUSTACHE_INCLUDE_DIR kainjow/mustache.hpp REQUIRED)
+add_library(mtasts_mustache INTERFACE)
+target_include_directories(mtasts_mustache SYSTEM INTERFACE ${MUSTACHE_INCLUDE_DIR})

@@ -15,6 +15,7 @@
 #include "exporter/http_server.h"
 #include "exporter/log.h"
 #include "exporter/metrics.h"
+#include "exporter/page_data.h"
 #include "exporter/probe_loop.h"
 #include "exporter/report_folders.h"
 #include "exporter/report_imap.h"
@@ -105,6 +106,7 @@ class Daemon {
         kept_hosts_(store_.load_mx_hosts()),
         writer_(std::move(store_), {.on_trouble = [this](const std::string& error) { note_trouble(error); }}),
         intake_(ReportStore::open(config()->storage.path), intake_options()),
+        pages_(config()->storage.path),
         folders_(folders_options()),
         imap_(imap_options()),
         loop_(snapshots_, self_, keeper()) {
@@ -427,6 +429,8 @@ class Daemon {
       if (probe.verdict.state == DomainState::unknown) answer.error = probe.verdict.unknown_reason;
       const DomainSlot slot{.name = domain.name, .labels = {domain.labels.begin(), domain.labels.end()}};
       answer.snapshot = snapshot_of_verdicts(slot, std::move(probe.verdict), std::move(probe.mx));
+      answer.seen = std::move(probe.seen);
+      answer.hosts = std::move(probe.hosts);
       done(std::move(answer));
     });
   }
@@ -441,6 +445,8 @@ class Daemon {
         .probe = [this](std::string domain, Milliseconds limit,
                         std::function<void(ProbeAnswer)> done) { probe_on_demand(domain, limit, std::move(done)); },
         .self = &self_,
+        .pages = &pages_,
+        .places = [this] { return places_of(*config()); },
         .version = MTASTS_VERSION,
         .external_url = options_.external_url,
         .probe_timeout = [this] { return config()->probe.timeout; }};
@@ -473,6 +479,7 @@ class Daemon {
   std::vector<MxHostRow> kept_hosts_;
   StoreWriter writer_;
   ReportIntake intake_;
+  PageData pages_;
   ReportFolders folders_;
   ReportImap imap_;
   ProbeLoop loop_;

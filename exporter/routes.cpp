@@ -7,8 +7,8 @@
 #include <memory>
 #include <utility>
 
+#include "exporter/page_routes.h"
 #include "exporter/verdict_json.h"
-#include "exporter/web_pages.h"
 #include "probes/core/domain_name.h"
 
 namespace mtasts {
@@ -38,27 +38,7 @@ HttpResponse json_response(const json::value& value) {
   return typed_response("application/json", json::serialize(value) + "\n");
 }
 
-HttpResponse page_response(std::string html) {
-  HttpResponse response = typed_response("text/html; charset=utf-8", std::move(html));
-  response.headers = {{"Content-Security-Policy", std::string{kPageSecurity}},
-                      {"X-Content-Type-Options", "nosniff"},
-                      {"Referrer-Policy", "no-referrer"}};
-  return response;
-}
-
 HttpResponse no_such_domain() { return text_response(404, "This domain is not configured here."); }
-
-/// The path of a URL without a final slash: "https://host/monitoring/" gives "/monitoring".
-std::string path_of(std::string_view url) {
-  const auto scheme = url.find("://");
-  if (scheme != std::string_view::npos) url.remove_prefix(std::min(url.find('/', scheme + 3), url.size()));
-  while (url.ends_with('/')) url.remove_suffix(1);
-  return std::string{url};
-}
-
-PageContext page_context(const RouteCallbacks& callbacks) {
-  return {callbacks.now(), callbacks.version, path_of(callbacks.external_url)};
-}
 
 HttpResponse serve_metrics(const RouteCallbacks& callbacks) {
   std::string text = render_metrics(callbacks.snapshot(), callbacks.reports(), callbacks.ready_after(), callbacks.now(),
@@ -154,14 +134,6 @@ void add_views(HttpServer& server, const Shared& shared) {
       for_domain(shared, "/api/v1/domains/", [](const Callbacks&, const Snapshot& all, const DomainEntry& entry) {
         return serve_domain_json(all, entry);
       }));
-  server.route({"GET"}, "/", at_once(shared, [](const Callbacks& callbacks) {
-                 return page_response(render_landing_page(callbacks.snapshot(), page_context(callbacks)));
-               }));
-  server.route(
-      {"GET"}, "/domains/*",
-      for_domain(shared, "/domains/", [](const Callbacks& callbacks, const Snapshot& all, const DomainEntry& entry) {
-        return page_response(render_domain_page(all, entry, page_context(callbacks)));
-      }));
 }
 
 }  // namespace
@@ -170,6 +142,7 @@ void add_routes(HttpServer& server, RouteCallbacks callbacks) {
   const Shared shared = std::make_shared<const RouteCallbacks>(std::move(callbacks));
   add_operations(server, shared);
   add_views(server, shared);
+  add_page_routes(server, shared);
 }
 
 std::chrono::milliseconds probe_time_limit(const std::optional<std::string>& header,

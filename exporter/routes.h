@@ -1,5 +1,5 @@
 // What the exporter answers at which path; the probe loop stays behind callbacks.
-// Next: metrics.h, web_pages.h and verdict_json.h, which make the bodies.
+// Next: metrics.h and verdict_json.h, which make the bodies; page_routes.h for the pages.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,18 +7,25 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "exporter/check_commands.h"
 #include "exporter/http_server.h"
 #include "exporter/metrics.h"
 #include "exporter/snapshot.h"
 
 namespace mtasts {
 
-/// How a probe for /probe ended. Without `refused` and `error` the snapshot holds the domain and its MX hosts.
+class PageData;
+
+/// How a probe for /probe or /check ended. Without `refused` and `error` the snapshot holds the domain and its MX
+/// hosts.
 struct ProbeAnswer {
   Snapshot snapshot{};
-  std::string refused{};  // why this domain is not probed at all (not configured, sharded elsewhere): 404
-  std::string error{};    // why no verdict was reached (timeout, our own trouble): probe_success 0
+  std::string refused{};     // why this domain is not probed at all (not configured, sharded elsewhere): 404
+  std::string error{};       // why no verdict was reached (timeout, our own trouble): probe_success 0
+  DomainObservation seen{};  // what the verdict rests on
+  std::vector<MxHostObservation> hosts{};  // in the order of the domain's MX hosts
 };
 
 /// What the routes need from the rest of the program. All may be called from several threads at once.
@@ -33,9 +40,11 @@ struct RouteCallbacks {
   /// Probes a (syntactically valid) domain now; must call `done` once, at the latest soon after `timeout`.
   std::function<void(std::string domain, std::chrono::milliseconds timeout, std::function<void(ProbeAnswer)> done)>
       probe{};
-  SelfMetrics* self{};         // outlives the server
-  std::string version{};       // for the pages
-  std::string external_url{};  // --web.external-url; its path is the prefix of links, "" for none
+  SelfMetrics* self{};                    // outlives the server
+  PageData* pages{};                      // the same; nullptr: pages show verdicts alone
+  std::function<CheckPlaces()> places{};  // for the commands on pages
+  std::string version{};                  // for the pages
+  std::string external_url{};             // --web.external-url; its path is the prefix of links, "" for none
   std::function<std::chrono::milliseconds()> probe_timeout{};  // without a scrape timeout header, and at most
 };
 

@@ -1,5 +1,5 @@
 // What is known of every domain and MX host right now: a table of slots, each swapped as one pointer.
-// Next: metrics.h and web_pages.h, which are views of a Snapshot; probe_loop.h, which publishes into the store.
+// Next: metrics.h and fleet_page.h, which are views of a Snapshot; probe_loop.h, which publishes into the store.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

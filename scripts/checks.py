@@ -9,7 +9,7 @@ import re
 import sys
 
 SOURCE_FOLDERS = ("probes", "exporter", "tests", "cmake", "scripts", "packaging", ".ci")
-SOURCE_SUFFIXES = {".h", ".cpp", ".py", ".sh", ".cmake", ".txt", ".service"}
+SOURCE_SUFFIXES = {".h", ".cpp", ".py", ".sh", ".cmake", ".txt", ".service", ".mustache", ".css", ".mjs"}
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 
 # (include prefix, files that may include it): each library has one door. Paths are matched from the root.
@@ -22,6 +22,7 @@ DOORS = (
     ("soci/", r"exporter/\w*store\w*\.(h|cpp)|tests/.*"),
     ("gmime/", r"exporter/report_mail\.cpp"),
     ("curl/", r"exporter/imap_connection\.cpp"),
+    ("kainjow/", r"exporter/page_template\.cpp"),
     ("zlib.h", r"exporter/(gunzip|http_server)\.cpp|tests/.*"),
     ("CLI/", r"exporter/\w+\.cpp|tests/.*"),
     ("boost/json", r"probes/core/bounded_json\.cpp|exporter/.*|tests/.*"),
@@ -38,7 +39,7 @@ def sources(root):
     for folder in SOURCE_FOLDERS:
         for path in sorted((root / folder).rglob("*")):
             if path.is_file() and (path.suffix in SOURCE_SUFFIXES or path.parent.name == ".ci"):
-                if "data" not in path.relative_to(root).parts:
+                if not {"data", "node_modules"} & set(path.relative_to(root).parts):
                     yield path.relative_to(root)
 
 
@@ -140,7 +141,16 @@ def check_co_await(path, text):
             yield f"{path}:{number}: a conditional operator in a statement with co_await; name the value in a statement before"
 
 
-CHECKS = (check_licence, check_header, check_includes, check_co_await)
+def check_escaping(path, text):
+    """What a template shows is escaped: `{{{x}}}`, `{{&x}}` and other delimiters, which could hide them, may not be."""
+    if path.suffix != ".mustache":
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.search(r"\{\{\s*[{&=]", line):
+            yield f"{path}:{number}: only {{{{x}}}} escapes what it shows"
+
+
+CHECKS = (check_licence, check_header, check_includes, check_co_await, check_escaping)
 
 
 def main():

@@ -423,6 +423,39 @@ TEST_F(RoutesTest, Pages) {
   EXPECT_THAT(landing->get_header_value("Content-Security-Policy"), ::testing::StartsWith("default-src 'none'"));
   EXPECT_EQ(get("/domains/good.example")->status, 200);
   EXPECT_EQ(get("/domains/other.example")->status, 404);
+  EXPECT_EQ(get("/?page=x&sort=<b>")->status, 200);
+  EXPECT_EQ(get("/style.css")->get_header_value("Content-Type"), "text/css; charset=utf-8");
+  EXPECT_THAT(get("/runbooks")->body, ::testing::HasSubstr("id=\"starttls-not-supported\""));
+}
+
+TEST_F(RoutesTest, EveryPageIsFencedIn) {
+  for (const char* path : {"/", "/domains/good.example", "/domains/other.example", "/reports", "/runbooks", "/check",
+                           "/check?domain=good.example", "/check?domain=-bad-", "/check?domain=other.example"}) {
+    const auto page = get(path);
+    EXPECT_EQ(page->get_header_value("Content-Security-Policy"),
+              "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+        << path;
+    EXPECT_EQ(page->get_header_value("X-Content-Type-Options"), "nosniff") << path;
+    EXPECT_EQ(page->get_header_value("Referrer-Policy"), "no-referrer") << path;
+    EXPECT_EQ(page->get_header_value("Cache-Control"), "no-store") << path;
+  }
+}
+
+TEST_F(RoutesTest, CheckProbesUnderTheRuleOfProbe) {
+  const auto good = get("/check?domain=+Good.Example.+");
+  EXPECT_EQ(good->status, 200);
+  EXPECT_EQ(limit_, milliseconds{60000});
+  EXPECT_THAT(good->body, ::testing::HasSubstr("Probed for this page"));
+  EXPECT_EQ(get("/check")->status, 200);
+  EXPECT_EQ(get("/check?domain=-bad-")->status, 400);
+  const auto refused = get("/check?domain=other.example");
+  EXPECT_EQ(refused->status, 404);
+  EXPECT_THAT(refused->body, ::testing::HasSubstr("probe.allow_unconfigured: true"));
+}
+
+TEST_F(RoutesTest, WithoutAStoreThereIsNoChain) {
+  EXPECT_EQ(get("/domains/good.example/chain.pem?host=mta-sts.good.example&address=127.0.0.1")->status, 404);
+  EXPECT_EQ(get("/domains/other.example/chain.pem")->status, 404);
 }
 
 TEST_F(RoutesTest, Probe) {

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/page_data.h"
+
+namespace mtasts {
+namespace {
+
+constexpr std::size_t kMostReports = 500;  // of a domain's last 30 days, for the sums on its page
+
+std::string pem_of(const std::optional<TlsObservation>& tls) {
+  std::string pem;
+  if (!tls) return pem;
+  for (const Certificate& certificate : tls->chain) pem += certificate.pem;
+  return pem;
+}
+
+template <class Attempts>
+std::string pem_at(const Attempts& attempts, const std::string& address) {
+  for (const auto& attempt : attempts) {
+    if (to_string(attempt.address) == address) return pem_of(attempt.tls);
+  }
+  return "";
+}
+
+}  // namespace
+
+template <class Reader, class Open, class Use>
+std::string PageData::with(std::optional<Reader>& reader, Open open, Use use) {
+  try {
+    if (!reader) reader.emplace(open(path_));
+    use(*reader);
+    return "";
+  } catch (const StoreError& error) {
+    reader.reset();
+    return error.what();
+  }
+}
+
+template <class Use>
+std::string PageData::with_state(Use use) {
+  return with(state_, &StateReader::open, use);
+}
+
+template <class Use>
+std::string PageData::with_reports(Use use) {
+  return with(reports_, &ReportStore::open_existing, use);
+}
+
+void PageData::add_observations(CheckResult& result) {
+  if (auto seen = state_->observation(result.verdict.domain)) result.seen = std::move(*seen);
+  for (const MxMembership& mx : result.verdict.mx) {
+    if (auto seen = state_->mx_observation(mx.host)) result.host_observations.push_back(std::move(*seen));
+  }
+}
+
+void PageData::add_history(DomainPageInput& input) {
+  input.history.policies = state_->policies(input.name);
+  input.history.episodes = state_->episodes(input.name);
+  input.history.changes = state_->changes(input.name);
+}
+
+void PageData::complete(DomainPageInput& input) {
+  const std::lock_guard lock(mutex_);
+  input.history.trouble = with_state([&](StateReader&) {
+    add_history(input);
+    if (!input.live && input.judged) add_observations(input.result);
+  });
+  const std::string trouble = with_reports([&](ReportStore& reports) {
+    reports.for_each(input.name, kMostReports,
+                     [&](const FiledReport& report) { input.history.reports.push_back(report); });
+  });
+  if (input.history.trouble.empty()) input.history.trouble = trouble;
+}
+
+ReportsPageInput PageData::reports(const std::string& domain, std::size_t page) {
+  const std::lock_guard lock(mutex_);
+  ReportsPageInput input{.domain = domain};
+  input.trouble = with_reports([&](ReportStore& reports) {
+    input.paging = paging_of(reports.number_of(domain), kReportsPageSize, page);
+    reports.for_each(
+        domain, kReportsPageSize, [&](const FiledReport& report) { input.reports.push_back(report); },
+        input.paging.first);
+  });
+  return input;
+}
+
+std::string chain_pem(const DomainPageInput& input, const std::string& host, const std::string& address) {
+  const CheckResult& result = input.result;
+  if (host == "mta-sts." + input.name && result.seen.policy) return pem_at(result.seen.policy->attempts, address);
+  for (const MxHostObservation& seen : result.host_observations) {
+    if (seen.host == host) return pem_at(seen.sessions, address);
+  }
+  return "";
+}
+
+}  // namespace mtasts
