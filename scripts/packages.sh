@@ -19,7 +19,7 @@ debian_release() {
 }
 
 # Prints the packages of a purpose: build (compile and link), run (ask the exporter whether it is ready), test (unit
-# tests, real servers), bench (what to compare with), soak (campaigns against the lab), check (style, a second
+# tests, real servers), browser (the pages in Chromium), bench (what to compare with), soak (campaigns against the lab), check (style, a second
 # Debian).
 packages_for() {
   case $1 in
@@ -37,6 +37,11 @@ packages_for() {
     test)
       echo "libgtest-dev libgmock-dev python3 python3-yaml openssl curl"
       echo "unbound nginx postfix opendkim opendkim-tools dovecot-imapd prometheus prometheus-alertmanager libfaketime"
+      ;;
+    browser)
+      echo "chromium"
+      # Node.js from elsewhere brings an npm of its own, which conflicts with Debian's.
+      command -v npm >/dev/null || echo "nodejs npm"
       ;;
     run) echo "curl" ;;
     bench) echo "python3 python3-yaml prometheus-blackbox-exporter" ;;

@@ -1,12 +1,13 @@
 #!/bin/sh
 # Installs what is missing, builds as CI does and runs every test: unit, integration, rules and fuzz replay through ctest,
-# then the end-to-end suite against unbound, nginx, Postfix, Dovecot, Prometheus and Alertmanager.
+# then the end-to-end suite against unbound, nginx, Postfix, Dovecot, Prometheus and Alertmanager, then the pages in
+# Chromium.
 # SPDX-License-Identifier: Apache-2.0
 set -eu
 
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
-install_packages build test
+install_packages build test browser
 
 build=build/ci
 launcher=
@@ -36,6 +37,12 @@ rm -f "$build/e2e.xml"
 # shellcheck disable=SC2086
 $as_root python3 tests/e2e/run.py --exporter "$build/exporter/mtasts_exporter" --junit "$build/e2e.xml" || failed=1
 
+echo
+echo "browser:"
+rm -f "$build/browser.xml"
+npm ci --prefix tests/browser --silent && node tests/browser/run.mjs --exporter "$build/exporter/mtasts_exporter" \
+  --lab "$build/tests/lab/mtasts_lab" --junit "$build/browser.xml" || failed=1
+
 unit_total=$(count tests "$build/unit.xml" 2>/dev/null)
 unit_failed=$(count failures "$build/unit.xml" 2>/dev/null)
 if [ -z "$unit_total" ]; then # it ended before it could write its results
@@ -46,6 +53,11 @@ other_total=$(($(count tests "$build/ctest.xml") - 1))
 other_failed=$(($(count failures "$build/ctest.xml") - (unit_failed > 0)))
 e2e_total=$(count tests "$build/e2e.xml")
 e2e_failed=$(count failures "$build/e2e.xml")
+browser_total=$(count tests "$build/browser.xml" 2>/dev/null)
+browser_failed=$(count failures "$build/browser.xml" 2>/dev/null)
+if [ -z "$browser_total" ]; then
+  browser_total=1 browser_failed=1
+fi
 
 # Prints a line of the summary: name, tests, failures.
 line() {
@@ -56,7 +68,8 @@ echo
 line "unit" "$unit_total" "$unit_failed"
 line "integration, rules, fuzz replay" "$other_total" "$other_failed"
 line "end to end" "$e2e_total" "$e2e_failed"
-total=$((unit_total + other_total + e2e_total))
-total_failed=$((unit_failed + other_failed + e2e_failed))
+line "browser" "$browser_total" "$browser_failed"
+total=$((unit_total + other_total + e2e_total + browser_total))
+total_failed=$((unit_failed + other_failed + e2e_failed + browser_failed))
 echo "$((total - total_failed)) passed, $total_failed failed"
 exit $failed
