@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <vector>
 
+#include "exporter/explanation.h"
 #include "exporter/problems.h"
 #include "probes/core/catalogue.h"
 #include "probes/core/classify.h"
@@ -96,16 +97,22 @@ std::string render_record_text(std::string_view owner, const RecordSet& record, 
 
 int exit_status(RecordStatus status) { return status == RecordStatus::valid ? kExitGood : kExitBad; }
 
+std::string render_code_text(const CatalogueEntry& entry) {
+  std::string text = "  " + std::string(entry.code);
+  if (entry.severity != Severity::info) text += " (" + std::string(to_string(entry.severity)) + ')';
+  text += '\n' + render_explanation("      ", explain(entry), true);
+  if (entry.look != Look::none) text += "      See it:  " + std::string(command_template(entry.look)) + '\n';
+  if (!entry.source.empty()) text += "      Source:  " + std::string(entry.source) + '\n';
+  return text;
+}
+
 std::string render_codes_text() {
   std::string text;
   std::optional<CodeKind> kind;
   for (const CatalogueEntry& entry : catalogue()) {
     if (kind != entry.kind) text += (kind ? "\n" : "") + std::string(to_string(entry.kind)) + '\n';
     kind = entry.kind;
-    text += "  " + std::string(entry.code);
-    if (entry.severity != Severity::info) text += " (" + std::string(to_string(entry.severity)) + ')';
-    text += "\n      " + std::string(entry.meaning) + "\n      " + std::string(entry.remedy) + '\n';
-    if (!entry.source.empty()) text += "      " + std::string(entry.source) + '\n';
+    text += render_code_text(entry);
   }
   return text;
 }
@@ -117,8 +124,11 @@ json::value json_codes() {
                      {"code", entry.code},
                      {"severity", to_string(entry.severity)},
                      {"meaning", entry.meaning},
+                     {"cause", entry.cause},
                      {"remedy", entry.remedy},
-                     {"source", entry.source}});
+                     {"command", command_template(entry.look)},
+                     {"source", entry.source},
+                     {"runbook", runbook_url(entry.runbook)}});
   }
   return codes;
 }

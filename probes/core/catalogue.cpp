@@ -3,6 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
+#include <vector>
+
+#include "probes/core/catalogue_tables.h"
 
 namespace mtasts {
 namespace {
@@ -10,317 +14,34 @@ namespace {
 using enum CodeKind;
 using enum Severity;
 
-// Ordered by kind; the result types by the registry, the rest as a reader looks for them.
-constexpr auto kCatalogue = std::to_array<CatalogueEntry>({
-    // What senders report (the registry of RFC 8460 section 6.6).
-    {result_type, "starttls-not-supported", critical, "An MX host did not offer STARTTLS, or refused it.",
-     "Switch STARTTLS on at the host, and look for a firewall that strips it from the EHLO reply.",
-     "RFC 8460 section 4.3.1"},
-    {result_type, "certificate-host-mismatch", high, "An MX host's certificate does not hold the host's name.",
-     "Install a certificate whose subjectAltName holds the name that the MX record uses.", "RFC 8460 section 4.3.1"},
-    {result_type, "certificate-expired", high, "An MX host's certificate, or an intermediate, is outside its dates.",
-     "Renew the certificate, reload the mail server, and check that renewal runs by itself.", "RFC 8460 section 4.3.1"},
-    {result_type, "certificate-not-trusted", high, "An MX host's certificate does not lead to a trusted authority.",
-     "Install a certificate of a public authority together with its intermediates.", "RFC 8460 section 4.3.1"},
-    {result_type, "validation-failure", high,
-     "TLS with an MX host failed for another reason, or the policy does not list the host.",
-     "Read the reason: add the host to the policy, complete the chain, or repair TLS at the host.",
-     "RFC 8460 section 4.3.3"},
-    {result_type, "tlsa-invalid", high, "No TLSA record of an MX host matches the certificate it shows.",
-     "Publish TLSA records for the certificate in use, before changing the certificate next time.",
-     "RFC 8460 section 4.3.2.1"},
-    {result_type, "dnssec-invalid", high, "DNSSEC validation of an MX host's records fails.",
-     "Repair the zone's signatures or the DS record at the parent.", "RFC 8460 section 4.3.2.1"},
-    {result_type, "dane-required", high, "DANE is demanded, but an MX host has no secure TLSA records.",
-     "Publish TLSA records in a signed zone, or stop demanding DANE.", "RFC 8460 section 4.3.2.1"},
-    {result_type, "sts-policy-fetch-error", high, "The policy file cannot be fetched over HTTPS.",
-     "Make the file answer with status 200 at its well-known address, without a redirect.", "RFC 8460 section 4.3.2.2"},
-    {result_type, "sts-policy-invalid", high, "The policy file breaks the rules of its format.",
-     "Correct the line that the reason names, then change the id in the TXT record.", "RFC 8460 section 4.3.2.2"},
-    {result_type, "sts-webpki-invalid", high, "The policy host's certificate does not verify.",
-     "Renew or replace the certificate of the mta-sts host name.", "RFC 8460 section 4.3.2.2"},
+constexpr std::string_view kRunbooks = "https://github.com/mtasts-exporter/mtasts_exporter/blob/main/docs/runbooks/";
 
-    // Why: names and addresses.
-    {reason, "dns-nxdomain", info, "The name does not exist.", "Create the host's A or AAAA record.",
-     "RFC 8461 section 3.3"},
-    {reason, "dns-nodata", info, "The name exists, but has no address.", "Add an A or AAAA record to the name.",
-     "RFC 8461 section 3.3"},
-    {reason, "dns-servfail", info, "The name servers gave an error, while others answer.",
-     "Ask each authoritative server of the zone, and check DNSSEC.", "RFC 8461 section 3.3"},
-    {reason, "dns-timeout", info, "The name servers did not answer in time, while others do.",
-     "Check that the zone's authoritative servers are up and reachable over UDP and TCP.", "RFC 8461 section 3.3"},
-    {reason, "address-refused", info, "The name leads to an address that is not on the public Internet.",
-     "Publish public addresses only; on a test network set probe.allow_private.", "RFC 6890"},
+/// In the order of Look.
+constexpr std::array<std::string_view, kLookCount> kCommands{
+    "",
+    "dig TXT _mta-sts.{domain}",
+    "dig TXT _smtp._tls.{domain}",
+    "dig TXT {host}",
+    "dig MX {domain}",
+    "dig MX {host}",
+    "dig {host} A {host} AAAA",
+    "dig {type} {host}",
+    "curl -sSi --max-time 60 https://mta-sts.{domain}/.well-known/mta-sts.txt",
+    "curl -sSi --max-time 10 http://mta-sts.{domain}/.well-known/mta-sts.txt",
+    "curl -sv --max-time 60 --ssl-reqd smtp://{host}:25",
+    "openssl s_client -connect mta-sts.{domain}:443 -servername mta-sts.{domain} "
+    "-verify_hostname mta-sts.{domain} -showcerts </dev/null",
+    "openssl s_client -starttls smtp -connect {host}:25 -servername {host} -verify_hostname {host} -showcerts "
+    "</dev/null",
+    "openssl s_client [-starttls smtp] -connect {host}:{port} -servername {host} -verify_hostname {host} -showcerts "
+    "</dev/null",
+    "openssl s_client [-starttls smtp] -connect {host}:{port} -servername {host} -verify_hostname {host} -showcerts "
+    "</dev/null 2>/dev/null | openssl x509 -noout -subject -ext subjectAltName",
+    "openssl s_client -connect {host}:443 -servername {host} -verify_hostname {host} -showcerts </dev/null",
+    "dig +dnssec TLSA _25._tcp.{host}",
+    "dig +dnssec +cdflag TLSA _25._tcp.{host}"};
 
-    // Why: connections.
-    {reason, "connect-refused", info, "The policy host refuses connections.",
-     "Start the web server, or open port 443 in the firewall.", "RFC 8461 section 3.3"},
-    {reason, "connect-timeout", info, "The policy host did not accept the connection in time.",
-     "Check that the host is up and that no firewall drops connections to port 443.", "RFC 8461 section 3.3"},
-    {reason, "connect-error", info, "The connection to the policy host failed.",
-     "Check the route to the address, and whether the host is up.", "RFC 8461 section 3.3"},
-    {reason, "refused", info, "The host refuses connections; for STARTTLS: it offers it, but does not answer 220.",
-     "Start the mail server and open port 25; for STARTTLS read the server's log for its TLS set-up error.",
-     "RFC 3207 section 4"},
-    {reason, "timeout", info, "The host went silent, or did not accept the connection in time.",
-     "Check the host's load, and firewalls that drop packets.", "RFC 8461 section 3.3"},
-    {reason, "reset", info, "The host cut the connection.", "Look in the server's log for a crash or a block list.",
-     ""},
-    {reason, "closed", info, "The host closed the connection before it was done.",
-     "Look in the server's log why it hung up.", ""},
-    {reason, "unreachable", info, "The network has no way to the address.",
-     "Check the address record and the host's network.", ""},
-    {reason, "local", info, "Trouble on the prober's own side.",
-     "Look in the exporter's log; the domain is not to blame.", ""},
-
-    // Why: TLS.
-    {reason, "tls-alert", info, "The host answered the TLS handshake with an alert.",
-     "Check that the host has a certificate for the name asked for and common cipher suites.", "RFC 8446 section 6"},
-    {reason, "tls-version", info, "The host speaks only TLS versions below 1.2.", "Enable TLS 1.2 and 1.3.",
-     "RFC 8461 section 7.2"},
-    {reason, "tls-error", info, "What the host sent is not TLS, or broken.",
-     "Check that the port leads to the right service, and that no middlebox rewrites the session.", "RFC 8446"},
-    {reason, "handshake-timeout", info, "The TLS handshake did not end in time.",
-     "Check the host's load, and firewalls that drop large packets.", "RFC 8460 section 4.3.3"},
-
-    // Why: certificates.
-    {reason, "certificate-expired", info, "The policy host's certificate, or an intermediate, has expired.",
-     "Renew the certificate and reload the web server.", "RFC 8461 section 3.3"},
-    {reason, "expired", info, "The MX host's certificate, or an intermediate, has expired.",
-     "Renew the certificate and reload the mail server.", "RFC 8461 section 4.2"},
-    {reason, "not-yet-valid", info, "A certificate is not valid yet.",
-     "Check the clock of the machine that issued it, or install the one before.", "RFC 8461 section 4.2"},
-    {reason, "name-mismatch", info, "No DNS name in the certificate's subjectAltName matches the host.",
-     "Issue a certificate that holds the host's name; a wildcard stands for one label only.", "RFC 8461 section 4.2"},
-    {reason, "no-san", info, "The certificate has no DNS name in a subjectAltName; the common name does not count.",
-     "Issue a certificate with a subjectAltName.", "RFC 8461 section 4.2"},
-    {reason, "self-signed", info, "The certificate is signed by itself.",
-     "Install a certificate of a public authority.", "RFC 8460 section 4.3.1"},
-    {reason, "unknown-ca", info, "The chain ends in an authority that is not trusted.",
-     "Use a public authority, or add a private one with tls.ca_file.", "RFC 8460 section 4.3.1"},
-    {reason, "incomplete-chain", info, "The server does not send the intermediate certificate.",
-     "Install the full chain, leaf first, intermediates after it.", "RFC 8460 section 4.3.1"},
-    {reason, "chain-error", info, "The chain does not verify: signature, purpose, constraints or extensions.",
-     "Install the certificate and intermediates anew, as the authority issued them.", "RFC 5280 section 6"},
-
-    // Why: HTTPS.
-    {reason, "http-status", info, "The policy host answered with a status other than 200.",
-     "Put the file at /.well-known/mta-sts.txt and let everyone read it.", "RFC 8461 section 3.3"},
-    {reason, "http-redirect", info, "The policy host answered with a redirect, which senders must not follow.",
-     "Serve the file at the well-known address itself.", "RFC 8461 section 3.3"},
-    {reason, "http-protocol", info, "What the policy host sent is not an HTTP response.",
-     "Check that port 443 leads to a web server.", "RFC 8461 section 3.3"},
-    {reason, "media-type", info, "The policy file's media type is not text/plain.",
-     "Let the web server send `Content-Type: text/plain`.", "RFC 8461 section 3.2"},
-    {reason, "too-large", info, "The policy file is larger than senders read.",
-     "Serve the bare policy file, well below 64 KiB.", "RFC 8461 section 3.3"},
-
-    // Why: the MX host and SMTP.
-    {reason, "mx-mismatch", info, "No `mx` pattern of the policy matches the MX host.",
-     "Add an `mx:` line for the host, or correct the MX record, then change the id.", "RFC 8461 section 4.1"},
-    {reason, "not-offered", info, "The EHLO reply does not offer STARTTLS.",
-     "Switch STARTTLS on, and look for a firewall that hides it.", "RFC 3207 section 4"},
-    {reason, "greeting-4xx", info, "The host greets with a temporary refusal.",
-     "Look in the host's log: overload, greylisting or a limit per client.", "RFC 5321 section 3.1"},
-    {reason, "greeting-5xx", info, "The host greets with a permanent refusal.",
-     "Look in the host's log whether it takes mail at all, or blocks the prober's address.", "RFC 5321 section 3.1"},
-    {reason, "protocol", info, "What the host sent is not the protocol, or its lines are too long.",
-     "Check that the port leads to the right service.", "RFC 5321 section 4.2"},
-    {reason, "tlsa-mismatch", info, "No usable TLSA record matches the certificate.",
-     "Publish a TLSA record for the certificate in use.", "RFC 7672 section 2.2"},
-    {reason, "dnssec-bogus", info, "A validating resolver calls the records bogus.",
-     "Repair the zone's signatures or its DS record.", "RFC 4033 section 5"},
-    {reason, "tlsa-missing", info, "The host has no TLSA records in a signed zone.",
-     "Publish TLSA records in a signed zone.", "RFC 7672 section 2.2"},
-
-    // Rules of the policy file; each is also a reason of sts-policy-invalid.
-    {policy_error, "policy-empty", info, "The policy file is empty.", "Write the policy into the file.",
-     "RFC 8461 section 3.2"},
-    {policy_error, "too-many-lines", info, "The policy has more lines than are read.",
-     "Check that the right file is served, and shorten it.", "RFC 8461 section 3.2"},
-    {policy_error, "byte-order-mark", info, "The file begins with a byte order mark, which spoils the first key.",
-     "Save the file as plain UTF-8 without a mark.", "RFC 8461 section 3.2"},
-    {policy_error, "leading-space", info, "A line begins with a blank.", "Remove the blanks before the key.",
-     "RFC 8461 section 3.2"},
-    {policy_error, "blank-line", info, "There is an empty line between the fields.", "Remove the line.",
-     "RFC 8461 section 3.2"},
-    {policy_error, "extra-final-newline", info, "The file ends in more than one line end.",
-     "Leave one line end at the end of the file.", "RFC 8461 section 3.2"},
-    {policy_error, "missing-colon", info, "A line is not `key: value`.",
-     "Write one `key: value` per line, with a colon.", "RFC 8461 section 3.2"},
-    {policy_error, "space-before-colon", info, "A blank stands before the colon.", "Remove the blank.",
-     "RFC 8461 section 3.2"},
-    {policy_error, "key-syntax", info, "A key has characters or a length that keys cannot have.",
-     "Write the key with letters, digits, `_`, `-` and `.`, 32 at most.", "RFC 8461 section 3.2"},
-    {policy_error, "value-empty", info, "A key has no value.", "Write the value behind the colon, or drop the line.",
-     "RFC 8461 section 3.2"},
-    {policy_error, "control-character", info, "A value holds a control character.",
-     "Remove it; lines end in LF or CRLF.", "RFC 8461 section 3.2"},
-    {policy_error, "not-utf8", info, "A value is not UTF-8.", "Save the file as UTF-8.", "RFC 8461 section 3.2"},
-    {policy_error, "version-missing", info, "The policy has no `version` line.", "Add `version: STSv1`.",
-     "RFC 8461 section 3.2"},
-    {policy_error, "version-invalid", info, "The version is not STSv1.", "Write `version: STSv1`.",
-     "RFC 8461 section 3.2"},
-    {policy_error, "mode-missing", info, "The policy has no `mode` line.",
-     "Add `mode: testing`, or `enforce` when all is well.", "RFC 8461 section 3.2"},
-    {policy_error, "mode-invalid", info, "The mode is not enforce, testing or none.",
-     "Write one of the three words in lower case.", "RFC 8461 section 3.2"},
-    {policy_error, "max-age-missing", info, "The policy has no `max_age` line.", "Add `max_age: 1209600` (two weeks).",
-     "RFC 8461 section 3.2"},
-    {policy_error, "max-age-syntax", info, "max_age is not a number of seconds.", "Write digits only.",
-     "RFC 8461 section 3.2"},
-    {policy_error, "max-age-digits", info, "max_age has more than ten digits.", "Write 31557600 or less.",
-     "RFC 8461 section 3.2"},
-    {policy_error, "max-age-too-large", info, "max_age is above 31557600 seconds.", "Write 31557600 or less.",
-     "RFC 8461 section 3.2"},
-    {policy_error, "max-age-short", info, "max_age is too short to protect between two deliveries.",
-     "Raise max_age to two weeks or more once the policy works.", "RFC 8461 section 10.2"},
-    {policy_error, "mx-missing", info, "The policy has no `mx` line.",
-     "Add an `mx:` line for each MX host, or a pattern that matches it.", "RFC 8461 section 3.2"},
-    {policy_error, "mx-not-ascii", info, "An `mx` pattern is not ASCII.", "Write the name as xn-- labels.",
-     "RFC 8461 section 3.2"},
-    {policy_error, "mx-url", info, "An `mx` pattern is a URL.", "Write the host name only.", "RFC 8461 section 3.2"},
-    {policy_error, "mx-list", info, "An `mx` line holds more than one word.",
-     "Give each pattern an `mx:` line of its own.", "RFC 8461 section 3.2"},
-    {policy_error, "mx-ip-address", info, "An `mx` pattern is an IP address.", "Write the MX host's name.",
-     "RFC 8461 section 3.2"},
-    {policy_error, "mx-wildcard", info, "A `*` is not the whole left-most label of an `mx` pattern.",
-     "Write `*.` and a domain, or the full host name.", "RFC 8461 section 3.2"},
-    {policy_error, "mx-trailing-dot", info, "An `mx` pattern ends in a dot.", "Remove the dot.",
-     "RFC 8461 section 3.2"},
-    {policy_error, "mx-too-long", info, "An `mx` pattern is longer than a host name can be.",
-     "Write the MX host's name as DNS has it.", "RFC 1035 section 2.3.4"},
-    {policy_error, "mx-label", info, "An `mx` pattern has a label that host names cannot have.",
-     "Write the MX host's name: letters, digits and hyphens between dots.", "RFC 5321 section 4.1.2"},
-    {policy_error, "duplicate-key", info, "A key is repeated; only the first counts.", "Remove the line that is wrong.",
-     "RFC 8461 section 3.2"},
-    {policy_error, "key-typo", info, "An unknown key, which senders ignore, looks like a misspelt one.",
-     "Write version, mode, max_age or mx, in lower case.", "RFC 8461 section 3.2"},
-    {policy_error, "mx-single-label", info, "An `mx` pattern has only one label.", "Write the full host name.",
-     "RFC 8461 section 4.1"},
-    {policy_error, "mx-wide-wildcard", info, "An `mx` pattern permits every host under a top-level domain.",
-     "Narrow the pattern to the MX hosts in use.", "RFC 8461 section 10.4"},
-    {policy_error, "mx-duplicate", info, "An `mx` pattern is repeated.", "Remove the second line.",
-     "RFC 8461 section 3.2"},
-
-    // Rules of the two TXT records.
-    {record_error, "record-multiple", info, "There is more than one such record, which counts as none.",
-     "Delete all records but one.", "RFC 8461 section 3.1, RFC 8460 section 3"},
-    {record_error, "record-misplaced", info, "The record belongs at another name.",
-     "Publish STSv1 at _mta-sts and TLSRPTv1 at _smtp._tls.", "RFC 8461 section 3.1, RFC 8460 section 3"},
-    {record_error, "version-typo", info, "A record that senders ignore looks like a misspelt one.",
-     "Begin the record with `v=STSv1;` or `v=TLSRPTv1;`, exactly so.", "RFC 8461 section 3.1, RFC 8460 section 3"},
-    {record_error, "record-delimiter", info, "No `;` stands behind the version.",
-     "Write a `;` between the version and the next field.", "RFC 8461 section 3.1, RFC 8460 section 3"},
-    {record_error, "record-empty-field", info, "There is nothing between two `;`.", "Remove one of them.",
-     "RFC 8461 section 3.1, RFC 8460 section 3"},
-    {record_error, "record-trailing-space", info, "The record ends in a blank.", "Remove the blank.",
-     "RFC 8461 section 3.1, RFC 8460 section 3"},
-    {record_error, "record-field-syntax", info, "A field is not `name=value`.",
-     "Write `name=value`, and check for a stray `;`.", "RFC 8461 section 3.1, RFC 8460 section 3"},
-    {record_error, "record-name-syntax", info, "A field name has characters or a length that names cannot have.",
-     "Write the name directly before the `=`, without blanks.", "RFC 8461 section 3.1, RFC 8460 section 3"},
-    {record_error, "record-value-empty", info, "A field has no value.", "Write the value, or drop the field.",
-     "RFC 8461 section 3.1, RFC 8460 section 3"},
-    {record_error, "record-value-syntax", info, "A value has characters that values cannot have.",
-     "Use printable ASCII without blanks and `=`.", "RFC 8461 section 3.1, RFC 8460 section 3"},
-    {record_error, "record-duplicate-field", info, "A field is repeated; only the first counts.",
-     "Remove the field that is wrong.", "RFC 8461 section 3.1, RFC 8460 section 3"},
-    {record_error, "record-field-case", info, "A field that senders ignore is a known one in the wrong case.",
-     "Write `id` and `rua` in lower case.", "RFC 8461 section 3.1, RFC 8460 section 3"},
-    {record_error, "id-missing", info, "The record has no `id`.", "Add `id=` and a new word of letters and digits.",
-     "RFC 8461 section 3.1"},
-    {record_error, "id-empty", info, "The id is empty.", "Write 1 to 32 letters and digits.", "RFC 8461 section 3.1"},
-    {record_error, "id-syntax", info, "The id has something else than letters and digits.",
-     "Write 1 to 32 letters and digits, for instance the date and time.", "RFC 8461 section 3.1"},
-    {record_error, "id-too-long", info, "The id is longer than 32 octets.", "Shorten it.", "RFC 8461 section 3.1"},
-    {record_error, "rua-missing", info, "The record has no `rua`, so nobody knows where reports go.",
-     "Add `rua=mailto:` and a mailbox.", "RFC 8460 section 3"},
-    {record_error, "rua-empty", info, "The list of report addresses has an empty place.",
-     "Write a URI there, or remove the comma.", "RFC 8460 section 3"},
-    {record_error, "rua-no-scheme", info, "A report address is not a URI.",
-     "Write `mailto:` before a mailbox, or the whole `https://` address.", "RFC 8460 section 3"},
-    {record_error, "rua-scheme", info, "A report address is neither mailto nor https.",
-     "Use `mailto:` or `https:`; senders support nothing else.", "RFC 8460 section 3"},
-    {record_error, "rua-reserved", info, "A report address holds a bare `!`.",
-     "Write `%21`; a size limit as in DMARC is not part of this record.", "RFC 8460 section 3"},
-    {record_error, "rua-uri-syntax", info, "A report address holds a character that URIs cannot have.",
-     "Percent-encode the character.", "RFC 3986 section 2"},
-    {record_error, "rua-no-address", info, "A report address names no mailbox or host.",
-     "Write the whole mailbox or HTTPS address.", "RFC 8460 section 3"},
-
-    // Why a TLS report is refused. None of it is the reported domain's fault.
-    {report_error, "report-too-large", info, "The report, or the message it is in, is larger than is read.",
-     "If the report is genuine, raise the limit or ask its sender to split it.", "RFC 8460 section 5"},
-    {report_error, "report-not-utf8", info, "The report is not UTF-8 text.",
-     "Ask the sender's postmaster to send JSON in UTF-8.", "RFC 8259 section 8.1"},
-    {report_error, "report-not-json", info, "The report is not JSON, or it is cut off.",
-     "Fetch the message again; if it is whole, ask the sender's postmaster.", "RFC 8460 section 4.4"},
-    {report_error, "report-not-object", info, "The report is JSON, but not an object.",
-     "Check that the right file was given; one file holds one report.", "RFC 8460 section 4.4"},
-    {report_error, "report-duplicate-member", info, "An object of the report has the same member twice.",
-     "Ask the sender's postmaster: programs differ in which of the two they take.", "RFC 8259 section 4"},
-    {report_error, "report-too-deep", info, "The report is nested deeper than any report has reason to be.",
-     "Nothing: whoever sent this wanted to break the reader.", "RFC 8259 section 9"},
-    {report_error, "report-too-many", info, "The report has more policies, failures or members than are read.",
-     "If the report is genuine, ask its sender to split it.", "RFC 8259 section 9"},
-    {report_error, "report-text-too-long", info, "A text in the report is longer than is read.",
-     "Ask the sender's postmaster to shorten it.", "RFC 8259 section 9"},
-    {report_error, "report-organization-missing", info, "The report does not say which organization it is from.",
-     "Ask the sender's postmaster to write organization-name.", "RFC 8460 section 4.4"},
-    {report_error, "report-id-missing", info, "The report has no identifier, so a repetition would be counted twice.",
-     "Ask the sender's postmaster to write report-id.", "RFC 8460 section 4.4"},
-    {report_error, "report-date-range-missing", info, "The report does not say which time it is about.",
-     "Ask the sender's postmaster to write date-range with start-datetime and end-datetime.", "RFC 8460 section 4.4"},
-    {report_error, "report-date", info, "A date of the report cannot be read.",
-     "Ask the sender's postmaster to write dates as 2026-01-31T00:00:00Z.", "RFC 3339 section 5.6"},
-    {report_error, "report-policies-missing", info, "The report has no list of policies.",
-     "Ask the sender's postmaster to write the array policies.", "RFC 8460 section 4.4"},
-    {report_error, "report-policy-not-object", info, "An element of policies is not an object.",
-     "Ask the sender's postmaster to write an object for each policy.", "RFC 8460 section 4.4"},
-    {report_error, "report-summary-missing", info, "A policy of the report has no summary.",
-     "Ask the sender's postmaster to write the counts of sessions for each policy.", "RFC 8460 section 4.4"},
-    {report_error, "report-count", info, "A count of sessions is missing, or is not an integer from 0 to 2^63-1.",
-     "Ask the sender's postmaster to write counts as JSON integers, such as 0.", "RFC 8460 section 4.4"},
-
-    // What is odd in a report that counts all the same.
-    {report_error, "report-no-policy", info, "The list of policies is empty, so the report says nothing.",
-     "Nothing; tell the sender's postmaster.", "RFC 8460 section 4.4"},
-    {report_error, "report-member-missing", info, "A member that reports have is not there.",
-     "Nothing; what it would have said is not shown.", "RFC 8460 section 4.4"},
-    {report_error, "report-member-null", info, "A member is null, which is read as if it were missing.",
-     "Nothing; what it would have said is not shown.", "RFC 8460 section 4.4"},
-    {report_error, "report-member-type", info, "A member is of another type than it should be.",
-     "Nothing; it is read as if it were missing.", "RFC 8460 section 4.4"},
-    {report_error, "report-member-empty", info, "A member that should say something is an empty text.",
-     "Nothing; tell the sender's postmaster.", "RFC 8460 section 4.4"},
-    {report_error, "report-date-form", info, "A date is not written as RFC 3339 wants it; without a zone it is UTC.",
-     "Nothing; check the day when the report surprises you.", "RFC 3339 section 5.6"},
-    {report_error, "report-date-order", info, "The time that the report is about ends before it begins.",
-     "Nothing; check the day when the report surprises you.", "RFC 8460 section 4.4"},
-    {report_error, "report-policy-type", info, "A policy is of a type that RFC 8460 does not know.",
-     "Nothing; the type is kept as written.", "RFC 8460 section 4.4"},
-    {report_error, "report-policy-domain", info, "The domain of a policy is not a domain name.",
-     "Nothing; such a policy belongs to no domain of yours.", "RFC 8460 section 4.4"},
-    {report_error, "report-result-type", info, "A failure is of a type that is not registered.",
-     "Nothing; the type is kept as written and counted as other.", "RFC 8460 section 6.6"},
-    {report_error, "report-count-form", info, "A count of failed sessions is not written as an integer.",
-     "Nothing; it is taken where its meaning is clear, else as 0.", "RFC 8460 section 4.4"},
-    {report_error, "report-sum", info, "The failures described do not add up to the failed sessions of the summary.",
-     "Nothing; the summary counts, and the failures are shown as written.", "RFC 8460 section 4"},
-
-    // Why nothing could be taken from a file or message.
-    {report_error, "report-unreadable", info, "The file cannot be read.", "Correct the path or its permissions.", ""},
-    {report_error, "report-gzip", info, "The gzip data is damaged or cut off.",
-     "Fetch the file or message again; if it is whole, ask the sender's postmaster.", "RFC 1952"},
-    {report_error, "report-gzip-trailing", info, "Something follows the gzip data; it was not read.",
-     "Nothing; tell the sender's postmaster.", "RFC 1952 section 2.2"},
-    {report_error, "report-not-found", info, "There is no report in the file or message.",
-     "Check that it is a TLS report: JSON, gzip, or a mail message that carries either.", "RFC 8460 section 5.3"},
-    {report_error, "report-mail-limits", info,
-     "The message has more parts or header fields, or nests parts deeper, than is read.",
-     "If the message is genuine, take the report out of it and read that.", "RFC 2046 section 5.1"},
-
+constexpr auto kNames = std::to_array<CatalogueEntry>({
     // Why something is no domain name.
     {name_error, "domain-empty", info, "There is no name.", "Write the domain's name.", "RFC 1035 section 2.3.4"},
     {name_error, "domain-not-ascii", info, "The name is not ASCII.", "Write it as xn-- labels.",
@@ -333,116 +54,9 @@ constexpr auto kCatalogue = std::to_array<CatalogueEntry>({
      "RFC 5321 section 2.3.5"},
     {name_error, "domain-label", info, "A label of the name is empty, too long or has foreign characters.",
      "Write letters, digits and hyphens between the dots.", "RFC 5321 section 4.1.2"},
+});
 
-    // What is worth putting right although no sender reports it.
-    {finding, "no-such-domain", high, "The domain does not exist, so nobody can send mail to it.",
-     "Check the name for a mistake, and whether the registration has lapsed.", "RFC 5321 section 5.1"},
-    {finding, "mta-sts-missing", info, "The domain publishes no MTA-STS record.",
-     "Publish a policy in mode testing, then the `_mta-sts` TXT record.", "RFC 8461 section 3.1"},
-    {finding, "mta-sts-record-invalid", high, "The `_mta-sts` record does not count, so new senders see no policy.",
-     "Leave exactly one record, of the form `v=STSv1; id=20260101T000000;`.", "RFC 8461 section 3.1"},
-    {finding, "policy-without-record", warning, "A policy file is served, but no valid record announces it.",
-     "Publish the `_mta-sts` TXT record, or remove the file when MTA-STS is not wanted.", "RFC 8461 section 3.1"},
-    {finding, "policy-cached-only", warning,
-     "The policy cannot be had now; senders that fetched it before still apply it.",
-     "Serve the policy again, or leave MTA-STS properly with mode none.", "RFC 8461 section 8.3"},
-    {finding, "policy-address-failed", warning, "The policy is served, but not at every address of its host.",
-     "Repair or remove the address that fails.", "RFC 8461 section 3.3"},
-    {finding, "policy-warning", warning, "The policy is valid, but something in it looks like a mistake.",
-     "Run `lint policy` on the file and correct what it says.", "RFC 8461 section 3.2"},
-    {finding, "record-warning", warning, "The TXT records hold something that looks like a mistake.",
-     "Run `lint record` or `lint tlsrpt` on the records and correct what it says.", "RFC 8461 section 3.1"},
-    {finding, "content-type-parameters", info,
-     "The policy file's media type has parameters other than charset, which senders ignore.",
-     "Let the web server send plain `text/plain`.", "RFC 8461 section 3.2"},
-    {finding, "http-redirects-elsewhere", info,
-     "Clear-text HTTP redirects the policy's address to another one; senders ask over HTTPS only and follow nothing.",
-     "Serve the file at https://mta-sts.DOMAIN/.well-known/mta-sts.txt itself, and let HTTP redirect there or nowhere.",
-     "RFC 8461 section 3.3"},
-    {finding, "policy-line-ends", info, "Some lines of the policy end in CRLF, others in LF alone.",
-     "Let all lines end in CRLF.", "RFC 8461 section 3.2"},
-    {finding, "policy-addresses-disagree", warning,
-     "The addresses of the policy host serve different policies, so that senders disagree, too.",
-     "Bring all web servers behind the name to the same file.", "RFC 8461 section 3.3"},
-    {finding, "policy-changed-without-id", warning,
-     "The policy changed while the id stayed, so that senders keep the old policy until its max_age has passed.",
-     "Give the `_mta-sts` record a new id.", "RFC 8461 section 3.1"},
-    {finding, "id-before-policy", warning,
-     "The id changed before the policy did: senders that came in between hold the old policy under the new id.",
-     "Give the `_mta-sts` record another new id; next time publish the policy first.", "RFC 8461 section 8.1"},
-    {finding, "id-changed-without-policy", info, "The id changed, but the policy is what it was.",
-     "Nothing, unless the new policy was forgotten: then publish it, and change the id again.", "RFC 8461 section 3.1"},
-    {finding, "pattern-wide", warning,
-     "An mx pattern of the policy permits every name below a top-level domain, so that anybody can play the MX.",
-     "Name the MX hosts, or write the wildcard for their own domain.", "RFC 8461 section 10.4"},
-    {finding, "pattern-label-count", warning,
-     "A wildcard of the policy misses an MX host, because the asterisk stands for exactly one label.",
-     "Write the wildcard one label longer, or name the host.", "RFC 8461 section 4.1"},
-    {finding, "pattern-without-wildcard", warning,
-     "An mx pattern of the policy is a domain above an MX host, and matches only itself.",
-     "Name the host, or write `*.` in front of the domain right above it.", "RFC 8461 section 4.1"},
-    {finding, "pattern-matches-no-mx", info, "An mx pattern of the policy matches none of the domain's MX hosts.",
-     "Remove it, unless it is for a host that is about to become an MX.", "RFC 8461 section 4.1"},
-    {finding, "max-age-short", warning, "max_age is so short that the protection hardly lasts from mail to mail.",
-     "Raise max_age to two weeks or more once the policy works.", "RFC 8461 section 10.2"},
-    {finding, "testing", info, "The policy is in mode testing: faults are reported, mail is not protected.",
-     "Change to mode enforce when the reports have been clean for two weeks, and change the id.", "RFC 8461 section 5"},
-    {finding, "testing-for-long", warning, "The policy has been in mode testing for longer than planned.",
-     "Change to mode enforce and change the id, or raise findings.testing_longer_than.", "RFC 8461 section 5"},
-    {finding, "mode-unexpected", warning, "The policy's mode is not the one that the configuration expects.",
-     "Change the policy's mode, or expect_mode.", "RFC 8461 section 5"},
-    {finding, "tlsrpt-record-missing", info, "The domain asks nobody for TLS reports.",
-     "Publish a `_smtp._tls` TXT record with `v=TLSRPTv1; rua=mailto:` and a mailbox.", "RFC 8460 section 3"},
-    {finding, "tlsrpt-record-invalid", warning, "The `_smtp._tls` record does not count, so no reports come.",
-     "Run `lint tlsrpt` on the record and correct what it says.", "RFC 8460 section 3"},
-    {finding, "rua-mailto-no-mx", warning, "The TLS-RPT record sends reports to a mailbox whose domain takes no mail.",
-     "Correct the mailbox in the `rua` of `_smtp._tls`, or publish an MX record for its domain.",
-     "RFC 8460 section 5.3"},
-    {finding, "rua-https-unreachable", warning,
-     "The TLS-RPT record sends reports to an HTTPS host that does not answer, or whose certificate does not verify.",
-     "Repair that host or its certificate, or correct the `rua` of `_smtp._tls`.", "RFC 8460 section 5.4"},
-    {finding, "null-mx", info, "The domain takes no mail (null MX).", "Nothing, if that is what you want.", "RFC 7505"},
-    {finding, "null-mx-not-alone", warning, "A null MX stands beside other MX records.",
-     "Remove the null MX, or the others.", "RFC 7505 section 3"},
-    {finding, "mx-name-invalid", high, "An MX record names something that is no host name.",
-     "Correct the MX record: it holds a host name, never an address.", "RFC 5321 section 5.1"},
-    {finding, "lookup-failed", high, "The name servers do not answer a question that senders ask.",
-     "Ask each authoritative server of the zone, and check DNSSEC.", "RFC 8461 section 3.1"},
-    {finding, "mx-unreachable", warning, "An MX host does not answer over an address family.",
-     "Start the mail server, open port 25 for everyone, or remove the address or the MX record.",
-     "RFC 5321 section 5.1"},
-    {finding, "mx-addresses-disagree", warning,
-     "The addresses of an MX host differ in STARTTLS or in whether their certificate verifies.",
-     "Bring all machines behind the name to the same set-up.", "RFC 8461 section 4.2"},
-    {finding, "backup-mx-failing", warning,
-     "An MX host has a fault that senders meet only when the hosts preferred to it are down.",
-     "Repair it now: it is needed on the day when the others fail.", "RFC 8461 section 8.4"},
-    {finding, "mx-address-unreachable", warning, "An MX host answers, but not at every address.",
-     "Repair or remove the address that fails.", "RFC 5321 section 5.1"},
-    {finding, "hello-refused", warning,
-     "An MX host answers neither EHLO nor HELO with 250, so it takes no mail from here.",
-     "Look in the host's log why it refuses the prober's name or address; set smtp.helo to a name that resolves.",
-     "RFC 5321 section 4.1.1.1"},
-    {finding, "mx-no-address", warning, "An MX host has no address.",
-     "Create the host's A or AAAA record, or remove the MX record.", "RFC 5321 section 5.1"},
-    {finding, "too-many-mx-hosts", warning, "The domain has more MX hosts than are probed.",
-     "Raise smtp.max_hosts, or remove MX records that are not needed.", ""},
-    {finding, "too-many-addresses", info, "An MX host has more addresses than are probed.",
-     "Raise smtp.max_addresses to see all of them.", ""},
-    {finding, "pipelined-after-starttls", high,
-     "The host sent bytes in clear text behind its answer to STARTTLS, as in a command injection.",
-     "Update the mail server, and look for a middlebox that injects text.", "RFC 3207 section 6"},
-    {finding, "hello-after-tls-failed", warning, "Inside TLS the host does not answer EHLO with 250.",
-     "Look in the mail server's log for what it refuses after STARTTLS.", "RFC 3207 section 4.2"},
-    {finding, "weak-key", warning, "A certificate's key is too short by today's measure.",
-     "Issue a certificate with a P-256 key, or RSA of 2048 bits or more.", "RFC 9325 section 4.5"},
-    {finding, "weak-signature", warning, "A certificate is signed with MD5 or SHA-1.",
-     "Issue a certificate that is signed with SHA-256 or better.", "RFC 9325 section 4.5"},
-    {finding, "unused-expired-certificate", info, "An expired certificate that no path needs is sent along.",
-     "Remove it from the chain file.", "RFC 8446 section 4.4.2"},
-    {finding, "certificate-expires-soon", warning, "A certificate expires within days.",
-     "Renew it now, and find out why renewal did not run by itself.", "RFC 8461 section 3.3"},
-
+constexpr auto kOthers = std::to_array<CatalogueEntry>({
     // What a severity asks of people.
     {severity, "info", info, "Worth knowing; nobody need act.", "Nothing.", ""},
     {severity, "warning", warning, "A risk, or a fault that stops no mail.", "Put it right during working hours.", ""},
@@ -456,25 +70,55 @@ constexpr auto kCatalogue = std::to_array<CatalogueEntry>({
     {outcome, "failing", info, "The probe reached a verdict, and something is broken.",
      "Read the faults: `check` explains each of them.", ""},
     {outcome, "unknown", info, "Trouble on the prober's own side: no verdict, the last one stays.",
-     "Look at the exporter's own metrics and log: resolver, network, overload.", ""},
+     "Look at the exporter's own metrics and log: resolver, network, overload.", "", "", Look::none, "state-unknown"},
 });
+
+std::vector<CatalogueEntry> joined() {
+  std::vector<CatalogueEntry> all;
+  for (const std::span<const CatalogueEntry> part :
+       {fault_codes(), text_codes(), report_codes(), std::span<const CatalogueEntry>{kNames}, finding_codes(),
+        std::span<const CatalogueEntry>{kOthers}})
+    all.insert(all.end(), part.begin(), part.end());
+  return all;
+}
+
+bool comes_before(const CatalogueEntry* a, const CatalogueEntry* b) {
+  return std::tie(a->kind, a->code) < std::tie(b->kind, b->code);
+}
+
+/// Pages look up hundreds of codes.
+std::vector<const CatalogueEntry*> sorted() {
+  std::vector<const CatalogueEntry*> index;
+  for (const CatalogueEntry& entry : catalogue()) index.push_back(&entry);
+  std::sort(index.begin(), index.end(), comes_before);
+  return index;
+}
 
 }  // namespace
 
 std::string_view to_string(CodeKind kind) {
-  static constexpr std::array<std::string_view, 9> kNames{"result_type",  "reason",       "policy_error",
+  static constexpr std::array<std::string_view, 9> kWords{"result_type",  "reason",       "policy_error",
                                                           "record_error", "report_error", "name_error",
                                                           "finding",      "severity",     "outcome"};
-  return kNames[static_cast<std::size_t>(kind)];
+  return kWords[static_cast<std::size_t>(kind)];
 }
 
-std::span<const CatalogueEntry> catalogue() { return kCatalogue; }
+std::string_view command_template(Look look) { return kCommands[static_cast<std::size_t>(look)]; }
+
+std::span<const CatalogueEntry> catalogue() {
+  static const std::vector<CatalogueEntry> kAll = joined();
+  return kAll;
+}
 
 const CatalogueEntry* find_code(CodeKind kind, std::string_view code) {
-  const auto found = std::find_if(kCatalogue.begin(), kCatalogue.end(), [&](const CatalogueEntry& entry) {
-    return entry.kind == kind && entry.code == code;
-  });
-  return found == kCatalogue.end() ? nullptr : &*found;
+  static const std::vector<const CatalogueEntry*> kIndex = sorted();
+  const CatalogueEntry wanted{.kind = kind, .code = code};
+  const auto found = std::lower_bound(kIndex.begin(), kIndex.end(), &wanted, comes_before);
+  return found == kIndex.end() || comes_before(&wanted, *found) ? nullptr : *found;
+}
+
+std::string runbook_url(std::string_view runbook) {
+  return runbook.empty() ? "" : std::string{kRunbooks} + std::string{runbook} + ".md";
 }
 
 }  // namespace mtasts

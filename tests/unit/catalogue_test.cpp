@@ -38,6 +38,46 @@ TEST(Catalogue, EveryEntrySaysWhatAndWhatToDo) {
   }
 }
 
+bool is_fault_or_finding(const CatalogueEntry& entry) {
+  return entry.kind == CodeKind::result_type || entry.kind == CodeKind::reason || entry.kind == CodeKind::finding;
+}
+
+TEST(Catalogue, EveryFaultAndFindingHasACause) {
+  for (const CatalogueEntry& entry : catalogue()) {
+    SCOPED_TRACE(entry.code);
+    EXPECT_TRUE(entry.cause.ends_with('.') || (entry.cause.empty() && !is_fault_or_finding(entry)));
+    EXPECT_NE(entry.cause, entry.meaning);
+  }
+}
+
+TEST(Catalogue, EveryFaultAndFindingHasACommandUnlessTheReportSaysItAll) {
+  // The mode is in the report; a timeout is shown by the command of its result type; our own trouble by no command.
+  const std::set<std::string_view> said{"testing", "testing-for-long", "mode-unexpected", "timeout", "local"};
+  for (const CatalogueEntry& entry : catalogue()) {
+    if (!is_fault_or_finding(entry)) continue;
+    EXPECT_EQ(entry.look == Look::none, said.contains(entry.code)) << entry.code;
+  }
+}
+
+TEST(Catalogue, CommandTemplatesHaveKnownPlaceholders) {
+  EXPECT_EQ(command_template(Look::none), "");
+  for (std::size_t i = 1; i < kLookCount; ++i) {
+    std::string command{command_template(static_cast<Look>(i))};
+    SCOPED_TRACE(command);
+    EXPECT_NE(command, "");
+    for (const std::string known : {"{domain}", "{host}", "{port}", "{type}"})
+      for (std::size_t at; (at = command.find(known)) != std::string::npos;) command.erase(at, known.size());
+    EXPECT_EQ(command.find_first_of("{}"), std::string::npos);
+  }
+}
+
+TEST(Catalogue, EveryResultTypeHasItsRunbook) {
+  for (const CatalogueEntry& entry : catalogue().first(kResultTypeCount)) EXPECT_EQ(entry.runbook, entry.code);
+  EXPECT_EQ(runbook_url("clock-skew"),
+            "https://github.com/mtasts-exporter/mtasts_exporter/blob/main/docs/runbooks/clock-skew.md");
+  EXPECT_EQ(runbook_url(""), "");
+}
+
 TEST(Catalogue, HoldsEveryResultTypeInTheRegistrysOrder) {
   ASSERT_GE(catalogue().size(), kResultTypeCount);
   for (std::size_t i = 0; i < kResultTypeCount; ++i) {

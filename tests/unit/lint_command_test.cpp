@@ -143,12 +143,37 @@ TEST(Codes, AsJsonHoldTheWholeCatalogue) {
   EXPECT_EQ(codes[0].at("kind"), "result_type");
   EXPECT_EQ(codes[0].at("code"), "starttls-not-supported");
   EXPECT_EQ(codes[0].at("severity"), "critical");
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    const CatalogueEntry& entry = catalogue()[i];
+    const boost::json::object expected{{"kind", to_string(entry.kind)},
+                                       {"code", entry.code},
+                                       {"severity", to_string(entry.severity)},
+                                       {"meaning", entry.meaning},
+                                       {"cause", entry.cause},
+                                       {"remedy", entry.remedy},
+                                       {"command", command_template(entry.look)},
+                                       {"source", entry.source},
+                                       {"runbook", runbook_url(entry.runbook)}};
+    EXPECT_EQ(codes[i], boost::json::value(expected));
+  }
 }
 
 TEST(Codes, AsTextNameEveryCode) {
   const CommandResult result = run_codes(OutputFormat::text);
   EXPECT_EQ(result.exit_status, 0);
   for (const CatalogueEntry& entry : catalogue()) EXPECT_NE(result.output.find(entry.code), std::string::npos);
+  EXPECT_NE(result.output.find(
+                "  mx-mismatch\n"
+                "      Meaning: No `mx` pattern of the policy matches the MX host.\n"
+                "      Cause:   The MX moved to a new hoster and the policy was forgotten, or a wildcard is one\n"
+                "               label short.\n"
+                "      To do:   Add an `mx:` line for the host, or correct the MX record, then change the id.\n"
+                "      Read:    " +
+                runbook_url("mx-not-covered") +
+                "\n"
+                "      See it:  dig MX {domain}\n"
+                "      Source:  RFC 8461 section 4.1\n"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/explanation.h"
+
+#include "exporter/paragraph.h"
+
+namespace mtasts {
+namespace {
+
+std::string labelled(const std::string& label, std::string_view words) {
+  return words.empty() ? "" : render_paragraph(label, words);
+}
+
+}  // namespace
+
+Explanation explain(const CatalogueEntry& entry) {
+  return {entry.meaning, entry.cause, entry.remedy, entry.source, entry.look, runbook_url(entry.runbook)};
+}
+
+Explanation explain(const Fault& fault, const FindCode& find) {
+  const CatalogueEntry* entry = entry_of(fault, find);
+  if (entry == nullptr) return {};
+  Explanation words = explain(*entry);
+  const CatalogueEntry* type = find(CodeKind::result_type, to_string(fault.type));
+  if (type == nullptr) return words;
+  if (words.look == Look::none) words.look = type->look;
+  if (words.runbook.empty()) words.runbook = runbook_url(type->runbook);
+  return words;
+}
+
+Explanation explain(const Finding& finding, const FindCode& find) {
+  const CatalogueEntry* entry = find(CodeKind::finding, finding.code);
+  return entry != nullptr ? explain(*entry) : Explanation{};
+}
+
+std::string render_explanation(const std::string& indent, const Explanation& words, bool with_meaning) {
+  return (with_meaning ? labelled(indent + "Meaning: ", words.meaning) : "") +
+         labelled(indent + "Cause:   ", words.cause) + labelled(indent + "To do:   ", words.remedy) +
+         labelled(indent + "Read:    ", words.runbook);
+}
+
+}  // namespace mtasts

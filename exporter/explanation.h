@@ -1,0 +1,34 @@
+// What the catalogue says on a fault or a finding: for `check`, `report`, pages and the API alike.
+// Next: probes/core/catalogue.h for the words; check_commands.h, which makes a command of the look.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "exporter/check_status.h"
+
+namespace mtasts {
+
+/// "" where the catalogue says nothing.
+struct Explanation {
+  std::string_view meaning{};
+  std::string_view cause{};
+  std::string_view remedy{};
+  std::string_view source{};
+  Look look{Look::none};
+  std::string runbook{};  // where to read on, a URL
+};
+
+Explanation explain(const CatalogueEntry& entry);
+
+/// The words on the reason; look and runbook of the result type where the reason, which several types may share, has
+/// none of its own.
+Explanation explain(const Fault& fault, const FindCode& find = find_code);
+
+Explanation explain(const Finding& finding, const FindCode& find = find_code);
+
+/// For people: a paragraph each for meaning, cause, remedy and runbook, as far as there is something to say.
+std::string render_explanation(const std::string& indent, const Explanation& words, bool with_meaning);
+
+}  // namespace mtasts
