@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "exporter/explanation.h"
 #include "probes/core/octets.h"
 
 namespace mtasts {
@@ -90,6 +91,16 @@ std::string CheckCommands::dig(std::string_view what, const std::string& name) c
   return "dig " + server + std::string(what) + " " + name;
 }
 
+/// The type behind the name: in front, dig would take it for that of the name before.
+std::string CheckCommands::dig_addresses(const std::string& host) const {
+  const std::string first = dig(host + " A", host);
+  return first.empty() ? "" : first + " AAAA";
+}
+
+std::string CheckCommands::dig_tlsa(std::string_view flags, const std::string& host) const {
+  return dig(std::string(flags) + " TLSA", "_" + std::to_string(places_.smtp_port) + "._tcp." + host);
+}
+
 std::string CheckCommands::curl() const {
   const std::string host = policy_host();
   if (!is_plain(host)) return "";
@@ -103,12 +114,12 @@ std::string CheckCommands::curl() const {
   return command + "https://" + host + (places_.policy_port == 443 ? "" : ":" + port) + "/.well-known/mta-sts.txt";
 }
 
-/// openssl would start TLS even where the server does not offer it.
 std::string CheckCommands::curl_over_http() const {
   const std::string host = policy_host();
   return is_plain(host) ? "curl -sSi --max-time 10 http://" + host + "/.well-known/mta-sts.txt" : "";
 }
 
+/// openssl would start TLS even where the server does not offer it.
 std::string CheckCommands::curl_to_mx(const std::string& host) const {
   if (!is_plain(host)) return "";
   const std::string port = std::to_string(places_.smtp_port);
@@ -134,64 +145,70 @@ std::string CheckCommands::openssl_to_mx(const std::string& host) const {
   return openssl(host, mx_address(host), places_.smtp_port, "-starttls smtp ");
 }
 
-/// A name without address is a matter of DNS.
+std::string CheckCommands::openssl_to(const std::string& host) const {
+  return host == policy_host() ? openssl_to_policy_host() : openssl_to_mx(host);
+}
+
+/// A host of which no address is known is a matter of DNS.
 std::string CheckCommands::openssl_to_report_host(const std::string& host) const {
   for (const auto& seen : result_.seen.report_targets) {
     const bool meant = seen->target.kind == ReportTargetKind::https && seen->target.host == host;
     if (!meant || seen->attempts.empty()) continue;
     return openssl(host, bracketed(seen->attempts.front().address), places_.policy_port, "");
   }
-  return dig("A", host);
+  return dig_addresses(host);
 }
 
 std::string CheckCommands::record() const { return dig("TXT", "_mta-sts." + result_.verdict.domain); }
 
-std::string CheckCommands::of(const Fault& fault) const {
-  const std::string tlsa = "_" + std::to_string(places_.smtp_port) + "._tcp." + fault.host;
-  switch (fault.type) {
-    case ResultType::sts_policy_fetch_error:
-      return fault.reason.starts_with("dns-") ? dig("A", policy_host()) : curl();
-    case ResultType::sts_policy_invalid:
+std::string CheckCommands::show(Look look, const std::string& host, const std::string& message) const {
+  switch (look) {
+    case Look::none:
+      return "";
+    case Look::record:
+      return record();
+    case Look::tlsrpt_record:
+      return dig("TXT", "_smtp._tls." + result_.verdict.domain);
+    case Look::host_txt:
+      return dig("TXT", host);
+    case Look::mx_records:
+      return dig("MX", result_.verdict.domain);
+    case Look::host_mx_records:
+      return dig("MX", host);
+    case Look::host_addresses:
+      return dig_addresses(host);
+    case Look::host_lookup:
+      return dig(first_word(message), host);
+    case Look::policy:
       return curl();
-    case ResultType::sts_webpki_invalid:
-      return fault.reason == "no-san" ? names_only(openssl_to_policy_host()) : openssl_to_policy_host();
-    case ResultType::starttls_not_supported:
-      return curl_to_mx(fault.host);
-    case ResultType::tlsa_invalid:
-    case ResultType::dane_required:
-      return dig("+dnssec TLSA", tlsa);
-    case ResultType::dnssec_invalid:
-      return dig("+dnssec +cdflag TLSA", tlsa);
-    case ResultType::validation_failure:
-      if (fault.reason == "mx-mismatch") return dig("+short MX", result_.verdict.domain);
-      break;
-    default:
-      break;
+    case Look::policy_over_http:
+      return curl_over_http();
+    case Look::smtp:
+      return curl_to_mx(host);
+    case Look::policy_tls:
+      return openssl_to_policy_host();
+    case Look::mx_tls:
+      return openssl_to_mx(host);
+    case Look::host_tls:
+      return openssl_to(host);
+    case Look::host_tls_names:
+      return names_only(openssl_to(host));
+    case Look::report_host_tls:
+      return openssl_to_report_host(host);
+    case Look::tlsa:
+      return dig_tlsa("+dnssec", host);
+    case Look::tlsa_unchecked:
+      return dig_tlsa("+dnssec +cdflag", host);
   }
-  return fault.reason == "no-san" ? names_only(openssl_to_mx(fault.host)) : openssl_to_mx(fault.host);
+  return "";
+}
+
+std::string CheckCommands::of(const Fault& fault) const {
+  return show(explain(fault, find_).look, fault.host, fault.message);
 }
 
 std::string CheckCommands::of(const Finding& finding) const {
-  const std::string_view code = finding.code;
-  if (code == "mx-no-address") return dig("A", finding.host);
-  if (code == "lookup-failed") return dig(first_word(finding.message), finding.host);
-  if (code == "rua-mailto-no-mx") return dig("MX", finding.host);
-  if (code == "rua-https-unreachable") return openssl_to_report_host(finding.host);
-  if (code.starts_with("tlsrpt-record-")) return dig("TXT", "_smtp._tls." + result_.verdict.domain);
-  if (code == "mta-sts-record-invalid" || code == "record-warning") return dig("TXT", finding.host);
-  if (code.starts_with("id-") || code == "policy-changed-without-id") return record();
-  if (code == "no-such-domain" || code.starts_with("null-mx") || code == "mx-name-invalid" ||
-      code == "backup-mx-failing" || code.starts_with("pattern-"))
-    return dig("MX", result_.verdict.domain);
-  const bool of_policy_host = finding.host == policy_host();
-  if (code == "http-redirects-elsewhere") return curl_over_http();
-  if (code.starts_with("policy-") || code == "max-age-short" || code == "content-type-parameters") return curl();
-  const bool in_session = code == "mx-unreachable" || code == "mx-address-unreachable" || code == "hello-refused" ||
-                          code == "pipelined-after-starttls" || code == "hello-after-tls-failed";
-  const bool of_certificate = code == "weak-key" || code == "weak-signature" || code == "unused-expired-certificate" ||
-                              code == "certificate-expires-soon";
-  if (of_certificate && of_policy_host) return openssl_to_policy_host();
-  return in_session || of_certificate ? openssl_to_mx(finding.host) : "";
+  return show(explain(finding, find_).look, finding.host, finding.message);
 }
 
 }  // namespace mtasts

@@ -2,6 +2,7 @@
 #include <boost/json.hpp>
 
 #include "exporter/check_report.h"
+#include "exporter/explanation.h"
 #include "exporter/fault_history_report.h"
 #include "exporter/utf8.h"
 #include "probes/core/classify_report_target.h"
@@ -173,22 +174,27 @@ json::object mx_json(const CheckResult& result, const MxMembership& mx, UnixTime
 }
 
 json::object fault_json(const Fault& fault, const CheckResult& result, const CheckReportOptions& options) {
+  const Explanation words = explain(fault, options.find);
   return {{"result_type", to_string(fault.type)},
           {"severity", to_string(severity_of(fault, result.verdict, options.find))},
           {"host", text(fault.host)},
           {"reason", text(fault.reason)},
           {"message", text(fault.message)},
-          {"command", text(CheckCommands(result, options.places).of(fault))}};
+          {"meaning", words.meaning},
+          {"cause", words.cause},
+          {"remedy", words.remedy},
+          {"command", text(CheckCommands(result, options.places, options.find).of(fault))},
+          {"runbook", words.runbook}};
 }
 
 json::object finding_json(const Finding& finding, const CheckResult& result, const CheckReportOptions& options) {
-  const CatalogueEntry* entry = options.find(CodeKind::finding, finding.code);
-  return {{"code", text(finding.code)},
-          {"severity", to_string(severity_of(finding, options.find))},
-          {"host", text(finding.host)},
-          {"message", text(finding.message)},
-          {"command", text(CheckCommands(result, options.places).of(finding))},
-          {"remedy", entry != nullptr ? entry->remedy : std::string_view{}}};
+  const Explanation words = explain(finding, options.find);
+  return {
+      {"code", text(finding.code)}, {"severity", to_string(severity_of(finding, options.find))},
+      {"host", text(finding.host)}, {"message", text(finding.message)},
+      {"meaning", words.meaning},   {"cause", words.cause},
+      {"remedy", words.remedy},     {"command", text(CheckCommands(result, options.places, options.find).of(finding))},
+      {"runbook", words.runbook}};
 }
 
 json::value history_json(const CheckResult& result) {

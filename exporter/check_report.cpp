@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "exporter/explanation.h"
 #include "exporter/fault_history_report.h"
 #include "exporter/paragraph.h"
 #include "probes/core/classify_report_target.h"
@@ -32,7 +33,7 @@ std::string yes_no(const std::optional<bool>& value) { return value ? (*value ? 
 class TextReport {
  public:
   TextReport(const CheckResult& result, const CheckReportOptions& options)
-      : result_{result}, verdict_{result.verdict}, options_{options}, commands_{result, options.places} {}
+      : result_{result}, verdict_{result.verdict}, options_{options}, commands_{result, options.places, options.find} {}
 
   std::string render() {
     headline();
@@ -229,13 +230,6 @@ class TextReport {
     if (!command.empty()) line(indent + "See it: " + command);  // never wrapped, so that it can be pasted
   }
 
-  /// The catalogue's words on a code.
-  void advise(const CatalogueEntry* entry, bool with_meaning) {
-    if (entry == nullptr) return;
-    if (with_meaning && !entry->meaning.empty()) paragraph("     Meaning: ", entry->meaning);
-    if (!entry->remedy.empty()) paragraph("     To do:   ", entry->remedy);
-  }
-
   void faults() {
     if (verdict_.faults.empty()) return;
     line();
@@ -247,7 +241,7 @@ class TextReport {
            "] " + escape_unprintable(fault.host) +
            (fault.reason.empty() ? "" : ": " + escape_unprintable(fault.reason)));
       if (!fault.message.empty()) paragraph("     ", escape_unprintable(fault.message));
-      advise(entry_of(fault, options_.find), true);
+      text_ += render_explanation("     ", explain(fault, options_.find), true);
       see(commands_.of(fault), "     ");
     }
   }
@@ -260,7 +254,7 @@ class TextReport {
       line("  -  " + escape_unprintable(finding.code) + " [" + colored(severity_of(finding, options_.find)) + "]" +
            (finding.host.empty() ? "" : " " + escape_unprintable(finding.host)));
       if (!finding.message.empty()) paragraph("     ", escape_unprintable(finding.message));
-      advise(options_.find(CodeKind::finding, finding.code), finding.message.empty());
+      text_ += render_explanation("     ", explain(finding, options_.find), finding.message.empty());
       see(commands_.of(finding), "     ");
     }
   }

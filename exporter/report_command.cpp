@@ -8,6 +8,7 @@
 #include <ostream>
 #include <utility>
 
+#include "exporter/explanation.h"
 #include "exporter/file_text.h"
 #include "exporter/paragraph.h"
 #include "exporter/problems.h"
@@ -78,10 +79,7 @@ class ReportPage {
     if (entry != nullptr) text_ += " [" + std::string(to_string(entry->severity)) + ']';
     if (!example.receiving_mx_hostname.empty()) text_ += ' ' + shown(example.receiving_mx_hostname);
     text_ += ": " + sessions_text(group.sessions) + '\n';
-    if (entry != nullptr) {
-      text_ += render_paragraph("     Meaning: ", entry->meaning);
-      text_ += render_paragraph("     To do:   ", entry->remedy);
-    }
+    if (entry != nullptr) text_ += render_explanation("     ", explain(*entry), true);
     details(example);
   }
 

@@ -4,6 +4,7 @@
 #include <boost/json/value.hpp>
 #include <string>
 
+#include "exporter/explanation.h"
 #include "probes/core/catalogue.h"
 
 namespace mtasts {
@@ -27,24 +28,23 @@ json::value name_or_null(const std::optional<Enum>& value) {
   return value ? json::value(text(to_string(*value))) : json::value(nullptr);
 }
 
-std::optional<StsMode> mode_in_force(const DomainVerdict& verdict) {
-  return verdict.in_force ? std::optional{verdict.in_force->policy.mode} : std::nullopt;
-}
-
 json::object fault_json(const Fault& fault) {
+  const Explanation words = explain(fault);
   return {{"result_type", text(to_string(fault.type))},
           {"host", fault.host},
           {"reason", fault.reason},
-          {"message", fault.message}};
+          {"message", fault.message},
+          {"cause", text(words.cause)},
+          {"remedy", text(words.remedy)},
+          {"runbook", words.runbook}};
 }
 
 json::object finding_json(const Finding& finding) {
-  const CatalogueEntry* entry = find_code(CodeKind::finding, finding.code);
-  return {{"code", finding.code},
-          {"severity", text(to_string(entry ? entry->severity : Severity::info))},
-          {"host", finding.host},
-          {"message", finding.message},
-          {"remedy", text(entry ? entry->remedy : "")}};
+  const Explanation words = explain(finding);
+  return {{"code", finding.code},       {"severity", text(to_string(severity_of(finding, find_code)))},
+          {"host", finding.host},       {"message", finding.message},
+          {"cause", text(words.cause)}, {"remedy", text(words.remedy)},
+          {"runbook", words.runbook}};
 }
 
 template <class Items, class Convert>

@@ -19,16 +19,27 @@ constexpr UnixTime kNow{std::chrono::seconds{1'800'000'000}};
 /// A catalogue of the test's own, so that rewording the real one does not move the golden files.
 const CatalogueEntry* find_in_test(CodeKind kind, std::string_view code) {
   static constexpr auto kEntries = std::to_array<CatalogueEntry>({
-      {CodeKind::result_type, "certificate-expired", Severity::critical, "A certificate has expired.", "Renew it.", ""},
-      {CodeKind::result_type, "validation-failure", Severity::high, "The session did not pass.", "Look closer.", ""},
-      {CodeKind::result_type, "starttls-not-supported", Severity::high, "No STARTTLS.", "Offer STARTTLS.", ""},
+      {CodeKind::result_type, "certificate-expired", Severity::critical, "A certificate has expired.", "Renew it.", "",
+       "Nobody renewed it.", Look::mx_tls, "certificate-expired"},
+      {CodeKind::result_type, "validation-failure", Severity::high, "The session did not pass.", "Look closer.", "", "",
+       Look::mx_tls, "validation-failure"},
+      {CodeKind::result_type, "starttls-not-supported", Severity::high, "No STARTTLS.", "Offer STARTTLS.", "", "",
+       Look::smtp},
+      {CodeKind::result_type, "sts-policy-fetch-error", Severity::high, "No policy.", "Serve it.", "", "",
+       Look::policy},
       {CodeKind::reason, "expired", Severity::info, "The certificate's validity period is over.",
-       "Renew the certificate on the mail server and reload it; check that the renewal job restarts the service.", ""},
+       "Renew the certificate on the mail server and reload it; check that the renewal job restarts the service.", "",
+       "Renewal ran, but the mail server was not reloaded and goes on showing the certificate that it read before."},
       {CodeKind::reason, "mx-mismatch", Severity::info, "No mx pattern of the policy matches the host.",
-       "Add the host to the policy, then change the id of the record.", ""},
+       "Add the host to the policy, then change the id of the record.", "", "The MX moved.", Look::mx_records,
+       "mx-not-covered"},
       {CodeKind::finding, "tlsrpt-record-missing", Severity::info, "Nobody is asked for reports.",
-       "Publish a _smtp._tls record.", ""},
-      {CodeKind::finding, "max-age-short", Severity::warning, "max_age is short.", "Raise max_age.", ""},
+       "Publish a _smtp._tls record.", "", "It was never published.", Look::tlsrpt_record, "tlsrpt-record-missing"},
+      {CodeKind::finding, "max-age-short", Severity::warning, "max_age is short.", "Raise max_age.", "", "",
+       Look::policy},
+      {CodeKind::finding, "no-such-domain", Severity::warning, "", "", "", "", Look::mx_records},
+      {CodeKind::finding, "rua-mailto-no-mx", Severity::warning, "", "", "", "", Look::host_mx_records},
+      {CodeKind::finding, "rua-https-unreachable", Severity::warning, "", "", "", "", Look::report_host_tls},
   });
   for (const CatalogueEntry& entry : kEntries)
     if (entry.kind == kind && entry.code == code) return &entry;

@@ -105,23 +105,31 @@ TEST(ReportCommand, AnInputThatIsTooLargeIsNotValid) {
 TEST(ReportCommand, ExplainsToAPerson) {
   const Ran ran = run({kReports + "google.json"}, OutputFormat::text);
   EXPECT_EQ(ran.status, 0);
-  EXPECT_EQ(ran.out.substr(kReports.size()),
-            "google.json: valid report of Google Inc.\n"
-            "  Report    2026-11-23T00:00:00Z_example.org\n"
-            "  Contact   smtp-tls-reporting@google.com\n"
-            "  About     2026-11-23 00:00 to 2026-11-23 23:59 UTC\n"
-            "\n"
-            "  example.org, MTA-STS, mode enforce: 412 sessions succeeded, 5 FAILED\n"
-            "  1. certificate-host-mismatch [high] mx2.example.org: 3 sessions\n"
-            "     Meaning: An MX host's certificate does not hold the host's name.\n"
-            "     To do:   Install a certificate whose subjectAltName holds the name that the MX record uses.\n"
-            "     Seen:    from 209.85.222.201 to 192.0.2.25\n"
-            "  2. validation-failure [high] mx2.example.org: 2 sessions\n"
-            "     Meaning: TLS with an MX host failed for another reason, or the policy does not list the host.\n"
-            "     To do:   Read the reason: add the host to the policy, complete the chain, or repair TLS at\n"
-            "              the host.\n"
-            "     Seen:    from 209.85.219.198 to 192.0.2.25\n"
-            "     Check it now: mtasts_exporter check example.org\n");
+  EXPECT_EQ(
+      ran.out.substr(kReports.size()),
+      "google.json: valid report of Google Inc.\n"
+      "  Report    2026-11-23T00:00:00Z_example.org\n"
+      "  Contact   smtp-tls-reporting@google.com\n"
+      "  About     2026-11-23 00:00 to 2026-11-23 23:59 UTC\n"
+      "\n"
+      "  example.org, MTA-STS, mode enforce: 412 sessions succeeded, 5 FAILED\n"
+      "  1. certificate-host-mismatch [high] mx2.example.org: 3 sessions\n"
+      "     Meaning: An MX host's certificate does not hold the host's name.\n"
+      "     Cause:   The MX record uses a name of your own for a provider's host, or the certificate was\n"
+      "              issued for the machine or the web site.\n"
+      "     To do:   Install a certificate whose subjectAltName holds the name that the MX record uses.\n"
+      "     Read:    "
+      "https://github.com/mtasts-exporter/mtasts_exporter/blob/main/docs/runbooks/certificate-host-mismatch.md\n"
+      "     Seen:    from 209.85.222.201 to 192.0.2.25\n"
+      "  2. validation-failure [high] mx2.example.org: 2 sessions\n"
+      "     Meaning: TLS with an MX host failed for another reason, or the policy does not list the host.\n"
+      "     Cause:   The MX records moved and the policy was forgotten, or the server sends its\n"
+      "              certificate without the intermediate.\n"
+      "     To do:   Read the reason: add the host to the policy, complete the chain, or repair TLS at\n"
+      "              the host.\n"
+      "     Read:    https://github.com/mtasts-exporter/mtasts_exporter/blob/main/docs/runbooks/validation-failure.md\n"
+      "     Seen:    from 209.85.219.198 to 192.0.2.25\n"
+      "     Check it now: mtasts_exporter check example.org\n");
 }
 
 TEST(ReportCommand, ExplainsProblems) {
