@@ -140,9 +140,23 @@ def check_metrics(rules):
 def check_findings(catalogue, rules):
     known = set(catalogue.codes("finding"))
     for rule in rules:
-        for finding in re.findall(r'finding="([^"]+)"', rule["expr"]):
-            if finding not in known:
-                yield f"{rule['alert']}: there is no finding {finding}"
+        for findings in re.findall(r'finding=~?"([^"]+)"', rule["expr"]):
+            for finding in findings.split("|"):
+                if finding not in known:
+                    yield f"{rule['alert']}: there is no finding {finding}"
+
+
+def check_runbooks(catalogue, alerts):
+    """What the catalogue calls a runbook is one, and each runbook is named by the catalogue or by an alert."""
+    named = {rule["annotations"].get("runbook_url") for rule in alerts}
+    for entry in catalogue.entries:
+        url = entry.get("runbook")
+        if url and not (url.startswith(RUNBOOK_URL) and (RUNBOOKS / url.removeprefix(RUNBOOK_URL)).is_file()):
+            yield f"{entry['kind']} {entry['code']}: {url} leads to no file of docs/runbooks"
+        named.add(url)
+    for path in sorted(RUNBOOKS.glob("*.md")):
+        if path.name != "README.md" and RUNBOOK_URL + path.name not in named:
+            yield f"docs/runbooks/{path.name}: no code and no alert leads there"
 
 
 def check_runbook_index(alerts):
@@ -189,7 +203,8 @@ def main():
         problems += run_cases(files, pathlib.Path(folder))
     catalogue = Catalogue(chosen.exporter)
     problems += [*check_result_types(catalogue, alerts), *check_panels(catalogue), *check_metrics(rules),
-                 *check_findings(catalogue, rules), *check_runbook_index(alerts)]
+                 *check_findings(catalogue, rules), *check_runbooks(catalogue, alerts),
+                 *check_runbook_index(alerts)]
     for rule in alerts:
         problems += check_alert(rule)
     if not chosen.files:
