@@ -27,6 +27,7 @@ struct DnsLookup {
   bool authenticated{};                       // AD, from a resolver that is trusted with it
   std::optional<std::chrono::seconds> ttl{};  // the largest seen along the CNAME chain
   std::string canonical_name{};               // the end of the CNAME chain, the name asked for without one
+  std::vector<std::string> aliases{};         // what the chain's CNAMEs point at, in order; the last is canonical_name
   std::string server{};                       // "ADDRESS:PORT" that answered, "" when none did
 };
 

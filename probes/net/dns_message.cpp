@@ -108,6 +108,7 @@ void take_answer_section(const ldns_rr_list* section, const ldns_rdf* question_n
     }
     if (found || next == nullptr) break;
     name = next;
+    answer.aliases.push_back(name_of(name));
   }
   answer.canonical_name = name_of(name);
   if (found || answer.status != DnsStatus::answered) return;

@@ -249,10 +249,13 @@ asio::awaitable<Resolver::Reply> Resolver::ask(DnsQuestion question) {
   for (int hop = 0; hop < kMaxOpenChains && reply.answer.chain_open; ++hop) {
     const bool authentic_so_far = reply.answer.authentic_data;
     const auto ttl_so_far = reply.answer.ttl;
+    std::vector<std::string> aliases = std::move(reply.answer.aliases);
     question.name = reply.answer.canonical_name;
     reply = co_await ask_surely(question);
     reply.answer.authentic_data = reply.answer.authentic_data && authentic_so_far;
     reply.answer.ttl = std::max(reply.answer.ttl, ttl_so_far);
+    aliases.insert(aliases.end(), reply.answer.aliases.begin(), reply.answer.aliases.end());
+    reply.answer.aliases = std::move(aliases);
   }
   co_return reply;
 }
@@ -263,6 +266,7 @@ DnsLookup Resolver::lookup_of(const Reply& reply) const {
           .authenticated = reply.server != nullptr && reply.answer.authentic_data && trusts(*reply.server),
           .ttl = reply.answer.ttl,
           .canonical_name = reply.answer.canonical_name,
+          .aliases = reply.answer.aliases,
           .server = reply.server != nullptr ? reply.server->text : std::string{}};
 }
 

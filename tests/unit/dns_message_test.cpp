@@ -168,6 +168,7 @@ TEST(DnsAnswerTest, FollowsAChainInAnyOrder) {
       {{"c.example", 1, {192, 0, 2, 1}}, cname("b.example", "c.example", 900), cname("a.example", "b.example")});
   EXPECT_EQ(answer.status, DnsStatus::answered);
   EXPECT_EQ(answer.canonical_name, "c.example");
+  EXPECT_THAT(answer.aliases, ElementsAre("b.example", "c.example"));
   EXPECT_EQ(answer.ttl, std::chrono::seconds{900});
   EXPECT_EQ(answer.addresses.size(), 1U);
   EXPECT_FALSE(answer.chain_open);
