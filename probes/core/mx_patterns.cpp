@@ -2,12 +2,14 @@
 #include "probes/core/mx_patterns.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
 #include <string_view>
 
 #include "probes/core/domain_name.h"
+#include "probes/core/public_suffix.h"
 
 namespace mtasts {
 namespace {
@@ -63,9 +65,9 @@ std::string quoted(std::string_view pattern) { return "mx: " + std::string{patte
 std::optional<Finding> mistake_of(std::string_view pattern, const Hosts& hosts) {
   const std::string_view base = base_of(pattern);
   const bool wildcard = base.size() != pattern.size();
-  if (wildcard && base.find('.') == std::string_view::npos)
+  if (wildcard && is_public_suffix(std::string{base}))
     return Finding{"pattern-wide", "",
-                   quoted(pattern) + " permits every name right below the top-level domain " + std::string{base}};
+                   quoted(pattern) + " permits every name right below " + std::string{base} + ", a public suffix"};
   const auto missed = hosts.uncovered_below(base);
   if (missed && wildcard)
     return Finding{
@@ -78,6 +80,22 @@ std::optional<Finding> mistake_of(std::string_view pattern, const Hosts& hosts) 
   if (!hosts.any_matches(pattern))
     return Finding{"pattern-matches-no-mx", "", quoted(pattern) + " matches none of the domain's MX hosts"};
   return std::nullopt;
+}
+
+bool is_permitted_by_some_pattern(const std::string& host) {
+  return mx_pattern_matches(host, host) || wildcard_over(host).has_value();
+}
+
+/// Patterns for hosts that have their parent in common: the wildcard where it is worth it, or where a host cannot be
+/// named because patterns have no underscore.
+std::vector<std::string> patterns_below(const std::set<std::string>& hosts) {
+  const auto nameable = [](const std::string& host) { return mx_pattern_matches(host, host); };
+  const bool worth_it = hosts.size() >= kHostsWorthAWildcard || !std::ranges::all_of(hosts, nameable);
+  const auto wildcard = worth_it ? wildcard_over(*hosts.begin()) : std::nullopt;
+  if (wildcard) return {*wildcard};
+  std::vector<std::string> names;
+  std::ranges::copy_if(hosts, std::back_inserter(names), nameable);
+  return names;
 }
 
 }  // namespace
@@ -100,20 +118,24 @@ std::vector<Finding> find_pattern_mistakes(const StsPolicy& policy, std::span<co
 std::vector<std::string> propose_patterns(std::span<const std::string> mx_hosts) {
   std::map<std::string, std::set<std::string>> by_parent;
   for (const std::string& name : mx_hosts) {
-    const std::string host = to_lower(name);
-    by_parent[std::string{parent_of(host)}].insert(host);
+    const std::string host = normalize_host(name);
+    const std::string parent{parent_of(host)};
+    if (is_permitted_by_some_pattern(host)) by_parent[parent].insert(host);
   }
   std::vector<std::string> patterns;
-  for (const auto& [parent, hosts] : by_parent) {
-    const bool below_top = parent.find('.') == std::string::npos;
-    if (hosts.size() >= kHostsWorthAWildcard && !below_top) {
-      patterns.push_back(std::string{kWildcard} + parent);
-    } else {
-      patterns.insert(patterns.end(), hosts.begin(), hosts.end());
-    }
+  for (const auto& entry : by_parent) {
+    std::ranges::move(patterns_below(entry.second), std::back_inserter(patterns));
   }
   std::ranges::sort(patterns);
   return patterns;
+}
+
+std::optional<std::string> wildcard_over(std::string_view host) {
+  const std::string name = normalize_host(host);
+  const std::string parent{parent_of(name)};
+  std::string pattern = std::string{kWildcard} + parent;
+  if (!parse_domain_name(name) || is_public_suffix(parent) || !mx_pattern_matches(pattern, name)) return std::nullopt;
+  return pattern;
 }
 
 }  // namespace mtasts
