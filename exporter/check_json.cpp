@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <boost/json.hpp>
 
+#include "exporter/check_providers.h"
 #include "exporter/check_report.h"
 #include "exporter/explanation.h"
 #include "exporter/fault_history_report.h"
@@ -173,6 +174,16 @@ json::object mx_json(const CheckResult& result, const MxMembership& mx, UnixTime
           {"addresses", sessions_json(result, mx.host)}};
 }
 
+json::object provider_json(const Provider* provider) {
+  return {{"role", to_string(provider->role)}, {"code", provider->code}, {"name", provider->name}};
+}
+
+/// The key is there only where there is advice.
+json::object with_advice(json::object object, const std::optional<ProviderAdvice>& advice) {
+  if (advice) object["advice"] = {{"provider", advice->provider->code}, {"text", text(advice->text)}};
+  return object;
+}
+
 json::object fault_json(const Fault& fault, const CheckResult& result, const CheckReportOptions& options) {
   const Explanation words = explain(fault, options.find);
   return {{"result_type", to_string(fault.type)},
@@ -203,6 +214,13 @@ json::value history_json(const CheckResult& result) {
 
 json::object result_json(const CheckResult& result, const CheckReportOptions& options) {
   const DomainVerdict& verdict = result.verdict;
+  const CheckProviders providers{result};
+  const auto fault = [&](const Fault& each) {
+    return with_advice(fault_json(each, result, options), providers.advice(each));
+  };
+  const auto finding = [&](const Finding& each) {
+    return with_advice(finding_json(each, result, options), providers.advice(each));
+  };
   return {{"domain", text(verdict.domain)},
           {"status", to_string(check_status(result, options.find))},
           {"success", verdict.success.value_or(false)},
@@ -212,9 +230,9 @@ json::object result_json(const CheckResult& result, const CheckReportOptions& op
           {"deliverable", or_null(verdict.deliverable)},
           {"null_mx", verdict.null_mx},
           {"seconds", result.seconds},
-          {"results", array_of(verdict.faults, [&](const Fault& fault) { return fault_json(fault, result, options); })},
-          {"findings",
-           array_of(verdict.findings, [&](const Finding& finding) { return finding_json(finding, result, options); })},
+          {"results", array_of(verdict.faults, fault)},
+          {"findings", array_of(verdict.findings, finding)},
+          {"providers", array_of(providers.all(), provider_json)},
           {"record", record_json(result)},
           {"tlsrpt", tlsrpt_json(result)},
           {"policy", policy_json(result, options.now)},

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <set>
 
+#include "exporter/check_providers.h"
 #include "exporter/explanation.h"
 #include "exporter/fault_history_report.h"
 #include "exporter/paragraph.h"
@@ -33,7 +35,11 @@ std::string yes_no(const std::optional<bool>& value) { return value ? (*value ? 
 class TextReport {
  public:
   TextReport(const CheckResult& result, const CheckReportOptions& options)
-      : result_{result}, verdict_{result.verdict}, options_{options}, commands_{result, options.places, options.find} {}
+      : result_{result},
+        verdict_{result.verdict},
+        options_{options},
+        commands_{result, options.places, options.find},
+        providers_{result} {}
 
   std::string render() {
     headline();
@@ -105,6 +111,16 @@ class TextReport {
                                        date_text(verdict_.in_force->until));
     paragraph("  Certificate  ", certificate_text());
     paragraph("  Reports      ", reports_text());
+    if (const std::string hosts = providers_text(); !hosts.empty()) paragraph("  Hosted by    ", hosts);
+  }
+
+  /// "Microsoft 365 (mail), Cloudflare (policy)", "" where nobody known is concerned.
+  std::string providers_text() const {
+    std::string text;
+    for (const Provider* provider : providers_.all())
+      text += (text.empty() ? "" : ", ") + std::string{provider->name} + " (" + std::string{to_string(provider->role)} +
+              ")";
+    return text;
   }
 
   std::string not_known() const {
@@ -230,6 +246,12 @@ class TextReport {
     if (!command.empty()) line(indent + "See it: " + command);  // never wrapped, so that it can be pasted
   }
 
+  /// What several hosts have in common is said once.
+  void advise_at(const std::optional<ProviderAdvice>& advice) {
+    if (!advice || !said_.insert(advice->text).second) return;
+    paragraph("     ", "At " + std::string{advice->provider->name} + ": " + escape_unprintable(advice->text));
+  }
+
   void faults() {
     if (verdict_.faults.empty()) return;
     line();
@@ -242,6 +264,7 @@ class TextReport {
            (fault.reason.empty() ? "" : ": " + escape_unprintable(fault.reason)));
       if (!fault.message.empty()) paragraph("     ", escape_unprintable(fault.message));
       text_ += render_explanation("     ", explain(fault, options_.find), true);
+      advise_at(providers_.advice(fault));
       see(commands_.of(fault), "     ");
     }
   }
@@ -255,6 +278,7 @@ class TextReport {
            (finding.host.empty() ? "" : " " + escape_unprintable(finding.host)));
       if (!finding.message.empty()) paragraph("     ", escape_unprintable(finding.message));
       text_ += render_explanation("     ", explain(finding, options_.find), finding.message.empty());
+      advise_at(providers_.advice(finding));
       see(commands_.of(finding), "     ");
     }
   }
@@ -263,6 +287,8 @@ class TextReport {
   const DomainVerdict& verdict_;
   const CheckReportOptions& options_;
   CheckCommands commands_;
+  CheckProviders providers_;
+  std::set<std::string> said_{};  // advice
   std::string text_{};
 };
 

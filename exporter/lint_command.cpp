@@ -10,6 +10,7 @@
 #include "probes/core/catalogue.h"
 #include "probes/core/classify.h"
 #include "probes/core/octets.h"
+#include "probes/core/providers.h"
 #include "probes/core/sts_policy.h"
 #include "probes/core/sts_record.h"
 #include "probes/core/tlsrpt_record.h"
@@ -106,6 +107,15 @@ std::string render_code_text(const CatalogueEntry& entry) {
   return text;
 }
 
+std::string render_providers_text() {
+  std::string text = "\nprovider\n";
+  for (const Provider& provider : providers()) {
+    text += "  " + std::string(provider.code) + "\n      " + std::string(provider.name) + ", " +
+            std::string(to_string(provider.role)) + "\n      " + std::string(provider.source) + '\n';
+  }
+  return text;
+}
+
 std::string render_codes_text() {
   std::string text;
   std::optional<CodeKind> kind;
@@ -114,7 +124,17 @@ std::string render_codes_text() {
     kind = entry.kind;
     text += render_code_text(entry);
   }
-  return text;
+  return text + render_providers_text();
+}
+
+json::object json_provider(const Provider& provider) {
+  return {{"kind", "provider"},
+          {"code", provider.code},
+          {"severity", to_string(Severity::info)},
+          {"meaning", provider.name},
+          {"remedy", ""},
+          {"source", provider.source},
+          {"role", to_string(provider.role)}};
 }
 
 json::value json_codes() {
@@ -130,6 +150,7 @@ json::value json_codes() {
                      {"source", entry.source},
                      {"runbook", runbook_url(entry.runbook)}});
   }
+  for (const Provider& provider : providers()) codes.push_back(json_provider(provider));
   return codes;
 }
 

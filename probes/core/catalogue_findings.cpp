@@ -74,7 +74,7 @@ constexpr auto kFindings = std::to_array<CatalogueEntry>({
      "A script renews the id on a schedule, or the deployment of the new file failed.", Look::record,
      "policy-changed-without-id"},
     {finding, "pattern-wide", warning,
-     "An mx pattern of the policy permits every name below a top-level domain, so that anybody can play the MX.",
+     "An mx pattern of the policy permits every name below a public suffix, so that anybody can play the MX.",
      "Name the MX hosts, or write the wildcard for their own domain.", "RFC 8461 section 10.4",
      "The wildcard was widened until it covered every host.", Look::mx_records, "mx-not-covered"},
     {finding, "pattern-label-count", warning,

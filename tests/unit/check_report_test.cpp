@@ -147,6 +147,29 @@ CheckResult several_faults() {
   return result;
 }
 
+/// Google's MX hosts, none of which the policy permits, and a policy that a Worker does not serve.
+CheckResult providers() {
+  CheckResult result{.seconds = 0.4};
+  DomainVerdict& verdict = result.verdict;
+  verdict.domain = "example.org";
+  verdict.state = DomainState::failing;
+  verdict.record = RecordStatus::valid;
+  verdict.record_id = "20260101";
+  verdict.tlsrpt = RecordStatus::valid;
+  verdict.fetch_success = false;
+  verdict.http_status = 404;
+  result.seen.domain = "example.org";
+  result.seen.policy = PolicyObservation{};
+  result.seen.policy->lookup.addresses = {*parse_ip_address("104.21.3.7")};
+  verdict.faults = {{ResultType::sts_policy_fetch_error, "mta-sts.example.org", "http-status", "It answered 404."}};
+  for (const char* host : {"aspmx.l.google.com", "alt1.aspmx.l.google.com"}) {
+    verdict.mx.push_back({host, 10, false, false});
+    result.seen.mx.records.push_back({10, host});
+    verdict.faults.push_back({ResultType::validation_failure, host, "mx-mismatch", "No pattern matches it."});
+  }
+  return result;
+}
+
 CheckResult unresolvable() {
   CheckResult result{.seconds = 15.04};
   result.verdict.domain = "broken-dns.example";
@@ -222,6 +245,7 @@ TEST_P(CheckReport, MatchesItsGoldenFiles) {
 INSTANTIATE_TEST_SUITE_P(Cases, CheckReport,
                          testing::Values(GoldenCase{"healthy", healthy, 0},
                                          GoldenCase{"several_faults", several_faults, 1},
+                                         GoldenCase{"providers", providers, 2},
                                          GoldenCase{"unresolvable", unresolvable, 3},
                                          GoldenCase{"nonexistent", nonexistent, 3}, GoldenCase{"null_mx", null_mx, 0},
                                          GoldenCase{"no_mta_sts", no_mta_sts, 0}),

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "probes/core/catalogue.h"
+#include "probes/core/providers.h"
 
 namespace mtasts::test {
 namespace {
@@ -139,11 +140,11 @@ TEST(Match, ExitStatusIsTheAnswer) {
 TEST(Codes, AsJsonHoldTheWholeCatalogue) {
   const CommandResult result = run_codes(OutputFormat::json);
   const boost::json::array codes = json_of(result).as_array();
-  ASSERT_EQ(codes.size(), catalogue().size());
+  ASSERT_EQ(codes.size(), catalogue().size() + providers().size());
   EXPECT_EQ(codes[0].at("kind"), "result_type");
   EXPECT_EQ(codes[0].at("code"), "starttls-not-supported");
   EXPECT_EQ(codes[0].at("severity"), "critical");
-  for (std::size_t i = 0; i < codes.size(); ++i) {
+  for (std::size_t i = 0; i < catalogue().size(); ++i) {
     const CatalogueEntry& entry = catalogue()[i];
     const boost::json::object expected{{"kind", to_string(entry.kind)},
                                        {"code", entry.code},
@@ -156,6 +157,8 @@ TEST(Codes, AsJsonHoldTheWholeCatalogue) {
                                        {"runbook", runbook_url(entry.runbook)}};
     EXPECT_EQ(codes[i], boost::json::value(expected));
   }
+  EXPECT_EQ(codes[catalogue().size()].at("kind"), "provider");
+  EXPECT_EQ(codes[catalogue().size()].at("role"), "mail");
 }
 
 TEST(Codes, AsTextNameEveryCode) {
@@ -174,6 +177,7 @@ TEST(Codes, AsTextNameEveryCode) {
                 "      See it:  dig MX {domain}\n"
                 "      Source:  RFC 8461 section 4.1\n"),
             std::string::npos);
+  for (const Provider& provider : providers()) EXPECT_NE(result.output.find(provider.name), std::string::npos);
 }
 
 }  // namespace
