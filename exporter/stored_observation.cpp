@@ -14,7 +14,7 @@ BOOST_DESCRIBE_ENUM(NetError, address_refused, refused, timeout, reset, closed, 
                     tls_error, protocol, too_large, no_route, local)
 BOOST_DESCRIBE_ENUM(CertificateFault, expired, not_yet_valid, name_mismatch, no_san, self_signed, unknown_ca,
                     missing_issuer, chain_error)
-BOOST_DESCRIBE_STRUCT(DnsLookup, (), (status, resolver_down, authenticated, ttl, canonical_name, server))
+BOOST_DESCRIBE_STRUCT(DnsLookup, (), (status, resolver_down, authenticated, ttl, canonical_name, aliases, server))
 BOOST_DESCRIBE_STRUCT(TxtObservation, (), (lookup, records))
 BOOST_DESCRIBE_STRUCT(MxRecord, (), (preference, host))
 BOOST_DESCRIBE_STRUCT(MxSetObservation, (), (lookup, records))
