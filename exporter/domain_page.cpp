@@ -8,12 +8,6 @@
 namespace mtasts {
 namespace {
 
-std::string labels_text(const Labels& labels) {
-  std::string text;
-  for (const auto& [name, value] : labels) text += (text.empty() ? "" : ", ") + name + "=" + value;
-  return text;
-}
-
 std::string patterns_text(const StsPolicy& policy) {
   std::string text;
   for (const std::string& pattern : policy.mx) text += (text.empty() ? "" : " ") + pattern;

@@ -169,9 +169,11 @@ void set_evidence(View& page, const DomainPageInput& input, const PageContext& c
   page.text("policy_type",
             served != nullptr ? escape_unprintable(served->content_type.substr(0, kMostLineOctets)) : "");
   std::vector<View> chains = chain_views(input, context);
-  page.flag("has_chains", !chains.empty()).list("chains", std::move(chains));
+  page.flag("has_chains", !chains.empty());
+  page.list("chains", std::move(chains));
   std::vector<View> transcripts = transcript_views(input.result);
-  page.flag("has_transcripts", !transcripts.empty()).list("transcripts", std::move(transcripts));
+  page.flag("has_transcripts", !transcripts.empty());
+  page.list("transcripts", std::move(transcripts));
 }
 
 }  // namespace mtasts

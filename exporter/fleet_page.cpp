@@ -165,12 +165,6 @@ std::string coverage_text(const DomainVerdict& verdict) {
   return verdict.coverage && *verdict.coverage < 1 ? std::to_string(std::lround(*verdict.coverage * 100)) + " %" : "";
 }
 
-std::string labels_text(const Labels& labels) {
-  std::string text;
-  for (const auto& [name, value] : labels) text += (text.empty() ? "" : ", ") + name + "=" + value;
-  return text;
-}
-
 View row_view(const Snapshot& snapshot, const DomainEntry& entry, const PageContext& context) {
   View row;
   row.text("name", entry.name).text("href", context.prefix + "/domains/" + url_encoded(entry.name));

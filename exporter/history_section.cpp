@@ -152,9 +152,11 @@ std::string totals_text(const DomainHistory& history, UnixTime now) {
 void set_history(View& page, const DomainPageInput& input, const PageContext& context) {
   std::vector<View> events;
   for (const Event& event : events_of(input.history)) events.push_back(event_view(event, context.now));
-  page.flag("has_events", !events.empty()).list("events", std::move(events));
+  page.flag("has_events", !events.empty());
+  page.list("events", std::move(events));
   std::vector<View> sightings = sighting_views(input, context.now);
-  page.flag("has_sightings", !sightings.empty()).list("sightings", std::move(sightings));
+  page.flag("has_sightings", !sightings.empty());
+  page.list("sightings", std::move(sightings));
   page.text("report_totals", totals_text(input.history, context.now));
   page.text("reports_href", context.prefix + "/reports?domain=" + url_encoded(input.name));
 }

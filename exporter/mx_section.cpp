@@ -96,7 +96,8 @@ void set_mx_hosts(View& page, const DomainPageInput& input, UnixTime now) {
   const DomainVerdict& verdict = input.result.verdict;
   std::vector<View> hosts;
   for (const MxMembership& mx : verdict.mx) hosts.push_back(host_view(input.result, mx, now));
-  page.flag("has_mx", !hosts.empty()).list("hosts", std::move(hosts));
+  page.flag("has_mx", !hosts.empty());
+  page.list("hosts", std::move(hosts));
   page.text("no_mx", verdict.null_mx ? "The domain takes no mail (null MX)." : "Its MX hosts are not known.");
 }
 

@@ -89,6 +89,15 @@ void set_days_left(View& view, const std::string& name, const std::optional<Unix
   view.text(name + "_class", days < 7 ? "failing" : days < 21 ? "warning" : "");
 }
 
+std::string labels_text(const Labels& labels) {
+  std::string text;
+  for (const auto& [name, value] : labels) {
+    text += text.empty() ? "" : ", ";
+    text.append(name).append("=").append(value);
+  }
+  return text;
+}
+
 std::string url_encoded(std::string_view text) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
   std::string out;

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "exporter/page_template.h"
+#include "exporter/series.h"
 #include "probes/core/verdicts.h"
 
 namespace mtasts {
@@ -44,6 +45,9 @@ void set_yes_no(View& view, const std::string& name, const std::optional<bool>& 
 
 /// Days until then, and how urgent that is: "text" and "class" under `name` and `name`_class; nothing for no time.
 void set_days_left(View& view, const std::string& name, const std::optional<UnixTime>& not_after, UnixTime now);
+
+/// "team=mail, site=1".
+std::string labels_text(const Labels& labels);
 
 /// Everything but unreserved characters as %HH (RFC 3986 section 2.3).
 std::string url_encoded(std::string_view text);

@@ -46,7 +46,8 @@ void set_todo(View& page, const DomainPageInput& input, const PageContext& conte
   std::vector<View> items;
   for (const Fault& fault : verdict.faults) items.push_back(fault_view(input, fault, context));
   for (const Finding& finding : verdict.findings) items.push_back(finding_view(input, finding, context));
-  page.flag("has_todo", !items.empty()).list("todo", std::move(items));
+  page.flag("has_todo", !items.empty());
+  page.list("todo", std::move(items));
   page.text("record_command", input.judged ? record_command(input) : "");
 }
 
