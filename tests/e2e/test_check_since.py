@@ -5,7 +5,7 @@ import subprocess
 import time
 
 from case import StackCase
-from reports import ingest, report
+from reports import report
 
 
 class CheckSince(StackCase):
@@ -13,6 +13,12 @@ class CheckSince(StackCase):
         return subprocess.run([self.stack.exporter.binary, "check", f"{label}.e2e.test", *words,
                                f"--config.file={config or self.stack.exporter.config}"], capture_output=True, text=True,
                               check=False, timeout=60)
+
+    def config(self, name, database, extra=""):
+        """The exporter's configuration with a database of its own."""
+        path = self.stack.folder / name
+        path.write_text(self.stack.exporter.config.read_text().replace("/state.db", database) + extra)
+        return path
 
     def history(self, label):
         return json.loads(self.check(label, "--since=48h", "--format=json").stdout)[0]["history"]
@@ -31,13 +37,18 @@ class CheckSince(StackCase):
                          [("certificate-expired", "expired.mx.e2e.test", True)])
 
     def test_what_only_a_report_saw(self):
+        config = self.config("since-reports.yaml", "/since-reports.db", "tlsrpt: {accept_unauthenticated: true}\n")
         failures = [("starttls-not-supported", "good.mx.e2e.test", 3)]
-        ingest(self.stack.exporter, report("bare.e2e.test", "since-1", failures=failures))
-        history = self.history("bare")
+        ingested = subprocess.run([self.stack.exporter.binary, "ingest", "-", f"--config.file={config}"],
+                                  input=report("bare.e2e.test", "since-1", failures=failures), capture_output=True,
+                                  text=True, check=False, timeout=60)
+        self.assertEqual(ingested.returncode, 0, ingested.stdout + ingested.stderr)
+        answer = self.check("bare", "--since=48h", "--format=json", config=config)
+        history = json.loads(answer.stdout)[0]["history"]
         self.assertEqual([(fault["result_type"], fault["host"], fault["now"], fault["last_probe"],
                            fault["failed_sessions"]) for fault in history["faults"]],
                          [("starttls-not-supported", "good.mx.e2e.test", False, None, 3)])
-        self.assertEqual(history["reports"], 1)
+        self.assertEqual((history["reports"], history["watched_since"]), (1, None))
 
     def test_without_it_nothing_is_looked_up(self):
         self.assertIsNone(json.loads(self.check("good", "--format=json").stdout)[0]["history"])
@@ -48,8 +59,7 @@ class CheckSince(StackCase):
         self.assertIn("write for example 48h", answer.stderr)
 
     def test_no_database(self):
-        config = self.stack.folder / "since-no-database.yaml"
-        config.write_text(self.stack.exporter.config.read_text().replace("/state.db", "/there-is-none.db"))
+        config = self.config("since-no-database.yaml", "/there-is-none.db")
         answer = self.check("good", "--since=48h", config=config)
         self.assertEqual((answer.returncode, answer.stdout), (3, ""))
         self.assertIn("does not exist", answer.stderr)
