@@ -52,7 +52,10 @@ std::string first_word(const std::string& message) { return message.substr(0, me
 }  // namespace
 
 CheckPlaces places_of(const Config& config) {
-  CheckPlaces places{.policy_port = config.policy.port, .smtp_port = config.smtp.port, .ca_file = config.tls.ca_file};
+  CheckPlaces places{.policy_port = config.policy.port,
+                     .http_port = config.policy.http_port,
+                     .smtp_port = config.smtp.port,
+                     .ca_file = config.tls.ca_file};
   if (config.dns.servers.empty()) return places;
   const DnsServer& server = config.dns.servers.front();
   places.dns_server = bracketed(server.address) + ":" + std::to_string(server.port);
@@ -101,25 +104,31 @@ std::string CheckCommands::dig_tlsa(std::string_view flags, const std::string& h
   return dig(std::string(flags) + " TLSA", "_" + std::to_string(places_.smtp_port) + "._tcp." + host);
 }
 
+/// curl asks the system's resolver, which may not know what the probe's knows.
+std::string CheckCommands::resolved(const std::string& host, std::uint16_t port, const std::string& address) const {
+  if (places_.dns_server.empty() || address.empty()) return "";
+  return "--resolve " + quoted(host + ":" + std::to_string(port) + ":" + address) + " ";
+}
+
 std::string CheckCommands::curl() const {
   const std::string host = policy_host();
   if (!is_plain(host)) return "";
-  const std::string port = std::to_string(places_.policy_port);
-  std::string command = "curl -sSi --max-time 60 ";
-  if (!places_.ca_file.empty()) command += "--cacert " + quoted(places_.ca_file) + " ";
-  // curl asks the system's resolver, which may not know what the probe's knows.
-  const std::string address = policy_address();
-  if (!places_.dns_server.empty() && !address.empty())
-    command += "--resolve " + quoted(host + ":" + port + ":" + address) + " ";
-  return command + "https://" + host + (places_.policy_port == 443 ? "" : ":" + port) + "/.well-known/mta-sts.txt";
+  const std::uint16_t port = places_.policy_port;
+  const std::string trust = places_.ca_file.empty() ? "" : "--cacert " + quoted(places_.ca_file) + " ";
+  return "curl -sSi --max-time 60 " + trust + resolved(host, port, policy_address()) + "https://" + host +
+         (port == 443 ? "" : ":" + std::to_string(port)) + "/.well-known/mta-sts.txt";
 }
 
 std::string CheckCommands::curl_over_http() const {
   const std::string host = policy_host();
-  return is_plain(host) ? "curl -sSi --max-time 10 http://" + host + "/.well-known/mta-sts.txt" : "";
+  if (!is_plain(host)) return "";
+  const std::uint16_t port = places_.http_port;
+  const std::string address = result_.seen.clear_text ? bracketed(result_.seen.clear_text->address) : "";
+  return "curl -sSi --max-time 10 " + resolved(host, port, address) + "http://" + host +
+         (port == 80 ? "" : ":" + std::to_string(port)) + "/.well-known/mta-sts.txt";
 }
 
-/// openssl would start TLS even where the server does not offer it.
+/// Not with openssl, which would start TLS even where the server does not offer it.
 std::string CheckCommands::curl_to_mx(const std::string& host) const {
   if (!is_plain(host)) return "";
   const std::string port = std::to_string(places_.smtp_port);

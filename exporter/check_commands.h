@@ -16,6 +16,7 @@ namespace mtasts {
 /// Where the probe looked, as far as it differs from what the commands would do by themselves.
 struct CheckPlaces {
   std::uint16_t policy_port{443};
+  std::uint16_t http_port{80};  // of the policy host, in clear text
   std::uint16_t smtp_port{25};
   std::string dns_server{};  // "ADDRESS:PORT", "" for the system's
   std::string ca_file{};     // "" for the system's trust store
@@ -46,6 +47,7 @@ class CheckCommands {
   [[nodiscard]] std::string dig_tlsa(std::string_view flags, const std::string& host) const;
   [[nodiscard]] std::string curl() const;
   [[nodiscard]] std::string curl_over_http() const;
+  [[nodiscard]] std::string resolved(const std::string& host, std::uint16_t port, const std::string& address) const;
   [[nodiscard]] std::string curl_to_mx(const std::string& host) const;
   [[nodiscard]] std::string openssl_to_policy_host() const;
   [[nodiscard]] std::string openssl_to_report_host(const std::string& host) const;

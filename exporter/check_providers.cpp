@@ -13,6 +13,13 @@ std::vector<const Provider*> CheckProviders::all() const {
   return all;
 }
 
+std::string CheckProviders::names() const {
+  std::string text;
+  for (const Provider* provider : all())
+    text += (text.empty() ? "" : ", ") + std::string{provider->name} + " (" + std::string{to_string(provider->role)} + ")";
+  return text;
+}
+
 std::optional<ProviderAdvice> CheckProviders::advice(const Fault& fault) const {
   return advise_at_provider(providers_, fault, mx_hosts_);
 }

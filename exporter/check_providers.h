@@ -19,6 +19,8 @@ class CheckProviders {
 
   /// Those of the mail by preference, then that of the policy; each once.
   [[nodiscard]] std::vector<const Provider*> all() const;
+  /// The same in words: "Microsoft 365 (mail), Cloudflare (policy)", "" where nobody known is concerned.
+  [[nodiscard]] std::string names() const;
   /// nullopt where there is nothing to do at a known provider. Names in it come from DNS and are not escaped.
   [[nodiscard]] std::optional<ProviderAdvice> advice(const Fault& fault) const;
   [[nodiscard]] std::optional<ProviderAdvice> advice(const Finding& finding) const;

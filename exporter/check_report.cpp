@@ -111,16 +111,7 @@ class TextReport {
                                        date_text(verdict_.in_force->until));
     paragraph("  Certificate  ", certificate_text());
     paragraph("  Reports      ", reports_text());
-    if (const std::string hosts = providers_text(); !hosts.empty()) paragraph("  Hosted by    ", hosts);
-  }
-
-  /// "Microsoft 365 (mail), Cloudflare (policy)", "" where nobody known is concerned.
-  std::string providers_text() const {
-    std::string text;
-    for (const Provider* provider : providers_.all())
-      text += (text.empty() ? "" : ", ") + std::string{provider->name} + " (" + std::string{to_string(provider->role)} +
-              ")";
-    return text;
+    if (const std::string hosts = providers_.names(); !hosts.empty()) paragraph("  Hosted by    ", hosts);
   }
 
   std::string not_known() const {

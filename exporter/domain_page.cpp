@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/domain_page.h"
 
+#include "exporter/check_providers.h"
 #include "exporter/domain_sections.h"
 #include "probes/core/classify_report_target.h"
 #include "probes/core/octets.h"
@@ -107,6 +108,7 @@ void set_fundamentals(View& page, const DomainPageInput& input, UnixTime now) {
   set_time(page, "certificate_end", verdict.policy_not_after, now);
   page.text("tlsrpt", verdict.tlsrpt ? to_string(*verdict.tlsrpt) : "not known");
   page.text("tlsrpt_class", record_class(verdict.tlsrpt)).list("places", place_views(input.result.seen));
+  page.text("hosted_by", CheckProviders(input.result).names());
   set_yes_no(page, "deliverable", verdict.deliverable);
   set_time(page, "enforced_until", verdict.enforced_until, now);
   page.list("held", held_views(input, now));

@@ -28,7 +28,8 @@ View code_view(const CatalogueEntry& entry) {
   View view;
   view.text("code", entry.code).text("id", runbook_anchor(entry)).text("meaning", entry.meaning);
   view.text("severity", has_severity(entry.kind) ? to_string(entry.severity) : "");
-  return view.text("remedy", entry.remedy).text("source", entry.source);
+  view.text("cause", entry.cause).text("remedy", entry.remedy).text("source", entry.source);
+  return view.text("command", command_template(entry.look)).text("runbook", runbook_url(entry.runbook));
 }
 
 View section_view(const Section& section) {

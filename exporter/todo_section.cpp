@@ -1,54 +1,80 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <set>
+
+#include "exporter/check_providers.h"
 #include "exporter/domain_sections.h"
+#include "exporter/explanation.h"
 #include "exporter/runbooks_page.h"
 #include "probes/core/octets.h"
 
 namespace mtasts {
 namespace {
 
-void set_catalogue(View& view, const CatalogueEntry* entry, const PageContext& context) {
-  view.text("meaning", entry != nullptr ? entry->meaning : "").text("remedy", entry != nullptr ? entry->remedy : "");
-  view.text("source", entry != nullptr ? entry->source : "");
-  view.text("runbook", entry != nullptr ? context.prefix + "/runbooks#" + runbook_anchor(*entry) : "");
-}
+class TodoItems {
+ public:
+  TodoItems(const DomainPageInput& input, const PageContext& context)
+      : input_{input}, context_{context}, commands_{input.result, input.places}, providers_{input.result} {}
 
-View fault_view(const DomainPageInput& input, const Fault& fault, const PageContext& context) {
-  View view;
-  view.text("code", to_string(fault.type)).text("reason", escape_unprintable(fault.reason));
-  view.text("host", escape_unprintable(fault.host)).text("message", escape_unprintable(fault.message));
-  view.text("severity", to_string(severity_of(fault, input.result.verdict, find_code)));
-  view.text("command", CheckCommands(input.result, input.places).of(fault));
-  set_catalogue(view, entry_of(fault, find_code), context);
-  return view;
-}
+  std::vector<View> all() {
+    for (const Fault& fault : input_.result.verdict.faults) add(fault);
+    for (const Finding& finding : input_.result.verdict.findings) add(finding);
+    return std::move(items_);
+  }
 
-View finding_view(const DomainPageInput& input, const Finding& finding, const PageContext& context) {
-  View view;
-  view.text("code", finding.code).text("reason", "").text("host", escape_unprintable(finding.host));
-  view.text("message", escape_unprintable(finding.message));
-  view.text("severity", to_string(severity_of(finding, find_code)));
-  view.text("command", CheckCommands(input.result, input.places).of(finding));
-  set_catalogue(view, find_code(CodeKind::finding, finding.code), context);
-  return view;
-}
+  /// A record that does not count is neither a fault nor always a finding.
+  [[nodiscard]] std::string record_command() const {
+    const DomainVerdict& verdict = input_.result.verdict;
+    const bool counts = !verdict.record || *verdict.record == RecordStatus::valid || !has_mta_sts(verdict);
+    return counts || !input_.judged ? "" : commands_.record();
+  }
 
-/// A record that does not count is neither a fault nor always a finding.
-std::string record_command(const DomainPageInput& input) {
-  const DomainVerdict& verdict = input.result.verdict;
-  const bool counts = !verdict.record || *verdict.record == RecordStatus::valid || !has_mta_sts(verdict);
-  return counts ? "" : CheckCommands(input.result, input.places).record();
-}
+ private:
+  void add(const Fault& fault) {
+    View view;
+    view.text("code", to_string(fault.type)).text("reason", escape_unprintable(fault.reason));
+    view.text("severity", to_string(severity_of(fault, input_.result.verdict, find_code)));
+    explain_in(view, fault, entry_of(fault, find_code));
+  }
+
+  void add(const Finding& finding) {
+    View view;
+    view.text("code", finding.code).text("reason", "").text("severity", to_string(severity_of(finding, find_code)));
+    explain_in(view, finding, find_code(CodeKind::finding, finding.code));
+  }
+
+  template <class Trouble>
+  void explain_in(View& view, const Trouble& trouble, const CatalogueEntry* entry) {
+    const Explanation words = explain(trouble);
+    view.text("host", escape_unprintable(trouble.host)).text("message", escape_unprintable(trouble.message));
+    view.text("meaning", words.meaning).text("cause", words.cause).text("remedy", words.remedy);
+    view.text("source", words.source).text("command", commands_.of(trouble));
+    view.text("runbook", entry != nullptr ? context_.prefix + "/runbooks#" + runbook_anchor(*entry) : "");
+    view.text("at_provider", advice_text(providers_.advice(trouble)));
+    items_.push_back(std::move(view));
+  }
+
+  /// What several hosts have in common is said once.
+  std::string advice_text(const std::optional<ProviderAdvice>& advice) {
+    if (!advice || !said_.insert(advice->text).second) return "";
+    return "At " + std::string(advice->provider->name) + ": " + escape_unprintable(advice->text);
+  }
+
+  const DomainPageInput& input_;
+  const PageContext& context_;
+  CheckCommands commands_;
+  CheckProviders providers_;
+  std::set<std::string> said_{};  // advice
+  std::vector<View> items_{};
+};
 
 }  // namespace
 
 void set_todo(View& page, const DomainPageInput& input, const PageContext& context) {
-  const DomainVerdict& verdict = input.result.verdict;
-  std::vector<View> items;
-  for (const Fault& fault : verdict.faults) items.push_back(fault_view(input, fault, context));
-  for (const Finding& finding : verdict.findings) items.push_back(finding_view(input, finding, context));
+  TodoItems todo{input, context};
+  page.text("record_command", todo.record_command());
+  std::vector<View> items = todo.all();
   page.flag("has_todo", !items.empty());
   page.list("todo", std::move(items));
-  page.text("record_command", input.judged ? record_command(input) : "");
 }
 
 }  // namespace mtasts

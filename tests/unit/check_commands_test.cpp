@@ -53,6 +53,15 @@ TEST(CheckCommands, LookAtTheReportHostThatWasLookedAt) {
   EXPECT_EQ(CheckCommands(result, places).show(Look::report_host_tls, kHost, ""), expected);
 }
 
+TEST(CheckCommands, AskForClearTextWhereTheProbeDid) {
+  CheckResult result = nothing_seen();
+  result.seen.clear_text = PolicyFetchAttempt{.address = {.family = IpFamily::ipv4, .octets = {192, 0, 2, 7}}};
+  const CheckPlaces places{.http_port = 8080, .dns_server = "192.0.2.53:53"};
+  EXPECT_EQ(CheckCommands(result, places).show(Look::policy_over_http, "", ""),
+            "curl -sSi --max-time 10 --resolve mta-sts.example.org:8080:192.0.2.7 "
+            "http://mta-sts.example.org:8080/.well-known/mta-sts.txt");
+}
+
 TEST(CheckCommands, OfAFaultAreThoseOfItsReasonElseOfItsType) {
   struct {
     Fault fault;
