@@ -197,6 +197,10 @@ asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_server(Server& server, D
   co_return answer;
 }
 
+std::size_t Resolver::attempts() const {
+  return std::max(servers_.size(), static_cast<std::size_t>(std::max(options_.attempts, 1)));
+}
+
 /// The one that answered when another was silent comes first, the rest as configured: a dead server must not cost every
 /// lookup a timeout. check_servers() puts the order right again.
 std::vector<Resolver::Server*> Resolver::servers_in_order() {
@@ -216,9 +220,8 @@ asio::awaitable<Resolver::Reply> Resolver::ask_once(DnsQuestion question) {
   const Turn turn(*this);
   best.answer.status = DnsStatus::timeout;
   const std::vector<Server*> order = servers_in_order();
-  const std::size_t attempts = std::max(order.size(), static_cast<std::size_t>(std::max(options_.attempts, 1)));
   bool silence = false;
-  for (std::size_t attempt = 0; attempt < attempts; ++attempt) {
+  for (std::size_t attempt = 0; attempt < attempts(); ++attempt) {
     Server& server = *order[attempt % order.size()];
     auto answer = co_await ask_server(server, question);
     if (!answer) silence = true;
@@ -319,10 +322,11 @@ asio::awaitable<void> Resolver::check_servers() {
   first_ = first.value_or(0);
 }
 
+/// As often as any question is asked: a busy moment of the only server is no outage.
 asio::awaitable<bool> Resolver::some_server_answers() {
   const std::vector<Server*> order = servers_in_order();
-  for (Server* server : order) {
-    const auto answer = co_await ask_health(*server);
+  for (std::size_t attempt = 0; attempt < attempts(); ++attempt) {
+    const auto answer = co_await ask_health(*order[attempt % order.size()]);
     if (answer && answer->status != DnsStatus::servfail) co_return true;
   }
   co_return false;

@@ -89,6 +89,8 @@ class Resolver {
   boost::asio::awaitable<std::optional<DnsAnswer>> ask_tcp(const Server& server, DnsQuestion question);
   boost::asio::awaitable<bool> some_server_answers();
   boost::asio::awaitable<bool> healthy();
+  /// How often a question is asked at most: every server once, and at least dns.attempts times in all.
+  [[nodiscard]] std::size_t attempts() const;
   std::vector<Server*> servers_in_order();
   DnsLookup lookup_of(const Reply& reply) const;
   [[nodiscard]] bool trusts(const Server& server) const;

@@ -89,6 +89,21 @@ TEST_F(ResolverTest, OneDeadZoneDoesNotMakeTheServerSilent) {
   EXPECT_EQ(resolver.answering(), (std::map<IpFamily, bool>{{IpFamily::ipv4, false}}));
 }
 
+TEST_F(ResolverTest, OneLostQueryDoesNotMakeTheServerSilent) {
+  lab::DnsSet failing;
+  failing.fault = lab::DnsFault::servfail;
+  dns_.put(kName, failing);
+  lab::DnsSet root;
+  root.fault = lab::DnsFault::lose_first;
+  dns_.put("", root);
+  ResolverOptions twice = options({dns_.port()});
+  twice.attempts = 2;
+  Resolver resolver(clock_, twice);
+  const DnsLookup lookup = look_up(resolver, kName);
+  EXPECT_EQ(lookup.status, DnsStatus::servfail);
+  EXPECT_FALSE(lookup.resolver_down);
+}
+
 TEST_F(ResolverTest, ANameThatDnsCannotCarryDoesNotExist) {
   Resolver resolver(clock_, options({silent_.port()}));
   const DnsLookup lookup = look_up(resolver, "_mta-sts." + std::string(60, 'a') + "." + std::string(60, 'b') + "." +
