@@ -14,12 +14,6 @@
 namespace mtasts {
 namespace {
 
-RolloutOptions rollout_options(const Config& config) {
-  return {.ready_after = config.findings.ready_after,
-          .min_max_age_enforce = config.findings.min_max_age_enforce,
-          .min_max_age_testing = config.findings.min_max_age_testing};
-}
-
 RolloutEvidence evidence_of(LiveProbe probe, DomainPast past) {
   RolloutEvidence evidence{.verdict = std::move(probe.verdict),
                            .memory = std::move(probe.memory),
@@ -31,22 +25,20 @@ RolloutEvidence evidence_of(LiveProbe probe, DomainPast past) {
   return evidence;
 }
 
-std::vector<AdviseResult> advise_all(const Config& config, const std::vector<std::string>& names,
+std::vector<DomainAdvice> advise_all(const Config& config, const std::vector<std::string>& names,
                                      std::vector<DomainPast> pasts, UnixTime now) {
   std::vector<KnownBefore> known;
   for (const DomainPast& past : pasts) known.push_back(past.known);
   std::vector<LiveProbe> probes = probe_domains(config, names, known);
-  std::vector<AdviseResult> results;
+  std::vector<DomainAdvice> results;
   for (std::size_t i = 0; i < names.size(); ++i) {
-    AdviseResult result{.evidence = evidence_of(std::move(probes[i]), std::move(pasts[i]))};
-    result.advice = advise_rollout(result.evidence, rollout_options(config), now);
-    result.rollback = plan_rollback(result.evidence, rollout_options(config), now);
-    results.push_back(std::move(result));
+    RolloutEvidence evidence = evidence_of(std::move(probes[i]), std::move(pasts[i]));
+    results.push_back(advise_domain(std::move(evidence), rollout_options_of(config), now));
   }
   return results;
 }
 
-std::string render(const std::vector<AdviseResult>& results, const AdviseOptions& options, UnixTime now) {
+std::string render(const std::vector<DomainAdvice>& results, const AdviseOptions& options, UnixTime now) {
   const bool json = options.format == OutputFormat::json;
   if (options.rollback) return json ? render_rollback_json(results) : render_rollback_text(results, now);
   return json ? render_advice_json(results) : render_advice_text(results, now);
@@ -85,7 +77,7 @@ int run_advise(const AdviseOptions& options, std::ostream& out, std::ostream& er
     std::vector<DomainPast> pasts(names->size());
     if (!options.config_file.empty()) pasts = read_past(*config, *names, err);
     const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    const std::vector<AdviseResult> results = advise_all(*config, *names, std::move(pasts), now);
+    const std::vector<DomainAdvice> results = advise_all(*config, *names, std::move(pasts), now);
     out << render(results, options, now);
     const bool written = options.write_folder.empty() ||
                          write_policy(publication_of(results.front(), options.rollback), options.write_folder, err);

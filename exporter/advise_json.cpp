@@ -63,7 +63,7 @@ json::value next_json(const RolloutAdvice& advice) {
                       {"proposal", advice.ready ? proposal_json(advice.proposal) : json::value{}}};
 }
 
-json::object advice_json(const AdviseResult& result) {
+json::object advice_json(const DomainAdvice& result) {
   const RolloutAdvice& advice = result.advice;
   json::array obstacles;
   for (const Obstacle& obstacle : advice.obstacles) obstacles.push_back(obstacle_json(obstacle));
@@ -78,7 +78,7 @@ json::object advice_json(const AdviseResult& result) {
           {"come_back", time_json(advice.come_back)}};
 }
 
-json::object rollback_json(const AdviseResult& result) {
+json::object rollback_json(const DomainAdvice& result) {
   const RollbackPlan& plan = result.rollback;
   return {{"domain", text(result.evidence.verdict.domain)},
           {"phase", to_string(plan.phase)},
@@ -96,15 +96,15 @@ json::object rollback_json(const AdviseResult& result) {
 }
 
 template <class Render>
-std::string render_all(std::span<const AdviseResult> results, Render render) {
+std::string render_all(std::span<const DomainAdvice> results, Render render) {
   json::array all;
-  for (const AdviseResult& result : results) all.push_back(render(result));
+  for (const DomainAdvice& result : results) all.push_back(render(result));
   return json::serialize(all) + "\n";
 }
 
 }  // namespace
 
-std::string render_advice_json(std::span<const AdviseResult> results) { return render_all(results, advice_json); }
-std::string render_rollback_json(std::span<const AdviseResult> results) { return render_all(results, rollback_json); }
+std::string render_advice_json(std::span<const DomainAdvice> results) { return render_all(results, advice_json); }
+std::string render_rollback_json(std::span<const DomainAdvice> results) { return render_all(results, rollback_json); }
 
 }  // namespace mtasts

@@ -2,7 +2,6 @@
 #include "exporter/advise_report.h"
 
 #include <algorithm>
-#include <array>
 
 #include "exporter/paragraph.h"
 #include "probes/core/date_text.h"
@@ -13,25 +12,13 @@ namespace {
 
 enum ExitStatus { ready = 0, not_yet = 1, broken = 2, unknown = 3 };
 
-int exit_status(const AdviseResult& result, bool rollback) {
+int exit_status(const DomainAdvice& result, bool rollback) {
   const DomainVerdict& verdict = result.evidence.verdict;
   if (rollback && result.rollback.needed) return broken;
   if (!rollback && result.advice.phase == RolloutPhase::broken) return broken;
   if (!rollback && result.advice.phase != RolloutPhase::none && !verdict.faults.empty()) return broken;
   if (result.advice.phase == RolloutPhase::unknown || verdict.state == DomainState::unknown) return unknown;
   return rollback || result.advice.ready ? ready : not_yet;
-}
-
-std::string phase_words(RolloutPhase phase) {
-  constexpr std::array<std::string_view, 8> kWords{
-      "phase not known",  "no MTA-STS",     "initial testing", "advanced testing",
-      "cautious enforce", "stable enforce", "leaving MTA-STS", "BROKEN"};
-  return std::string(kWords[static_cast<std::size_t>(phase)]);
-}
-
-std::string policy_words(const StsPolicy& policy) {
-  return "mode " + std::string(to_string(policy.mode)) + ", max_age " + std::to_string(policy.max_age.count()) + " (" +
-         duration_words(policy.max_age) + ")";
 }
 
 std::string moment(UnixTime time, UnixTime now) {
@@ -41,7 +28,7 @@ std::string moment(UnixTime time, UnixTime now) {
 
 class AdviceText {
  public:
-  AdviceText(const AdviseResult& result, bool rollback, UnixTime now)
+  AdviceText(const DomainAdvice& result, bool rollback, UnixTime now)
       : result_(result), verdict_(result.evidence.verdict), advice_(result.advice), rollback_(rollback), now_(now) {}
 
   std::string render_advice() {
@@ -56,7 +43,7 @@ class AdviceText {
 
   std::string render_rollback() {
     const RollbackPlan& plan = result_.rollback;
-    line(domain() + ": " + phase_words(plan.phase) + present());
+    line(domain() + ": " + std::string(phase_words(plan.phase)) + present());
     paragraph("  Now          ", escaped(plan.situation));
     if (!plan.quicker.empty()) paragraph("  First        ", escaped(plan.quicker));
     if (!plan.first.empty()) paragraph("  Before that  ", escaped(plan.first));
@@ -79,26 +66,13 @@ class AdviceText {
   }
 
   void headline() {
-    line(domain() + ": " + phase_words(advice_.phase) + present());
+    line(domain() + ": " + std::string(phase_words(advice_.phase)) + present());
     if (advice_.phase_since) paragraph("  Since        ", time_text(*advice_.phase_since));
-    paragraph("  Next step    ", next_words());
-    paragraph("  May I?       ", answer());
+    paragraph("  Next step    ", next_words(advice_));
+    paragraph("  May I?       ", answer_words(advice_));
     if (advice_.come_back)
       paragraph("  Come back    ",
                 moment(*advice_.come_back, now_) + (advice_.ready ? ", when this step has been taken" : ""));
-  }
-
-  [[nodiscard]] std::string next_words() const {
-    if (advice_.next)
-      return policy_words({.mode = advice_.next->mode, .max_age = advice_.next->max_age}) + ": " + advice_.next->why;
-    if (advice_.phase == RolloutPhase::stable_enforce) return "none: this is where the domain should be";
-    if (advice_.phase == RolloutPhase::leaving) return "remove the TXT record, then the policy file";
-    return advice_.phase == RolloutPhase::broken ? "put right what is broken" : "not known";
-  }
-
-  [[nodiscard]] std::string answer() const {
-    if (advice_.ready) return advice_.next || advice_.phase == RolloutPhase::leaving ? "Yes." : "Nothing to do.";
-    return advice_.phase == RolloutPhase::broken ? "No." : "Not yet.";
   }
 
   void way_back() {
@@ -167,13 +141,10 @@ class AdviceText {
     if (!bounds.latest) return;
     line();
     line("  Until when senders may still enforce, if something else is published now");
-    paragraph(
-        "  At best      ",
-        (bounds.soonest ? moment(*bounds.soonest, now_) : "the TTL of the TXT record from now, which was not seen") +
-            ": a sender that looks for a new id before it gives a message up (RFC 8461 section 5.1), when the TTL "
-            "of the old record has passed");
-    paragraph("  At worst     ", moment(*bounds.latest, now_) +
-                                     ": a sender that looks at nothing until its copy expires" + held(bounds) +
+    paragraph("  At best      ", (bounds.soonest ? moment(*bounds.soonest, now_)
+                                                 : "the TTL of the TXT record from now, which was not seen") +
+                                     ": " + std::string(kSoonestSender));
+    paragraph("  At worst     ", moment(*bounds.latest, now_) + ": " + std::string(kLatestSender) + held(bounds) +
                                      "; nothing that is published makes this shorter");
   }
 
@@ -189,7 +160,7 @@ class AdviceText {
                 ", when no sender holds an earlier policy; afterwards remove the record, then the file.");
   }
 
-  const AdviseResult& result_;
+  const DomainAdvice& result_;
   const DomainVerdict& verdict_;
   const RolloutAdvice& advice_;
   bool rollback_;
@@ -199,34 +170,23 @@ class AdviceText {
 
 }  // namespace
 
-const Publication* publication_of(const AdviseResult& result, bool rollback) {
-  const RolloutAdvice& advice = result.advice;
-  const auto of = [](const std::optional<Proposal>& proposal) {
-    return proposal && proposal->publication ? &*proposal->publication : nullptr;
-  };
-  const RollbackPlan& plan = result.rollback;
-  if (rollback) return plan.needed && !plan.done && plan.testing.publication ? &*plan.testing.publication : nullptr;
-  if (advice.repair) return of(advice.repair);
-  return advice.ready ? of(advice.proposal) : nullptr;
-}
-
-int advise_exit_status(std::span<const AdviseResult> results, bool rollback) {
+int advise_exit_status(std::span<const DomainAdvice> results, bool rollback) {
   for (const int worst : {broken, unknown, not_yet, ready})
     if (std::ranges::any_of(results, [&](const auto& result) { return exit_status(result, rollback) == worst; }))
       return worst;
   return unknown;
 }
 
-std::string render_advice_text(std::span<const AdviseResult> results, UnixTime now) {
+std::string render_advice_text(std::span<const DomainAdvice> results, UnixTime now) {
   std::string text;
-  for (const AdviseResult& result : results)
+  for (const DomainAdvice& result : results)
     text += (text.empty() ? "" : "\n") + AdviceText{result, false, now}.render_advice();
   return text;
 }
 
-std::string render_rollback_text(std::span<const AdviseResult> results, UnixTime now) {
+std::string render_rollback_text(std::span<const DomainAdvice> results, UnixTime now) {
   std::string text;
-  for (const AdviseResult& result : results)
+  for (const DomainAdvice& result : results)
     text += (text.empty() ? "" : "\n") + AdviceText{result, true, now}.render_rollback();
   return text;
 }

@@ -6,31 +6,20 @@
 #include <span>
 #include <string>
 
-#include "probes/core/rollback.h"
-#include "probes/core/rollout.h"
+#include "exporter/domain_advice.h"
 
 namespace mtasts {
 
-/// One domain: what is known of it, and what follows.
-struct AdviseResult {
-  RolloutEvidence evidence{};
-  RolloutAdvice advice{};
-  RollbackPlan rollback{};
-};
-
-/// The policy file to publish now, nullptr when there is none: a repair goes before a step.
-const Publication* publication_of(const AdviseResult& result, bool rollback);
-
 /// As run_advise() returns it; the worst of several domains, in the order 2, 3, 1, 0.
-int advise_exit_status(std::span<const AdviseResult> results, bool rollback);
+int advise_exit_status(std::span<const DomainAdvice> results, bool rollback);
 
 /// For people: 100 columns where names allow it; what is to be copied stands at the left margin. Octets from outside
 /// are escaped.
-std::string render_advice_text(std::span<const AdviseResult> results, UnixTime now);
-std::string render_rollback_text(std::span<const AdviseResult> results, UnixTime now);
+std::string render_advice_text(std::span<const DomainAdvice> results, UnixTime now);
+std::string render_rollback_text(std::span<const DomainAdvice> results, UnixTime now);
 
 /// The same for programs: an array with one object a domain.
-std::string render_advice_json(std::span<const AdviseResult> results);
-std::string render_rollback_json(std::span<const AdviseResult> results);
+std::string render_advice_json(std::span<const DomainAdvice> results);
+std::string render_rollback_json(std::span<const DomainAdvice> results);
 
 }  // namespace mtasts

@@ -16,7 +16,8 @@ std::vector<const Provider*> CheckProviders::all() const {
 std::string CheckProviders::names() const {
   std::string text;
   for (const Provider* provider : all())
-    text += (text.empty() ? "" : ", ") + std::string{provider->name} + " (" + std::string{to_string(provider->role)} + ")";
+    text +=
+        (text.empty() ? "" : ", ") + std::string{provider->name} + " (" + std::string{to_string(provider->role)} + ")";
   return text;
 }
 

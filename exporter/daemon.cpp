@@ -11,6 +11,7 @@
 #include <mutex>
 #include <stdexcept>
 
+#include "exporter/domain_advice.h"
 #include "exporter/file_text.h"
 #include "exporter/http_server.h"
 #include "exporter/log.h"
@@ -439,7 +440,7 @@ class Daemon {
     RouteCallbacks callbacks{
         .snapshot = [this] { return snapshots_.snapshot(); },
         .reports = [this] { return intake_.view(); },
-        .ready_after = [this] { return config()->findings.ready_after; },
+        .rollout = [this] { return rollout_options_of(*config()); },
         .now = system_now,
         .ready = [] { return true; },  // the server starts last: who gets an answer finds everything up
         .probe = [this](std::string domain, Milliseconds limit,

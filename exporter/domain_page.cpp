@@ -125,6 +125,7 @@ std::string render_domain_page(const DomainPageInput& input, const PageContext& 
   set_fundamentals(page, input, context.now);
   set_mx_hosts(page, input, context.now);
   set_todo(page, input, context);
+  set_rollout(page, input, context);
   set_evidence(page, input, context);
   set_history(page, input, context);
   return render_template("domain", page);

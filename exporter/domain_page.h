@@ -13,6 +13,7 @@
 #include "exporter/series.h"
 #include "exporter/store.h"
 #include "probes/core/domain_history.h"
+#include "probes/core/rollout.h"
 
 namespace mtasts {
 
@@ -22,6 +23,7 @@ struct DomainHistory {
   std::vector<FaultEpisode> episodes{};  // newest first
   std::vector<DomainChange> changes{};   // newest first
   std::vector<FiledReport> reports{};    // newest first
+  std::optional<DomainMemory> memory{};  // nullopt: the daemon has not probed it
   std::string trouble{};                 // why they could not be read, "" when they were
 };
 
@@ -32,6 +34,8 @@ struct DomainPageInput {
   bool live{};           // probed for this very page
   CheckResult result{};  // observations as far as they are kept
   DomainHistory history{};
+  ReportEvidence reports{};
+  RolloutOptions rollout{};
   CheckPlaces places{};
 };
 

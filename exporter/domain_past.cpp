@@ -12,16 +12,11 @@
 namespace mtasts {
 namespace {
 
-std::optional<UnixTime> latest(const std::optional<UnixTime>& known, UnixTime time) {
-  return std::max(known.value_or(time), time);
-}
-
 ReportEvidence reports_of(const ReportTotals& totals, const std::string& domain, bool expected) {
   ReportEvidence evidence{.expected = expected};
   const auto found = totals.domains.find(domain);
   if (found == totals.domains.end()) return evidence;
-  for (const auto& [reporter, end] : found->second.last_report)
-    evidence.last_report = latest(evidence.last_report, end);
+  evidence.last_report = last_report(found->second);
   evidence.last_failure = last_failure(found->second);
   evidence.expected = expected || evidence.last_report.has_value();
   return evidence;

@@ -26,6 +26,9 @@ void set_mx_hosts(View& page, const DomainPageInput& input, UnixTime now);
 /// Faults, then findings, with what to do and the command that shows them.
 void set_todo(View& page, const DomainPageInput& input, const PageContext& context);
 
+/// The phase, what speaks against the next step, and what to publish for it or for the way back.
+void set_rollout(View& page, const DomainPageInput& input, const PageContext& context);
+
 /// Policy text with its lines marked, certificate chains, SMTP transcripts.
 void set_evidence(View& page, const DomainPageInput& input, const PageContext& context);
 

@@ -1,5 +1,6 @@
 // The program: reads the command line and does what it says. Start reading at daemon.h, or at
-// probes/net/domain_probe.h. SPDX-License-Identifier: Apache-2.0
+// probes/net/domain_probe.h.
+// SPDX-License-Identifier: Apache-2.0
 #include <iostream>
 #include <iterator>
 #include <variant>

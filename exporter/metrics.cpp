@@ -152,10 +152,8 @@ void append_failures(std::string& out, const ReportView& reports, const Snapshot
 
 /// When a sender last reported a failure of the domain.
 std::optional<UnixTime> reported_failure(const ReportView& reports, std::string_view domain) {
-  const auto name = [](const auto& entry) -> std::string_view { return entry->domain; };
-  const auto found = std::ranges::lower_bound(reports.domains, domain, {}, name);
-  const bool there = found != reports.domains.end() && (*found)->domain == domain;
-  return there ? (*found)->last_failure : std::nullopt;
+  const ReportEntry* entry = reports.find(domain);
+  return entry != nullptr ? entry->last_failure : std::nullopt;
 }
 
 long long seconds_of(UnixTime time) { return time.time_since_epoch().count(); }

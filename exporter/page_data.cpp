@@ -56,6 +56,7 @@ void PageData::add_history(DomainPageInput& input) {
   input.history.policies = state_->policies(input.name);
   input.history.episodes = state_->episodes(input.name);
   input.history.changes = state_->changes(input.name);
+  if (auto row = state_->domain(input.name)) input.history.memory = std::move(row->memory);
 }
 
 void PageData::complete(DomainPageInput& input) {

@@ -75,7 +75,19 @@ DomainPageInput page_input(const Snapshot& snapshot, const DomainEntry& entry) {
   return input;
 }
 
+ReportEvidence report_evidence(const ReportView& view, const std::string& domain) {
+  const ReportEntry* entry = view.find(domain);
+  ReportEvidence evidence{.expected = view.expected};
+  if (entry == nullptr) return evidence;
+  evidence.last_report = entry->last_report;
+  evidence.last_failure = entry->last_failure;
+  evidence.expected = view.expected || entry->last_report;
+  return evidence;
+}
+
 void complete(const RouteCallbacks& callbacks, DomainPageInput& input) {
+  input.reports = report_evidence(callbacks.reports(), input.name);
+  input.rollout = callbacks.rollout();
   if (callbacks.places) input.places = callbacks.places();
   if (callbacks.pages != nullptr) callbacks.pages->complete(input);
 }

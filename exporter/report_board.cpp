@@ -15,6 +15,7 @@ std::shared_ptr<const ReportEntry> entry_of(const std::string& domain, const Rep
   entry->domain = domain;
   entry->rendered = render_report_series(domain, totals);
   entry->last_failure = last_failure(totals);
+  entry->last_report = last_report(totals);
   for (const auto& [key, end] : totals.failures) {
     const auto& [result_type, reporter, mx] = key;
     entry->failures.push_back({result_type, reporter, mx, end + kReportedFailureShown});
@@ -23,6 +24,12 @@ std::shared_ptr<const ReportEntry> entry_of(const std::string& domain, const Rep
 }
 
 }  // namespace
+
+const ReportEntry* ReportView::find(std::string_view domain) const {
+  const auto name = [](const auto& entry) -> std::string_view { return entry->domain; };
+  const auto found = std::ranges::lower_bound(domains, domain, {}, name);
+  return found != domains.end() && (*found)->domain == domain ? found->get() : nullptr;
+}
 
 void ReportBoard::configure(const std::vector<std::string>& domains, bool expects_reports, const ReportTotals& totals) {
   const std::lock_guard lock{mutex_};
@@ -52,7 +59,7 @@ void ReportBoard::show(const std::set<std::string>& domains, const ReportTotals&
 
 ReportView ReportBoard::view() const {
   const std::lock_guard lock{mutex_};
-  ReportView view{.active = active_, .outcomes = outcomes_};
+  ReportView view{.active = active_, .expected = expects_reports_, .outcomes = outcomes_};
   if (!active_) return view;
   view.domains.reserve(entries_.size());
   for (const auto& [domain, entry] : entries_) view.domains.push_back(entry);

@@ -31,13 +31,18 @@ struct ReportEntry {
   RenderedSeries rendered{};  // of MetricGroup::report
   std::vector<ShownFailure> failures{};
   std::optional<UnixTime> last_failure{};
+  std::optional<UnixTime> last_report{};
 };
 
 /// All entries at one moment, sorted by domain. Not `active`: no reports are expected, and none has series.
 struct ReportView {
   bool active{};
+  bool expected{};  // there is a way in
   OutcomeCounts outcomes{};
   std::vector<std::shared_ptr<const ReportEntry>> domains{};
+
+  /// The entry of that domain, nullptr when there is none.
+  [[nodiscard]] const ReportEntry* find(std::string_view domain) const;
 };
 
 /// Every function may be called from any thread.

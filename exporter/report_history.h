@@ -1,6 +1,7 @@
 // `export`: what was reported, by the day it concerns, as OpenMetrics text with timestamps. A scrape can only show a
 // count when the report comes; this draws yesterday's failures on yesterday.
-// Next: report_store.h, whose rows it reads. SPDX-License-Identifier: Apache-2.0
+// Next: report_store.h, whose rows it reads.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <iosfwd>

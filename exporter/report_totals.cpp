@@ -64,4 +64,10 @@ std::optional<UnixTime> last_failure(const DomainReportTotals& totals) {
   return last;
 }
 
+std::optional<UnixTime> last_report(const DomainReportTotals& totals) {
+  std::optional<UnixTime> last;
+  for (const auto& [reporter, end] : totals.last_report) last = std::max(last.value_or(end), end);
+  return last;
+}
+
 }  // namespace mtasts

@@ -54,12 +54,15 @@ constexpr std::chrono::hours kReportedFailureShown{72};
 /// How long they are kept without the host: a rollout asks when the last one was. As long as reports (ReportRetention).
 constexpr std::chrono::days kReportedFailureKept{400};
 
-/// Takes the host from failures that are shown no more, and away what is too old: names that peers choose stay for days,
-/// not for a year.
+/// Takes the host from failures that are shown no more, and away what is too old: names that peers choose stay for
+/// days, not for a year.
 void age_failures(DomainReportTotals& totals, UnixTime now);
 
 /// The latest end of a range that had any failure; nullopt when none is kept.
 std::optional<UnixTime> last_failure(const DomainReportTotals& totals);
+
+/// The latest end of a range; nullopt when no report has come.
+std::optional<UnixTime> last_report(const DomainReportTotals& totals);
 
 /// Adds the sessions of one report.
 void add_sessions(DomainReportTotals& totals, const ReportTally& tally);

@@ -41,8 +41,8 @@ HttpResponse json_response(const json::value& value) {
 HttpResponse no_such_domain() { return text_response(404, "This domain is not configured here."); }
 
 HttpResponse serve_metrics(const RouteCallbacks& callbacks) {
-  std::string text = render_metrics(callbacks.snapshot(), callbacks.reports(), callbacks.ready_after(), callbacks.now(),
-                                    *callbacks.self);
+  std::string text = render_metrics(callbacks.snapshot(), callbacks.reports(), callbacks.rollout().ready_after,
+                                    callbacks.now(), *callbacks.self);
   return typed_response(kExposition, std::move(text));
 }
 

@@ -13,6 +13,7 @@
 #include "exporter/http_server.h"
 #include "exporter/metrics.h"
 #include "exporter/snapshot.h"
+#include "probes/core/rollout.h"
 
 namespace mtasts {
 
@@ -32,7 +33,7 @@ struct ProbeAnswer {
 struct RouteCallbacks {
   std::function<Snapshot()> snapshot{};
   std::function<ReportView()> reports{};
-  std::function<std::chrono::seconds()> ready_after{};  // findings.ready_after
+  std::function<RolloutOptions()> rollout{};  // of the configuration
   std::function<UnixTime()> now{};
   std::function<bool()> ready{};
   /// Reloads the configuration; returns what is wrong with the new one. Empty: the path is not enabled.

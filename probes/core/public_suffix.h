@@ -1,5 +1,6 @@
 // Which names are public suffixes: anybody may register a name right below one. The only door to libpsl.
-// Next: mx_patterns.cpp, which warns of wildcards over them. SPDX-License-Identifier: Apache-2.0
+// Next: mx_patterns.cpp, which warns of wildcards over them.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>

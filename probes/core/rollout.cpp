@@ -161,7 +161,7 @@ class Obstacles {
   void find_record() {
     if (advice_.phase != RolloutPhase::broken || verdict_.record == RecordStatus::valid) return;
     const bool gone = verdict_.record == RecordStatus::none;
-    add({.kind = ObstacleKind::fault,
+    add({.kind = ObstacleKind::record,
          .what = gone ? "The TXT record is gone while senders still hold the policy."
                       : "The TXT record does not count: it is " + std::string(to_string(*verdict_.record)) + ".",
          .remedy =
@@ -264,7 +264,8 @@ class Obstacles {
       return;
     }
     if (advice_.phase == RolloutPhase::none) return;  // reports begin with a policy
-    evidence_.reports.expected&& evidence_.remembered ? find_missing_reports() : find_unread_reports();
+    if (evidence_.reports.expected && evidence_.remembered) return find_missing_reports();
+    find_unread_reports();
   }
 
   void find_reported_failure() {
@@ -342,7 +343,8 @@ std::string_view to_string(RolloutPhase phase) {
 }
 
 std::string_view to_string(ObstacleKind kind) {
-  constexpr std::array<std::string_view, 14> kWords{"not-judged",
+  constexpr std::array<std::string_view, 15> kWords{"not-judged",
+                                                    "record",
                                                     "fault",
                                                     "not-deliverable",
                                                     "mx-not-judged",

@@ -1,6 +1,7 @@
 // Where a domain is on its way from no MTA-STS to a stable `enforce`, what speaks against the next step, and the texts
-// to publish for it. Next: rollback.h for the way back; exporter/advise_report.h, which prints both;
-// tests/data/rollout.yaml. SPDX-License-Identifier: Apache-2.0
+// to publish for it.
+// Next: rollback.h for the way back; exporter/domain_advice.h, which asks both; tests/data/rollout.yaml.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <chrono>
@@ -65,6 +66,7 @@ struct RolloutOptions {
 
 enum class ObstacleKind {
   not_judged,
+  record,
   fault,
   not_deliverable,
   mx_not_judged,

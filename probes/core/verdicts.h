@@ -1,5 +1,6 @@
 // What follows from the observations: result types as IANA spells them, faults, findings, one verdict per domain and
-// host. Next: classify.h, which makes them; exporter/metrics.h, which shows them. SPDX-License-Identifier: Apache-2.0
+// host. Next: classify.h, which makes them; exporter/metrics.h, which shows them.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <array>

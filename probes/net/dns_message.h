@@ -27,7 +27,7 @@ struct DnsAnswer {
   std::optional<std::chrono::seconds> ttl{};  // the largest along the chain
   std::string canonical_name{};
   std::vector<std::string> aliases{};  // what the chain's CNAMEs point at, in order
-  bool chain_open{};  // the chain ends in a CNAME whose target is not in this answer
+  bool chain_open{};                   // the chain ends in a CNAME whose target is not in this answer
   std::vector<std::string> txt{};
   std::vector<MxRecord> mx{};
   std::vector<IpAddress> addresses{};

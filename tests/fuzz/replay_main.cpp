@@ -1,5 +1,6 @@
 // Feeds the inputs of tests/data to a fuzz target, each with its beginnings and with every octet changed once, so that
-// every build runs it without a fuzzer. SPDX-License-Identifier: Apache-2.0
+// every build runs it without a fuzzer.
+// SPDX-License-Identifier: Apache-2.0
 #include <yaml-cpp/yaml.h>
 
 #include <array>

@@ -352,7 +352,7 @@ class RoutesTest : public ::testing::Test {
     RouteCallbacks callbacks;
     callbacks.snapshot = [this] { return store_.snapshot(); };
     callbacks.reports = [] { return ReportView{}; };
-    callbacks.ready_after = [] { return std::chrono::seconds{std::chrono::days{14}}; };
+    callbacks.rollout = [] { return RolloutOptions{}; };
     callbacks.now = [] { return kNow; };
     callbacks.ready = [this] { return ready_.load(); };
     callbacks.reload = [this]() -> std::optional<std::string> {

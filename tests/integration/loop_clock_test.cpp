@@ -1,4 +1,5 @@
-// The loop's clock at the moments at which it begins and ends. SPDX-License-Identifier: Apache-2.0
+// The loop's clock at the moments at which it begins and ends.
+// SPDX-License-Identifier: Apache-2.0
 #include "probes/net/loop_clock.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
 // A domain of which a table says only what its providers are told by: MX hosts, CNAMEs, addresses, Server header.
-// Next: tests/data/providers.yaml, where the notation is explained and used. SPDX-License-Identifier: Apache-2.0
+// Next: tests/data/providers.yaml, where the notation is explained and used.
+// SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <stdexcept>

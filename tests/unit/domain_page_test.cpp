@@ -149,6 +149,63 @@ TEST(DomainPage, ReportsStandBesideProbes) {
   EXPECT_THAT(html, HasSubstr(">2 days ago</time>"));
 }
 
+TEST(DomainPage, SaysWhatCheckSaysOfAFault) {
+  DomainVerdict verdict = enforcing(DomainState::failing, false);
+  verdict.mx = {{"a-test.mail.protection.outlook.com", 10, false, false}};
+  verdict.faults = {{ResultType::validation_failure, verdict.mx.front().host, "mx-mismatch", "no pattern permits it"}};
+  DomainPageInput input = input_of(verdict);
+  input.result.seen.mx = {.lookup = {.status = DnsStatus::answered}, .records = {{10, verdict.mx.front().host}}};
+  const std::string html = render_domain_page(input, kContext);
+  for (const char* text : {"<strong>Cause:</strong>", "<strong>To do:</strong>", "At Microsoft 365:", "dig MX a.test",
+                           "<dt>Hosted by</dt><dd>Microsoft 365 (mail)</dd>", "/sts/runbooks#mx-mismatch"})
+    EXPECT_THAT(html, HasSubstr(text));
+}
+
+/// A domain in testing that has been watched for a month without a failure, and may enforce.
+DomainPageInput ready_input() {
+  DomainVerdict verdict = enforcing(DomainState::ok, true);
+  verdict.policy->mode = verdict.in_force->policy.mode = StsMode::testing;
+  verdict.tlsrpt = RecordStatus::valid;
+  verdict.mx_hosts = 1;
+  DomainPageInput input = input_of(verdict);
+  const UnixTime month_ago = kNow - std::chrono::days{30};
+  input.history.memory = DomainMemory{.watched_since = month_ago};
+  input.history.policies = {
+      {.domain = "a.test", .id = "1", .policy = *verdict.policy, .first_seen = month_ago, .last_seen = kNow}};
+  input.reports = {.expected = true, .last_report = kNow - std::chrono::days{1}, .last_failure = {}};
+  input.result.seen.mx = {.lookup = {.status = DnsStatus::answered}, .records = {{10, "mx.a.test"}}};
+  return input;
+}
+
+TEST(DomainPage, ShowsTheNextStepOfTheRollout) {
+  const std::string html = render_domain_page(ready_input(), kContext);
+  for (const char* text :
+       {"<dd>advanced testing, since", "<span class=\"ok\">Yes.</span>",
+        "version: STSv1\nmode: enforce\nmx: mx.a.test\nmax_age: 604800\n", "_mta-sts.a.test. 300 IN TXT"})
+    EXPECT_THAT(html, HasSubstr(text));
+  EXPECT_THAT(html, Not(HasSubstr("The way back")));
+}
+
+TEST(DomainPage, AReportedFailureHoldsTheRolloutUp) {
+  DomainPageInput input = ready_input();
+  input.reports.last_failure = kNow - std::chrono::days{1};
+  const std::string html = render_domain_page(input, kContext);
+  EXPECT_THAT(html, HasSubstr("Not yet."));
+  EXPECT_THAT(html, HasSubstr("<li>A sender reported a failure 1 day ago"));
+  EXPECT_THAT(html, Not(HasSubstr("mode: enforce\n")));
+}
+
+TEST(DomainPage, ShowsTheWayBack) {
+  DomainPageInput input = input_of(enforcing(DomainState::failing, false));
+  input.result.verdict.faults = {{ResultType::certificate_expired, "mx.a.test", "expired", "it expired"}};
+  input.result.seen.sts.lookup.ttl = std::chrono::seconds{300};
+  input.result.seen.mx = {.lookup = {.status = DnsStatus::answered}, .records = {{10, "mx.a.test"}}};
+  const std::string html = render_domain_page(input, kContext);
+  for (const char* text : {"<dd>BROKEN", "<a href=\"#todo\">above</a>", "<dt>At best</dt>", "<dt>At worst</dt>",
+                           "mode: testing\nmx: mx.a.test\n", "mtasts_exporter advise --rollback a.test"})
+    EXPECT_THAT(html, HasSubstr(text));
+}
+
 TEST(DomainPage, ChainsAreThoseOfTheDomain) {
   DomainPageInput input = input_of(enforcing(DomainState::ok, true));
   const auto address = *parse_ip_address("192.0.2.1");
