@@ -47,7 +47,7 @@ class AdviceText {
     paragraph("  Now          ", escaped(plan.situation));
     if (!plan.quicker.empty()) paragraph("  First        ", escaped(plan.quicker));
     if (!plan.first.empty()) paragraph("  Before that  ", escaped(plan.first));
-    bounds(plan.bounds);
+    bounds(plan);
     const bool publishes = plan.needed && !plan.done;
     if (publishes) repair(plan.repair);
     if (publishes) publish("Roll back to mode testing", plan.testing, "Nobody enforces any more by the times above.");
@@ -137,10 +137,12 @@ class AdviceText {
     return text;
   }
 
-  void bounds(const EnforceBounds& bounds) {
+  void bounds(const RollbackPlan& plan) {
+    const EnforceBounds& bounds = plan.bounds;
     if (!bounds.latest) return;
     line();
-    line("  Until when senders may still enforce, if something else is published now");
+    line("  Until when senders may still enforce" +
+         std::string(plan.done ? "" : ", if something else is published now"));
     paragraph("  At best      ", (bounds.soonest ? moment(*bounds.soonest, now_)
                                                  : "the TTL of the TXT record from now, which was not seen") +
                                      ": " + std::string(kSoonestSender));

@@ -20,6 +20,17 @@ std::vector<ServedPolicy> held_policies(const RolloutEvidence& evidence, UnixTim
   return held;
 }
 
+/// Since when something else than `enforce` is announced; `now`, when it would be published, while nothing is.
+UnixTime way_back_began(const RolloutEvidence& evidence, UnixTime now) {
+  const auto& in_force = evidence.verdict.in_force;
+  if (!in_force || !in_force->live || in_force->policy.mode == StsMode::enforce) return now;
+  UnixTime began = now;
+  for (const ServedPolicy& served : evidence.served) {
+    if (served.id == in_force->id && served.policy.mode != StsMode::enforce) began = std::min(began, served.first_seen);
+  }
+  return began;
+}
+
 EnforceBounds bounds_of(const RolloutEvidence& evidence, UnixTime now) {
   EnforceBounds bounds;
   for (const ServedPolicy& held : held_policies(evidence, now)) {
@@ -31,7 +42,8 @@ EnforceBounds bounds_of(const RolloutEvidence& evidence, UnixTime now) {
   }
   const bool remembered_alone = evidence.served.empty() && evidence.memory.enforced_until > bounds.latest;
   if (remembered_alone && *evidence.memory.enforced_until > now) bounds.latest = evidence.memory.enforced_until;
-  if (bounds.latest && evidence.record_ttl) bounds.soonest = std::min(now + *evidence.record_ttl, *bounds.latest);
+  if (bounds.latest && evidence.record_ttl)
+    bounds.soonest = std::min(way_back_began(evidence, now) + *evidence.record_ttl, *bounds.latest);
   return bounds;
 }
 

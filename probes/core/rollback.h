@@ -12,7 +12,7 @@
 
 namespace mtasts {
 
-/// Until when senders may still apply `enforce` when something else is published now.
+/// Until when senders may still apply `enforce`: when something else is published now, or since it has been.
 struct EnforceBounds {
   std::optional<UnixTime> soonest{};  // one that asks for a new id before it gives up (section 5.1): the record's TTL
   std::optional<UnixTime> latest{};   // one that looks at nothing; nullopt: no enforce policy is left in any cache
