@@ -9,6 +9,9 @@
 namespace mtasts {
 namespace {
 
+/// Not more than a person reads: a peer may send without end.
+constexpr std::string_view kPolicyPath = "/.well-known/mta-sts.txt | head -c 4000";
+
 bool is_plain(std::string_view word) {
   return !word.empty() && word.front() != '-' &&
          all_of(word, [](char c) { return is_alnum(c) || c == '.' || c == '-' || c == '_' || c == '/' || c == ':'; });
@@ -110,13 +113,18 @@ std::string CheckCommands::resolved(const std::string& host, std::uint16_t port,
   return "--resolve " + quoted(host + ":" + std::to_string(port) + ":" + address) + " ";
 }
 
-std::string CheckCommands::curl() const {
+std::string CheckCommands::curl(std::string_view options) const {
   const std::string host = policy_host();
   if (!is_plain(host)) return "";
   const std::uint16_t port = places_.policy_port;
   const std::string trust = places_.ca_file.empty() ? "" : "--cacert " + quoted(places_.ca_file) + " ";
-  return "curl -sSi --max-time 60 " + trust + resolved(host, port, policy_address()) + "https://" + host +
-         (port == 443 ? "" : ":" + std::to_string(port)) + "/.well-known/mta-sts.txt";
+  return "curl " + std::string(options) + " --max-time 60 " + trust + resolved(host, port, policy_address()) +
+         "https://" + host + (port == 443 ? "" : ":" + std::to_string(port)) + std::string(kPolicyPath);
+}
+
+std::string CheckCommands::policy_octets() const {
+  const std::string command = curl("-sS");
+  return command.empty() ? "" : command + " | cat -A";
 }
 
 std::string CheckCommands::curl_over_http() const {
@@ -125,7 +133,7 @@ std::string CheckCommands::curl_over_http() const {
   const std::uint16_t port = places_.http_port;
   const std::string address = result_.seen.clear_text ? bracketed(result_.seen.clear_text->address) : "";
   return "curl -sSi --max-time 10 " + resolved(host, port, address) + "http://" + host +
-         (port == 80 ? "" : ":" + std::to_string(port)) + "/.well-known/mta-sts.txt";
+         (port == 80 ? "" : ":" + std::to_string(port)) + std::string(kPolicyPath);
 }
 
 /// Not with openssl, which would start TLS even where the server does not offer it.
@@ -142,8 +150,9 @@ std::string CheckCommands::openssl(const std::string& host, const std::string& a
   if (!is_plain(host)) return "";
   const std::string peer = address.empty() ? host : address;
   const std::string trust = places_.ca_file.empty() ? "" : "-CAfile " + quoted(places_.ca_file) + " ";
-  return "openssl s_client " + std::string(extra) + trust + "-connect " + quoted(peer + ":" + std::to_string(port)) +
-         " -servername " + host + " -verify_hostname " + host + " -showcerts </dev/null";
+  return "timeout 60 openssl s_client " + std::string(extra) + trust + "-connect " +
+         quoted(peer + ":" + std::to_string(port)) + " -servername " + host + " -verify_hostname " + host +
+         " </dev/null";
 }
 
 std::string CheckCommands::openssl_to_policy_host() const {
@@ -189,7 +198,9 @@ std::string CheckCommands::show(Look look, const std::string& host, const std::s
     case Look::host_lookup:
       return dig(first_word(message), host);
     case Look::policy:
-      return curl();
+      return curl("-sSi");
+    case Look::policy_octets:
+      return policy_octets();
     case Look::policy_over_http:
       return curl_over_http();
     case Look::smtp:

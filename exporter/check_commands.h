@@ -45,7 +45,8 @@ class CheckCommands {
   [[nodiscard]] std::string dig(std::string_view what, const std::string& name) const;
   [[nodiscard]] std::string dig_addresses(const std::string& host) const;
   [[nodiscard]] std::string dig_tlsa(std::string_view flags, const std::string& host) const;
-  [[nodiscard]] std::string curl() const;
+  [[nodiscard]] std::string curl(std::string_view options) const;
+  [[nodiscard]] std::string policy_octets() const;
   [[nodiscard]] std::string curl_over_http() const;
   [[nodiscard]] std::string resolved(const std::string& host, std::uint16_t port, const std::string& address) const;
   [[nodiscard]] std::string curl_to_mx(const std::string& host) const;

@@ -200,12 +200,16 @@ json::object fault_json(const Fault& fault, const CheckResult& result, const Che
 
 json::object finding_json(const Finding& finding, const CheckResult& result, const CheckReportOptions& options) {
   const Explanation words = explain(finding, options.find);
-  return {
-      {"code", text(finding.code)}, {"severity", to_string(severity_of(finding, options.find))},
-      {"host", text(finding.host)}, {"message", text(finding.message)},
-      {"meaning", words.meaning},   {"cause", words.cause},
-      {"remedy", words.remedy},     {"command", text(CheckCommands(result, options.places, options.find).of(finding))},
-      {"runbook", words.runbook}};
+  return {{"code", text(finding.code)},
+          {"severity", to_string(severity_of(finding, result.verdict, options.find))},
+          {"host", text(finding.host)},
+          {"reason", text(finding.reason)},
+          {"message", text(finding.message)},
+          {"meaning", words.meaning},
+          {"cause", words.cause},
+          {"remedy", words.remedy},
+          {"command", text(CheckCommands(result, options.places, options.find).of(finding))},
+          {"runbook", words.runbook}};
 }
 
 json::value history_json(const CheckResult& result) {

@@ -25,9 +25,11 @@ std::string age_text(std::chrono::seconds age) {
              : std::to_string(age.count()) + " s";
 }
 
-std::string days_text(long long days) {
-  if (days < 0) return "expired " + std::to_string(-days) + (days == -1 ? " day ago" : " days ago");
-  return std::to_string(days) + (days == 1 ? " day left" : " days left");
+std::string days_text(UnixTime not_after, UnixTime now) {
+  const long long days = days_left(not_after, now);
+  if (not_after >= now) return std::to_string(days) + (days == 1 ? " day left" : " days left");
+  if (days == 0) return "expired less than a day ago";
+  return "expired " + std::to_string(-days) + (days == -1 ? " day ago" : " days ago");
 }
 
 std::string yes_no(const std::optional<bool>& value) { return value ? (*value ? "yes" : "NO") : "-"; }
@@ -87,9 +89,11 @@ class TextReport {
 
   std::string mode_text() const {
     if (const auto mode = mode_in_force(verdict_)) return ", mode " + std::string(to_string(*mode));
-    if (has_mta_sts(verdict_)) return ", no policy in force";
-    return verdict_.record ? ", no MTA-STS" : "";
+    if (!verdict_.record) return ", policy in force not known";
+    return has_mta_sts(verdict_) ? ", no usable policy" : ", no MTA-STS";
   }
+
+  bool enforces() const { return mode_in_force(verdict_) == StsMode::enforce; }
 
   std::string deliverable_text() const {
     if (verdict_.null_mx) return ", takes no mail (null MX)";
@@ -97,7 +101,8 @@ class TextReport {
     if (!verdict_.deliverable) return ", MX hosts not judged";
     const auto count = std::count_if(verdict_.mx.begin(), verdict_.mx.end(),
                                      [](const MxMembership& mx) { return mx.deliverable == true; });
-    return ", " + std::to_string(count) + " of " + std::to_string(verdict_.mx.size()) + " MX deliverable";
+    return ", " + std::to_string(count) + " of " + std::to_string(verdict_.mx.size()) +
+           (enforces() ? " MX deliverable" : " MX would pass under enforce");
   }
 
   void fundamentals() {
@@ -109,6 +114,10 @@ class TextReport {
       paragraph("               ", "senders may apply a cached policy, mode " +
                                        std::string(to_string(verdict_.in_force->policy.mode)) + ", until " +
                                        date_text(verdict_.in_force->until));
+    if (senders_are_on_their_own())
+      paragraph("               ",
+                "new senders deliver as if there were no MTA-STS; senders that still hold a policy go "
+                "on applying it");
     paragraph("  Certificate  ", certificate_text());
     paragraph("  Reports      ", reports_text());
     if (const std::string hosts = providers_.names(); !hosts.empty()) paragraph("  Hosted by    ", hosts);
@@ -126,32 +135,57 @@ class TextReport {
 
   std::string policy_text() const {
     if (!verdict_.fetch_success) return "not fetched";
-    const std::string http =
-        verdict_.http_status.value_or(0) != 0 ? " (HTTP status " + std::to_string(*verdict_.http_status) + ")" : "";
-    if (!*verdict_.fetch_success) return "could not be fetched" + http;
+    if (!*verdict_.fetch_success) return no_policy_text(verdict_);
     if (!verdict_.policy) return "fetched, but NOT VALID";
     std::string text = "mode " + std::string(to_string(verdict_.policy->mode)) + ", max_age " +
-                       age_text(verdict_.policy->max_age) + ", mx";
+                       age_text(verdict_.policy->max_age) + (verdict_.policy->mx.empty() ? "" : ", mx");
     for (const std::string& pattern : verdict_.policy->mx) text += " " + escape_unprintable(pattern);
     return text;
   }
 
+  /// No sender that comes anew can have a policy, and we have seen none that others hold.
+  bool senders_are_on_their_own() const {
+    return has_mta_sts(verdict_) && verdict_.record == RecordStatus::valid && !verdict_.in_force &&
+           !verdict_.faults.empty();
+  }
+
+  /// "NOT VALID (name-mismatch) at 1 of 2 addresses"
+  std::string validity_text() const {
+    std::string reasons;
+    for (const Fault& fault : verdict_.faults)
+      if (fault.type == ResultType::sts_webpki_invalid) reasons += (reasons.empty() ? "" : ", ") + fault.reason;
+    if (reasons.empty()) return "valid";
+    return "NOT VALID (" + escape_unprintable(reasons) + ")" + share_text();
+  }
+
+  /// Where some of the addresses show a good certificate.
+  std::string share_text() const {
+    std::size_t shown = 0;
+    std::size_t bad = 0;
+    if (!result_.seen.policy) return "";
+    for (const PolicyFetchAttempt& attempt : result_.seen.policy->attempts) {
+      if (!attempt.tls) continue;
+      ++shown;
+      bad += attempt.tls->problems.empty() ? 0 : 1;
+    }
+    return bad == shown ? "" : " at " + std::to_string(bad) + " of " + std::to_string(shown) + " addresses";
+  }
+
   std::string certificate_text() const {
     const std::string host = "mta-sts." + escape_unprintable(verdict_.domain);
-    if (!verdict_.policy_not_after) return "none seen at " + host;
-    const bool bad = has_fault(verdict_, ResultType::sts_webpki_invalid);
-    return std::string(bad ? "NOT VALID" : "valid") + ", " +
-           days_text(days_left(*verdict_.policy_not_after, options_.now)) + " (" +
+    if (!verdict_.policy_not_after) return has_mta_sts(verdict_) ? "none seen at " + host : "none";
+    return validity_text() + ", " + days_text(*verdict_.policy_not_after, options_.now) + " (" +
            date_text(*verdict_.policy_not_after) + "), at " + host + issuer_text();
   }
 
   std::string issuer_text() const {
     if (!result_.seen.policy) return "";
+    const Certificate* shown = nullptr;  // a bad one rather than a good one
     for (const PolicyFetchAttempt& attempt : result_.seen.policy->attempts) {
-      if (attempt.tls && !attempt.tls->chain.empty())
-        return ", issued by " + escape_unprintable(attempt.tls->chain.front().issuer);
+      if (!attempt.tls || attempt.tls->chain.empty()) continue;
+      if (shown == nullptr || !attempt.tls->problems.empty()) shown = &attempt.tls->chain.front();
     }
-    return "";
+    return shown == nullptr ? "" : ", issued by " + escape_unprintable(shown->issuer);
   }
 
   std::string reports_text() const {
@@ -175,8 +209,8 @@ class TextReport {
     std::size_t width = 4;
     for (const MxMembership& mx : verdict_.mx) width = std::max(width, escape_unprintable(mx.host).size());
     line();
-    line("   Pref  " + padded("Host", width) +
-         "  IP    Reachable  STARTTLS  Verified  TLS      Days  Covered  Deliverable");
+    line("   Pref  " + padded("Host", width) + "  IP    Reachable  STARTTLS  Verified  TLS      Days  Covered  " +
+         (enforces() ? "Deliverable" : "Would pass"));
     for (const MxMembership& mx : verdict_.mx) mx_rows(mx, width);
   }
 
@@ -234,7 +268,9 @@ class TextReport {
   }
 
   void see(const std::string& command, const std::string& indent) {
-    if (!command.empty()) line(indent + "See it: " + command);  // never wrapped, so that it can be pasted
+    if (command.empty()) return;
+    const bool shown = !said_.insert(command).second;
+    line(indent + "See it:  " + (shown ? "with the command above" : command));  // never wrapped: it is to be pasted
   }
 
   /// What several hosts have in common is said once.
@@ -254,7 +290,7 @@ class TextReport {
            "] " + escape_unprintable(fault.host) +
            (fault.reason.empty() ? "" : ": " + escape_unprintable(fault.reason)));
       if (!fault.message.empty()) paragraph("     ", escape_unprintable(fault.message));
-      text_ += render_explanation("     ", explain(fault, options_.find), true);
+      text_ += render_explanation("     ", explain(fault, options_.find), fault.message);
       advise_at(providers_.advice(fault));
       see(commands_.of(fault), "     ");
     }
@@ -265,10 +301,10 @@ class TextReport {
     line();
     line("  Findings");
     for (const Finding& finding : verdict_.findings) {
-      line("  -  " + escape_unprintable(finding.code) + " [" + colored(severity_of(finding, options_.find)) + "]" +
-           (finding.host.empty() ? "" : " " + escape_unprintable(finding.host)));
+      line("  -  " + escape_unprintable(finding.code) + " [" + colored(severity_of(finding, verdict_, options_.find)) +
+           "]" + (finding.host.empty() ? "" : " " + escape_unprintable(finding.host)));
       if (!finding.message.empty()) paragraph("     ", escape_unprintable(finding.message));
-      text_ += render_explanation("     ", explain(finding, options_.find), finding.message.empty());
+      text_ += render_explanation("     ", explain(finding, options_.find), finding.message);
       advise_at(providers_.advice(finding));
       see(commands_.of(finding), "     ");
     }
@@ -279,14 +315,23 @@ class TextReport {
   const CheckReportOptions& options_;
   CheckCommands commands_;
   CheckProviders providers_;
-  std::set<std::string> said_{};  // advice
+  std::set<std::string> said_{};  // advice and commands
   std::string text_{};
 };
 
 }  // namespace
 
+std::string no_policy_text(const DomainVerdict& verdict) {
+  if (!has_mta_sts(verdict)) return "none";
+  const int status = verdict.http_status.value_or(0);
+  if (status == 0) return "could not be fetched";
+  if (status != 200) return "could not be fetched (HTTP status " + std::to_string(status) + ")";
+  const bool distrusted = has_fault(verdict, ResultType::sts_webpki_invalid);
+  return distrusted ? "served, but not with a valid certificate" : "served, but not as senders accept it";
+}
+
 long long days_left(UnixTime not_after, UnixTime now) {
-  return std::chrono::floor<std::chrono::days>(not_after - now).count();
+  return std::chrono::duration_cast<std::chrono::days>(not_after - now).count();
 }
 
 const MxVerdict* find_host(const CheckResult& result, std::string_view host) {

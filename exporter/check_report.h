@@ -25,7 +25,10 @@ std::string render_check_text(std::span<const CheckResult> results, const CheckR
 /// The same for programs: an array with one object a domain, with all that was seen at each address.
 std::string render_check_json(std::span<const CheckResult> results, const CheckReportOptions& options);
 
-/// Whole days until then, negative when it has passed.
+/// Why no policy was fetched, in words.
+std::string no_policy_text(const DomainVerdict& verdict);
+
+/// Whole days until then, or since then as a negative number; begun days do not count.
 long long days_left(UnixTime not_after, UnixTime now);
 
 /// The verdict on one of the domain's MX hosts, nullptr when it was not probed.

@@ -72,7 +72,17 @@ Severity severity_of(const Finding& finding, const FindCode& find) {
   return severity_in(find, CodeKind::finding, finding.code);
 }
 
+Severity severity_of(const Finding& finding, const DomainVerdict& verdict, const FindCode& find) {
+  const bool stops_mail =
+      finding.code == "mx-unreachable" || finding.code == "hello-refused" || finding.code == "mx-no-address";
+  const bool nothing_else = verdict.deliverable == false && verdict.faults.empty();
+  if (!stops_mail || !nothing_else) return severity_of(finding, find);
+  return refuses_mail(verdict) ? Severity::critical : Severity::high;
+}
+
 const CatalogueEntry* entry_of(const Fault& fault, const FindCode& find) {
+  const std::string of_type = std::string(to_string(fault.type)) + "/" + fault.reason;
+  if (const CatalogueEntry* entry = find(CodeKind::reason, of_type)) return entry;
   for (const CodeKind kind : {CodeKind::reason, CodeKind::policy_error})
     if (const CatalogueEntry* entry = find(kind, fault.reason)) return entry;
   return find(CodeKind::result_type, to_string(fault.type));

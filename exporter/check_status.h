@@ -52,6 +52,8 @@ bool is_nonexistent(const CheckResult& result);
 /// for TLS; else the catalogue's severity for the fault's type, high at most.
 Severity severity_of(const Fault& fault, const DomainVerdict& verdict, const FindCode& find);
 Severity severity_of(const Finding& finding, const FindCode& find);
+/// Worse than the catalogue's where it says why no MX host takes mail.
+Severity severity_of(const Finding& finding, const DomainVerdict& verdict, const FindCode& find);
 
 /// What the catalogue knows best of a fault: the reason, the rule broken, or at least the result type; nullptr when it
 /// knows nothing.

@@ -48,7 +48,7 @@ std::string next_words(const RolloutAdvice& advice) {
     return policy_words({.mode = advice.next->mode, .max_age = advice.next->max_age}) + ": " + advice.next->why;
   if (advice.phase == RolloutPhase::stable_enforce) return "none: this is where the domain should be";
   if (advice.phase == RolloutPhase::leaving) return "remove the TXT record, then the policy file";
-  return advice.phase == RolloutPhase::broken ? "put right what is broken" : "not known";
+  return advice.phase == RolloutPhase::broken ? "none before what is broken is put right" : "not known";
 }
 
 std::string_view answer_words(const RolloutAdvice& advice) {

@@ -2,6 +2,7 @@
 #include "exporter/domain_page.h"
 
 #include "exporter/check_providers.h"
+#include "exporter/check_report.h"
 #include "exporter/domain_sections.h"
 #include "probes/core/classify_report_target.h"
 #include "probes/core/octets.h"
@@ -28,9 +29,7 @@ std::string_view record_class(const std::optional<RecordStatus>& record) {
 
 std::string policy_text(const DomainVerdict& verdict) {
   if (!verdict.fetch_success) return "not fetched";
-  const int status = verdict.http_status.value_or(0);
-  if (!*verdict.fetch_success)
-    return status == 0 ? "could not be fetched" : "could not be fetched: HTTP status " + std::to_string(status);
+  if (!*verdict.fetch_success) return no_policy_text(verdict);
   if (!verdict.policy) return "fetched, but not valid";
   return "valid, mode " + std::string(to_string(verdict.policy->mode)) + ", max_age " +
          span_text(verdict.policy->max_age);
@@ -109,6 +108,8 @@ void set_fundamentals(View& page, const DomainPageInput& input, UnixTime now) {
   page.text("tlsrpt", verdict.tlsrpt ? to_string(*verdict.tlsrpt) : "not known");
   page.text("tlsrpt_class", record_class(verdict.tlsrpt)).list("places", place_views(input.result.seen));
   page.text("hosted_by", CheckProviders(input.result).names());
+  const bool enforces = mode_in_force(verdict) == StsMode::enforce;
+  page.text("deliverable_label", enforces ? "Deliverable" : "Would pass under enforce");
   set_yes_no(page, "deliverable", verdict.deliverable);
   set_time(page, "enforced_until", verdict.enforced_until, now);
   page.list("held", held_views(input, now));

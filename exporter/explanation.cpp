@@ -29,12 +29,20 @@ Explanation explain(const Fault& fault, const FindCode& find) {
 
 Explanation explain(const Finding& finding, const FindCode& find) {
   const CatalogueEntry* entry = find(CodeKind::finding, finding.code);
-  return entry != nullptr ? explain(*entry) : Explanation{};
+  Explanation words = entry != nullptr ? explain(*entry) : Explanation{};
+  for (const CodeKind kind : {CodeKind::reason, CodeKind::policy_error, CodeKind::record_error}) {
+    const CatalogueEntry* why = finding.reason.empty() ? nullptr : find(kind, finding.reason);
+    if (why == nullptr) continue;
+    if (!why->cause.empty()) words.cause = why->cause;
+    words.remedy = why->remedy;
+    return words;
+  }
+  return words;
 }
 
-std::string render_explanation(const std::string& indent, const Explanation& words, bool with_meaning) {
-  return (with_meaning ? labelled(indent + "Meaning: ", words.meaning) : "") +
-         labelled(indent + "Cause:   ", words.cause) + labelled(indent + "To do:   ", words.remedy) +
+std::string render_explanation(const std::string& indent, const Explanation& words, std::string_view message) {
+  return (message.empty() ? labelled(indent + "Meaning: ", words.meaning) : "") +
+         labelled(indent + "Often:   ", words.cause) + labelled(indent + "To do:   ", words.remedy) +
          labelled(indent + "Read:    ", words.runbook);
 }
 

@@ -26,9 +26,11 @@ Explanation explain(const CatalogueEntry& entry);
 /// none of its own.
 Explanation explain(const Fault& fault, const FindCode& find = find_code);
 
+/// Cause and remedy are those of the reason, where the finding has one.
 Explanation explain(const Finding& finding, const FindCode& find = find_code);
 
-/// For people: a paragraph each for meaning, cause, remedy and runbook, as far as there is something to say.
-std::string render_explanation(const std::string& indent, const Explanation& words, bool with_meaning);
+/// For people: a paragraph each for cause, remedy and runbook, and for the meaning where there is no message that says
+/// it of this host.
+std::string render_explanation(const std::string& indent, const Explanation& words, std::string_view message);
 
 }  // namespace mtasts

@@ -101,7 +101,7 @@ int exit_status(RecordStatus status) { return status == RecordStatus::valid ? kE
 std::string render_code_text(const CatalogueEntry& entry) {
   std::string text = "  " + std::string(entry.code);
   if (entry.severity != Severity::info) text += " (" + std::string(to_string(entry.severity)) + ')';
-  text += '\n' + render_explanation("      ", explain(entry), true);
+  text += '\n' + render_explanation("      ", explain(entry), "");
   if (entry.look != Look::none) text += "      See it:  " + std::string(command_template(entry.look)) + '\n';
   if (!entry.source.empty()) text += "      Source:  " + std::string(entry.source) + '\n';
   return text;

@@ -53,6 +53,25 @@ void set_time(View& view, const std::string& name, const std::optional<UnixTime>
   view.part(name, one);
 }
 
+void set_prose(View& view, const std::string& name, std::string_view text) {
+  if (text.empty()) {
+    view.list(name, {});
+    return;
+  }
+  std::vector<View> words;
+  bool code = false;
+  for (std::size_t from = 0; from <= text.size(); code = !code) {
+    const std::size_t to = std::min(text.find('`', from), text.size());
+    View word;
+    word.text("plain", code ? "" : text.substr(from, to - from)).text("code", code ? text.substr(from, to - from) : "");
+    words.push_back(std::move(word));
+    from = to + 1;
+  }
+  View prose;
+  prose.list("words", std::move(words));
+  view.part(name, std::move(prose));
+}
+
 std::string minute_text(UnixTime time) { return formatted(time, "%F %H:%M UTC"); }
 
 std::string counted(std::uint64_t number, std::string_view noun) {
@@ -84,8 +103,8 @@ void set_days_left(View& view, const std::string& name, const std::optional<Unix
     return;
   }
   const auto days = days_left(*not_after, now);
-  view.text(name, days < 0 ? "expired " + span_text(now - *not_after) + " ago"
-                           : counted(static_cast<std::uint64_t>(days), "day"));
+  view.text(name, *not_after < now ? "expired " + span_text(now - *not_after) + " ago"
+                                   : counted(static_cast<std::uint64_t>(days), "day"));
   view.text(name + "_class", days < 7 ? "failing" : days < 21 ? "warning" : "");
 }
 

@@ -31,6 +31,9 @@ View page_view(std::string_view title, std::string_view section, const PageConte
 /// For <time>: "iso", "words" and "ago"; of a time that was never, an empty list under `name`.
 void set_time(View& view, const std::string& name, const std::optional<UnixTime>& time, UnixTime now);
 
+/// Prose of ours for prose.mustache: what stands in backquotes becomes code. "" becomes an empty list under `name`.
+void set_prose(View& view, const std::string& name, std::string_view text);
+
 /// "2026-01-31 14:05 UTC".
 std::string minute_text(UnixTime time);
 /// "4 minutes", "3 hours", "12 days": the largest unit that fits.

@@ -79,7 +79,7 @@ class ReportPage {
     if (entry != nullptr) text_ += " [" + std::string(to_string(entry->severity)) + ']';
     if (!example.receiving_mx_hostname.empty()) text_ += ' ' + shown(example.receiving_mx_hostname);
     text_ += ": " + sessions_text(group.sessions) + '\n';
-    if (entry != nullptr) text_ += render_explanation("     ", explain(*entry), true);
+    if (entry != nullptr) text_ += render_explanation("     ", explain(*entry), "");
     details(example);
   }
 

@@ -33,7 +33,8 @@ RolloutEvidence evidence_of(const DomainPageInput& input) {
 
 View obstacle_view(const Obstacle& obstacle, UnixTime now) {
   View view;
-  view.text("what", escape_unprintable(obstacle.what)).text("remedy", escape_unprintable(obstacle.remedy));
+  set_prose(view, "what", escape_unprintable(obstacle.what));
+  set_prose(view, "remedy", escape_unprintable(obstacle.remedy));
   set_time(view, "until", obstacle.until, now);
   return view;
 }

@@ -26,10 +26,13 @@ bool has_severity(CodeKind kind) { return kind == CodeKind::result_type || kind 
 
 View code_view(const CatalogueEntry& entry) {
   View view;
-  view.text("code", entry.code).text("id", runbook_anchor(entry)).text("meaning", entry.meaning);
+  view.text("code", entry.code).text("id", runbook_anchor(entry));
   view.text("severity", has_severity(entry.kind) ? to_string(entry.severity) : "");
-  view.text("cause", entry.cause).text("remedy", entry.remedy).text("source", entry.source);
-  return view.text("command", command_template(entry.look)).text("runbook", runbook_url(entry.runbook));
+  set_prose(view, "meaning", entry.meaning);
+  set_prose(view, "cause", entry.cause);
+  set_prose(view, "remedy", entry.remedy);
+  view.text("source", entry.source).text("command", command_template(entry.look));
+  return view.text("runbook", runbook_url(entry.runbook));
 }
 
 View section_view(const Section& section) {

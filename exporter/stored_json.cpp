@@ -14,7 +14,7 @@ BOOST_DESCRIBE_ENUM(RecordStatus, none, valid, invalid, multiple)
 BOOST_DESCRIBE_ENUM(StsMode, enforce, testing, none)
 BOOST_DESCRIBE_STRUCT(StsPolicy, (), (mode, max_age, mx))
 BOOST_DESCRIBE_STRUCT(Fault, (), (type, host, reason, message))
-BOOST_DESCRIBE_STRUCT(Finding, (), (code, host, message))
+BOOST_DESCRIBE_STRUCT(Finding, (), (code, host, message, reason))
 BOOST_DESCRIBE_STRUCT(MxFamilyVerdict, (),
                       (reachable, unreachable_reason, starttls, verified, tls_version, cipher, tls_observed, not_after))
 BOOST_DESCRIBE_STRUCT(MxVerdict, (),

@@ -38,7 +38,9 @@ class TodoItems {
 
   void add(const Finding& finding) {
     View view;
-    view.text("code", finding.code).text("reason", "").text("severity", to_string(severity_of(finding, find_code)));
+    view.text("code", finding.code)
+        .text("reason", "")
+        .text("severity", to_string(severity_of(finding, input_.result.verdict, find_code)));
     explain_in(view, finding, find_code(CodeKind::finding, finding.code));
   }
 
@@ -46,10 +48,12 @@ class TodoItems {
   void explain_in(View& view, const Trouble& trouble, const CatalogueEntry* entry) {
     const Explanation words = explain(trouble);
     view.text("host", escape_unprintable(trouble.host)).text("message", escape_unprintable(trouble.message));
-    view.text("meaning", words.meaning).text("cause", words.cause).text("remedy", words.remedy);
+    set_prose(view, "meaning", trouble.message.empty() ? words.meaning : "");
+    set_prose(view, "cause", words.cause);
+    set_prose(view, "remedy", words.remedy);
+    set_prose(view, "at_provider", advice_text(providers_.advice(trouble)));
     view.text("source", words.source).text("command", commands_.of(trouble));
     view.text("runbook", entry != nullptr ? context_.prefix + "/runbooks#" + runbook_anchor(*entry) : "");
-    view.text("at_provider", advice_text(providers_.advice(trouble)));
     items_.push_back(std::move(view));
   }
 

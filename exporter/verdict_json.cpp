@@ -39,12 +39,12 @@ json::object fault_json(const Fault& fault) {
           {"runbook", words.runbook}};
 }
 
-json::object finding_json(const Finding& finding) {
+json::object finding_json(const Finding& finding, const DomainVerdict& verdict) {
   const Explanation words = explain(finding);
-  return {{"code", finding.code},       {"severity", text(to_string(severity_of(finding, find_code)))},
-          {"host", finding.host},       {"message", finding.message},
-          {"cause", text(words.cause)}, {"remedy", text(words.remedy)},
-          {"runbook", words.runbook}};
+  return {{"code", finding.code},         {"severity", text(to_string(severity_of(finding, verdict, find_code)))},
+          {"host", finding.host},         {"reason", finding.reason},
+          {"message", finding.message},   {"cause", text(words.cause)},
+          {"remedy", text(words.remedy)}, {"runbook", words.runbook}};
 }
 
 template <class Items, class Convert>
@@ -98,21 +98,22 @@ json::value family_json(const std::optional<MxFamilyVerdict>& family) {
 }  // namespace
 
 json::object verdict_json(const DomainVerdict& verdict) {
-  return {{"domain", verdict.domain},
-          {"success", verdict.success.value_or(false)},
-          {"state", text(to_string(verdict.state))},
-          {"unknown_reason", verdict.unknown_reason},
-          {"mode", name_or_null(mode_in_force(verdict))},
-          {"deliverable", or_null(verdict.deliverable)},
-          {"coverage", or_null(verdict.coverage)},
-          {"probed", verdict.probed == UnixTime{} ? json::value(nullptr) : seconds_or_null(verdict.probed)},
-          {"results", array_of(verdict.faults, fault_json)},
-          {"findings", array_of(verdict.findings, finding_json)},
-          {"record", record_json(verdict)},
-          {"tlsrpt", json::object{{"status", name_or_null(verdict.tlsrpt)}}},
-          {"policy", policy_json(verdict)},
-          {"null_mx", verdict.null_mx},
-          {"mx", array_of(verdict.mx, membership_json)}};
+  return {
+      {"domain", verdict.domain},
+      {"success", verdict.success.value_or(false)},
+      {"state", text(to_string(verdict.state))},
+      {"unknown_reason", verdict.unknown_reason},
+      {"mode", name_or_null(mode_in_force(verdict))},
+      {"deliverable", or_null(verdict.deliverable)},
+      {"coverage", or_null(verdict.coverage)},
+      {"probed", verdict.probed == UnixTime{} ? json::value(nullptr) : seconds_or_null(verdict.probed)},
+      {"results", array_of(verdict.faults, fault_json)},
+      {"findings", array_of(verdict.findings, [&](const Finding& finding) { return finding_json(finding, verdict); })},
+      {"record", record_json(verdict)},
+      {"tlsrpt", json::object{{"status", name_or_null(verdict.tlsrpt)}}},
+      {"policy", policy_json(verdict)},
+      {"null_mx", verdict.null_mx},
+      {"mx", array_of(verdict.mx, membership_json)}};
 }
 
 json::object domain_json(const DomainEntry& entry) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
+#include "exporter/check_report.h"
 #include "exporter/domain_sections.h"
 
 namespace mtasts {
@@ -28,7 +29,22 @@ std::string harm_of(const DomainVerdict& verdict) {
   return ", and no mail is refused for it: no policy that enforces is in force.";
 }
 
-std::string failing_sentence(const DomainVerdict& verdict) {
+bool is_reachable(const std::optional<MxFamilyVerdict>& family) { return family && family->reachable; }
+
+/// Every MX host was tried, and none answers as a mail server.
+bool none_reachable(const CheckResult& result) {
+  const std::vector<MxMembership>& mx = result.verdict.mx;
+  return !mx.empty() && std::ranges::all_of(mx, [&](const MxMembership& member) {
+    const MxVerdict* host = find_host(result, member.host);
+    return host != nullptr && (host->ipv4 || host->ipv6) && !is_reachable(host->ipv4) && !is_reachable(host->ipv6);
+  });
+}
+
+std::string failing_sentence(const CheckResult& result) {
+  const DomainVerdict& verdict = result.verdict;
+  if (none_reachable(result))
+    return std::string(verdict.mx.size() == 1 ? "The only MX host cannot be reached" : "No MX host can be reached") +
+           " from here: if senders cannot either, no mail arrives, with MTA-STS or without.";
   if (refuses_mail(verdict))
     return "Mail is refused: the policy in force is in mode enforce, and senders that apply it deliver to " +
            std::string(verdict.mx.size() == 1 ? "no host: the only MX fails." : "none of the MX hosts.");
@@ -89,7 +105,7 @@ VerdictWords verdict_words(const CheckResult& result, bool judged) {
     return {"unknown", "Not judged: the trouble is on the exporter's side. What is shown is the last that was known.",
             verdict.unknown_reason};
   if (is_nonexistent(result)) return {"failing", "The domain does not exist (NXDOMAIN).", ""};
-  if (verdict.state == DomainState::failing) return {"failing", failing_sentence(verdict), why_of(verdict)};
+  if (verdict.state == DomainState::failing) return {"failing", failing_sentence(result), why_of(verdict)};
   return {std::string(ok_class(result)), ok_sentence(verdict), why_of(verdict)};
 }
 

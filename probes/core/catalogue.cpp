@@ -26,18 +26,19 @@ constexpr std::array<std::string_view, kLookCount> kCommands{
     "dig MX {host}",
     "dig {host} A {host} AAAA",
     "dig {type} {host}",
-    "curl -sSi --max-time 60 https://mta-sts.{domain}/.well-known/mta-sts.txt",
-    "curl -sSi --max-time 10 http://mta-sts.{domain}/.well-known/mta-sts.txt",
+    "curl -sSi --max-time 60 https://mta-sts.{domain}/.well-known/mta-sts.txt | head -c 4000",
+    "curl -sS --max-time 60 https://mta-sts.{domain}/.well-known/mta-sts.txt | head -c 4000 | cat -A",
+    "curl -sSi --max-time 10 http://mta-sts.{domain}/.well-known/mta-sts.txt | head -c 4000",
     "curl -sv --max-time 60 --ssl-reqd smtp://{host}:25",
-    "openssl s_client -connect mta-sts.{domain}:443 -servername mta-sts.{domain} "
-    "-verify_hostname mta-sts.{domain} -showcerts </dev/null",
-    "openssl s_client -starttls smtp -connect {host}:25 -servername {host} -verify_hostname {host} -showcerts "
+    "timeout 60 openssl s_client -connect mta-sts.{domain}:443 -servername mta-sts.{domain} "
+    "-verify_hostname mta-sts.{domain} </dev/null",
+    "timeout 60 openssl s_client -starttls smtp -connect {host}:25 -servername {host} -verify_hostname {host} "
     "</dev/null",
-    "openssl s_client [-starttls smtp] -connect {host}:{port} -servername {host} -verify_hostname {host} -showcerts "
+    "timeout 60 openssl s_client [-starttls smtp] -connect {host}:{port} -servername {host} -verify_hostname {host} "
     "</dev/null",
-    "openssl s_client [-starttls smtp] -connect {host}:{port} -servername {host} -verify_hostname {host} -showcerts "
+    "timeout 60 openssl s_client [-starttls smtp] -connect {host}:{port} -servername {host} -verify_hostname {host} "
     "</dev/null 2>/dev/null | openssl x509 -noout -subject -ext subjectAltName",
-    "openssl s_client -connect {host}:443 -servername {host} -verify_hostname {host} -showcerts </dev/null",
+    "timeout 60 openssl s_client -connect {host}:443 -servername {host} -verify_hostname {host} </dev/null",
     "dig +dnssec TLSA _25._tcp.{host}",
     "dig +dnssec +cdflag TLSA _25._tcp.{host}"};
 

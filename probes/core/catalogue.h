@@ -39,6 +39,7 @@ enum class Look {
   host_addresses,    // the host's address records
   host_lookup,       // the host's records of the type that the message names
   policy,            // the policy host's answer over HTTPS
+  policy_octets,     // the policy with what the eye does not see
   policy_over_http,  // its answer in clear text
   smtp,              // the MX host's dialogue up to STARTTLS
   policy_tls,        // handshake and certificates of the policy host
@@ -49,7 +50,7 @@ enum class Look {
   tlsa,              // the MX host's TLSA records
   tlsa_unchecked     // the same, even if DNSSEC calls them bogus
 };
-inline constexpr std::size_t kLookCount = 18;
+inline constexpr std::size_t kLookCount = 19;
 
 /// The command in general, with the placeholders {domain}, {host}, {port} and {type}; what stands in brackets is for MX
 /// hosts. "" for none. exporter/check_commands.h makes it for one domain, with the addresses and ports of the probe.

@@ -91,6 +91,13 @@ std::string attempt_message(const PolicyFetchAttempt& attempt, std::string_view 
   return (attempt.failure ? attempt.failure->text : std::string(reason)) + where;
 }
 
+/// Where the last CNAME leads, "" without one.
+std::string alias_of(const AddressObservation& lookup) {
+  for (const auto& family : {lookup.ipv4, lookup.ipv6})
+    if (family && !family->aliases.empty()) return family->aliases.back();
+  return "";
+}
+
 std::string lookup_reason(const AddressObservation& lookup) {
   bool nxdomain = false;
   for (const auto& family : {lookup.ipv4, lookup.ipv6}) {
@@ -231,7 +238,7 @@ class DomainJudge {
   void keep_findings_if(Meant meant) {
     if (in_.previous == nullptr) return;
     for (const Finding& finding : in_.previous->findings) {
-      if (meant(finding)) find(finding.code, finding.host, finding.message);
+      if (meant(finding)) find(finding);
     }
   }
 
@@ -240,8 +247,7 @@ class DomainJudge {
     verdict_.record = records.status;
     verdict_.record_id = records.status == RecordStatus::valid ? records.id.value_or("") : "";
     if (records.status == RecordStatus::invalid || records.status == RecordStatus::multiple) {
-      find("mta-sts-record-invalid", name,
-           records.errors.empty() ? std::string("more than one record") : records.errors.front().detail);
+      find_record_error("mta-sts-record-invalid", name, records.errors);
     }
     find_warnings("record-warning", name, records.warnings);
   }
@@ -253,8 +259,7 @@ class DomainJudge {
     if (records.status == RecordStatus::none) {
       find("tlsrpt-record-missing", name, "no TLS-RPT record: nobody reports what fails");
     } else if (records.status != RecordStatus::valid) {
-      find("tlsrpt-record-invalid", name,
-           records.errors.empty() ? std::string("more than one record") : records.errors.front().detail);
+      find_record_error("tlsrpt-record-invalid", name, records.errors);
     }
     find_warnings("record-warning", name, records.warnings);
     const bool reported_about = !is_null_mx(in_.seen.mx.records);
@@ -311,13 +316,22 @@ class DomainJudge {
     verdict_.http_status = 0;
     if (seen.attempts.empty()) {
       const std::string reason = lookup_reason(seen.lookup);
-      fault(ResultType::sts_policy_fetch_error, reason, "the lookup of " + host_ + " brought no address");
+      fault(ResultType::sts_policy_fetch_error, reason, no_address_text(seen.lookup, reason));
     }
     for (const PolicyFetchAttempt& attempt : seen.attempts) judge_attempt(attempt);
     if (const PolicyFetchAttempt* success = successful_attempt(seen)) verdict_.http_status = success->http_status;
     if (in_.previous != nullptr && !verdict_.policy_not_after) {
       verdict_.policy_not_after = in_.previous->policy_not_after;  // the last date seen outlives an unreachable host
     }
+  }
+
+  [[nodiscard]] std::string no_address_text(const AddressObservation& lookup, std::string_view reason) const {
+    const std::string what =
+        alias_of(lookup).empty() ? host_ : host_ + " is a CNAME to " + alias_of(lookup) + ", which";
+    if (reason == "dns-nxdomain") return what + " does not exist";
+    if (reason == "dns-nodata") return what + " has no address";
+    return "the lookup of the addresses of " + host_ +
+           (reason == "dns-timeout" ? " brought no answer in time" : " ended in an error, such as SERVFAIL");
   }
 
   /// A sender takes one of the addresses: with two policies, it depends on chance which one it applies.
@@ -366,10 +380,8 @@ class DomainJudge {
     if (tls.not_after && (!verdict_.policy_not_after || *tls.not_after < *verdict_.policy_not_after)) {
       verdict_.policy_not_after = tls.not_after;
     }
-    std::string text;
-    for (const CertificateProblem& problem : tls.problems) text += (text.empty() ? "" : "; ") + problem.text;
-    for (const std::string_view reason : policy_certificate_reasons(tls)) {
-      fault(ResultType::sts_webpki_invalid, reason, text + " (" + to_string(address) + ")");
+    for (const NamedFault& found : policy_certificate_faults(tls)) {
+      fault(found.type, found.reason, found.text + " (" + to_string(address) + ")");
     }
     for (Finding& finding : certificate_findings(tls, host_, options_, now_)) {
       find(finding.code, finding.host, finding.message);
@@ -412,14 +424,22 @@ class DomainJudge {
     return warnings;
   }
 
+  void find_record_error(std::string_view code, const std::string& name, const std::vector<ParseError>& errors) {
+    if (errors.empty()) return find(code, name, "more than one record", "record-multiple");
+    find(code, name, errors.front().detail, errors.front().code);
+  }
+
   void find_warnings(std::string_view code, const std::string& host, const std::vector<ParseError>& warnings) {
     const std::size_t shown = std::min(warnings.size(), kMostWarnings);
-    for (std::size_t i = 0; i < shown; ++i) find(code, host, at_line(warnings[i]));
+    for (std::size_t i = 0; i < shown; ++i) find(code, host, at_line(warnings[i]), warnings[i].code);
     if (shown < warnings.size()) find(code, host, "and " + std::to_string(warnings.size() - shown) + " more");
   }
 
+  /// What is missing stands in no line.
   static std::string at_line(const ParseError& error) {
-    return error.line == 0 ? error.detail : "line " + std::to_string(error.line) + ": " + error.detail;
+    return error.line == 0 || error.code.ends_with("-missing")
+               ? error.detail
+               : "line " + std::to_string(error.line) + ": " + error.detail;
   }
 
   void judge_max_age(const StsPolicy& policy) {
@@ -494,7 +514,7 @@ class DomainJudge {
       lookups_good = lookups_good && host->lookup_success.value_or(true);
       verdict_.mx_duration = std::max(verdict_.mx_duration, host->duration);
       for (const Fault& fault : host->faults) add(verdict_.faults, fault);
-      for (const Finding& finding : host->findings) find(finding.code, finding.host, finding.message);
+      for (const Finding& finding : host->findings) find(finding);
     }
     if (lookups_known) set_dns(DnsQuery::mx_host, lookups_good);
     verdict_.total_duration = in_.seen.total_duration + verdict_.mx_duration;
@@ -570,7 +590,7 @@ class DomainJudge {
   }
 
   /// Senders go down the list and stop at the first host that takes the mail (RFC 5321 section 5.1): a fault further
-  /// down is met, and reported, on the day when those above it are away.
+  /// down is met, and reported, on the day when those above it are down.
   void judge_backup() {
     if (verdict_.mx.empty() || verdict_.mx.front().deliverable != true || has_fault_at(verdict_.mx.front().host))
       return;
@@ -580,7 +600,7 @@ class DomainJudge {
       if (preferred || !has_fault_at(member.host)) continue;
       find("backup-mx-failing", member.host,
            "senders use it only when the hosts of preference " + std::to_string(verdict_.mx.front().preference) +
-               " are away");
+               " are down");
     }
   }
 
@@ -589,8 +609,8 @@ class DomainJudge {
       find("mta-sts-missing", "_mta-sts." + verdict_.domain, "no MTA-STS record: senders do not ask for a policy");
     }
     const bool served = verdict_.policy_valid.value_or(false);
-    if (served && verdict_.record && *verdict_.record != RecordStatus::valid) {
-      find("policy-without-record", host_, "a policy is served, but without a valid record no sender fetches it");
+    if (served && verdict_.record == RecordStatus::none) {
+      find("policy-without-record", host_, "a policy is served, but without a record no sender fetches it");
     }
     if (policy_applies() && !verdict_.in_force->live) {
       find("policy-cached-only", host_, "senders apply the policy they fetched before; nobody can fetch it now");
@@ -691,8 +711,10 @@ class DomainJudge {
   void fault_at(const std::string& host, ResultType type, std::string_view reason, std::string message) {
     add(verdict_.faults, {.type = type, .host = host, .reason = std::string(reason), .message = std::move(message)});
   }
-  void find(std::string_view code, std::string host, std::string message) {
-    Finding finding{.code = std::string(code), .host = std::move(host), .message = std::move(message)};
+  void find(std::string_view code, std::string host, std::string message, std::string_view reason = "") {
+    find({std::string(code), std::move(host), std::move(message), std::string(reason)});
+  }
+  void find(Finding finding) {
     const auto& all = verdict_.findings;
     if (std::find(all.begin(), all.end(), finding) == all.end()) verdict_.findings.push_back(std::move(finding));
   }

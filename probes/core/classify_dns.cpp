@@ -5,9 +5,12 @@ namespace mtasts {
 
 Finding failed_lookup(std::string_view type, const std::string& name, const std::string& owner,
                       const DnsLookup& lookup) {
-  const std::string ending =
-      lookup.status == DnsStatus::timeout ? "no answer in time" : "the answer is an error (SERVFAIL)";
-  return {.code = "lookup-failed", .host = owner, .message = std::string(type) + " " + name + ": " + ending};
+  const bool silence = lookup.status == DnsStatus::timeout;
+  const std::string ending = silence ? "no answer in time" : "the answer is an error, such as SERVFAIL";
+  return {.code = "lookup-failed",
+          .host = owner,
+          .message = std::string(type) + " " + name + ": " + ending,
+          .reason = silence ? "dns-timeout" : "dns-servfail"};
 }
 
 }  // namespace mtasts

@@ -80,12 +80,6 @@ void add(std::vector<Fault>& faults, Fault fault) {
   if (std::none_of(faults.begin(), faults.end(), same)) faults.push_back(std::move(fault));
 }
 
-std::string certificate_message(const SmtpObservation& session) {
-  std::string text;
-  for (const CertificateProblem& problem : session.tls->problems) text += (text.empty() ? "" : "; ") + problem.text;
-  return text + at(session);
-}
-
 /// Names every TLS-RPT result type one session earns; none when it was clean or TLS was never reached.
 /// Source: RFC 8460 sections 4.3.1, 4.3.3, 4.3.4.
 void add_session_faults(const SmtpObservation& session, const std::string& host, const ClassifyOptions& options,
@@ -98,7 +92,7 @@ void add_session_faults(const SmtpObservation& session, const std::string& host,
   }
   if (!starttls_accepted(session)) {
     const std::string answer =
-        session.starttls_code ? "answered " + std::to_string(*session.starttls_code) : std::string("not answered");
+        session.starttls_code ? "answered with " + std::to_string(*session.starttls_code) : std::string("not answered");
     add(faults, {ResultType::starttls_not_supported, host, "refused", "STARTTLS was " + answer + at(session)});
     return;
   }
@@ -108,7 +102,7 @@ void add_session_faults(const SmtpObservation& session, const std::string& host,
   }
   if (!session.tls) return;
   for (const NamedFault& found : mx_certificate_faults(*session.tls, options)) {
-    add(faults, {found.type, host, std::string(found.reason), certificate_message(session)});
+    add(faults, {found.type, host, std::string(found.reason), found.text + at(session)});
   }
 }
 
@@ -152,7 +146,8 @@ void add_unreachable(const MxHostObservation& seen, IpFamily family, std::vector
       std::any_of(sessions.begin(), sessions.end(), [](const SmtpObservation* session) { return greeted(*session); });
   const std::string code = reachable ? "mx-address-unreachable" : "mx-unreachable";
   for (const SmtpObservation* session : sessions) {
-    if (!greeted(*session)) findings.push_back({code, seen.host, unreachable_message(*session)});
+    if (!greeted(*session))
+      findings.push_back({code, seen.host, unreachable_message(*session), unreachable_reason(*session)});
   }
 }
 

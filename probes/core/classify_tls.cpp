@@ -54,6 +54,14 @@ void add_once(std::vector<T>& all, T one) {
   if (std::find(all.begin(), all.end(), one) == all.end()) all.push_back(std::move(one));
 }
 
+void add_fault(std::vector<NamedFault>& faults, NamedFault fault) {
+  const auto same = std::find_if(faults.begin(), faults.end(), [&fault](const NamedFault& other) {
+    return other.type == fault.type && other.reason == fault.reason;
+  });
+  if (same == faults.end()) return faults.push_back(std::move(fault));
+  same->text += "; " + fault.text;
+}
+
 bool weak_key(const Certificate& certificate) {
   if (certificate.key_bits == 0) return false;  // of a kind that cannot be read here: unknown is not weak
   const bool rsa = certificate.key_type.starts_with("RSA") || certificate.key_type == "DSA";
@@ -73,20 +81,22 @@ std::string days_left_text(UnixTime not_after, UnixTime now) {
 
 }  // namespace
 
-std::vector<std::string_view> policy_certificate_reasons(const TlsObservation& tls) {
-  std::vector<std::string_view> reasons;
+std::vector<NamedFault> policy_certificate_faults(const TlsObservation& tls) {
+  std::vector<NamedFault> faults;
   for (const CertificateProblem& problem : tls.problems) {
     const bool expired = problem.fault == CertificateFault::expired;
-    add_once(reasons, expired ? std::string_view("certificate-expired") : trust_reason(problem.fault, tls));
+    const std::string_view reason =
+        expired ? std::string_view("certificate-expired") : trust_reason(problem.fault, tls);
+    add_fault(faults, {ResultType::sts_webpki_invalid, reason, problem.text});
   }
-  return reasons;
+  return faults;
 }
 
 std::vector<NamedFault> mx_certificate_faults(const TlsObservation& tls, const ClassifyOptions& options) {
   std::vector<NamedFault> faults;
   for (const CertificateProblem& problem : tls.problems) {
     const std::string_view reason = trust_reason(problem.fault, tls);
-    add_once(faults, {.type = mx_result_type(problem.fault, reason, options), .reason = reason});
+    add_fault(faults, {mx_result_type(problem.fault, reason, options), reason, problem.text});
   }
   return faults;
 }

@@ -11,17 +11,16 @@
 
 namespace mtasts {
 
-/// The reasons of a policy host's bad certificate, without repeats; empty when it verifies.
-std::vector<std::string_view> policy_certificate_reasons(const TlsObservation& tls);
-
 struct NamedFault {
   ResultType type{ResultType::validation_failure};
   std::string_view reason{};
-
-  bool operator==(const NamedFault&) const = default;
+  std::string text{};  // what was found, of all problems of that reason
 };
 
-/// The result types and reasons of an MX host's bad certificate, without repeats. Source: RFC 8460 section 4.3.1.
+/// What is wrong with a policy host's certificate, each reason once; empty when it verifies.
+std::vector<NamedFault> policy_certificate_faults(const TlsObservation& tls);
+
+/// The result types and reasons of an MX host's bad certificate, each once. Source: RFC 8460 section 4.3.1.
 std::vector<NamedFault> mx_certificate_faults(const TlsObservation& tls, const ClassifyOptions& options);
 
 /// Weak keys and signatures, certificates that expire soon, expired ones that no path needs.

@@ -47,6 +47,9 @@ class Hosts {
     return std::ranges::any_of(all_, [&](const std::string& host) { return mx_pattern_matches(pattern, host); });
   }
 
+  /// Else the lines that are missing are the matter, and a policy needs one.
+  bool some_permitted() const { return uncovered_.size() < all_.size(); }
+
   /// The first host below `domain` that no pattern permits.
   std::optional<std::string_view> uncovered_below(std::string_view domain) const {
     const auto found =
@@ -77,7 +80,7 @@ std::optional<Finding> mistake_of(std::string_view pattern, const Hosts& hosts) 
     return Finding{"pattern-without-wildcard", "",
                    quoted(pattern) + " does not match " + std::string{*missed} + ", which " + std::string{kWildcard} +
                        std::string{parent_of(*missed)} + " would"};
-  if (!hosts.any_matches(pattern))
+  if (!hosts.any_matches(pattern) && hosts.some_permitted())
     return Finding{"pattern-matches-no-mx", "", quoted(pattern) + " matches none of the domain's MX hosts"};
   return std::nullopt;
 }

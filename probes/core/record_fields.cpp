@@ -70,7 +70,7 @@ class FieldCutter {
       error("record-delimiter", at_, "a `;` is missing behind the version");
     } else if (text_.ends_with(' ') || text_.ends_with('\t')) {
       error("record-trailing-space", trim_wsp_right(text_).size(),
-            "the record ends in a blank without a `;` before it");
+            "the record ends in a space without a `;` before it");
     }
   }
 
@@ -84,7 +84,7 @@ class FieldCutter {
     if (field.empty() && last) return;  // the blanks of a final delimiter
     if (field.empty()) return error("record-empty-field", start, "there is nothing between two `;`");
     if (last && start + field.size() < end) {
-      error("record-trailing-space", start + field.size(), "the record ends in a blank without a `;` before it");
+      error("record-trailing-space", start + field.size(), "the record ends in a space without a `;` before it");
     }
     split(field, start);
   }
@@ -95,7 +95,7 @@ class FieldCutter {
     const std::string_view name = field.substr(0, equals);
     if (!is_extension_name(name)) {
       return error("record-name-syntax", start,
-                   in_quotes(name) + " cannot be a field name: 1 to 32 letters, digits, `_`, `-` and `.`, no blanks");
+                   in_quotes(name) + " cannot be a field name: 1 to 32 letters, digits, `_`, `-` and `.`, no spaces");
     }
     fields_.push_back({name, field.substr(equals + 1), start, start + equals + 1});
   }
@@ -152,7 +152,7 @@ void check_extension(const RecordField& field, std::vector<ParseError>& errors) 
     errors.push_back({.code = "record-value-syntax",
                       .offset = field.value_offset,
                       .detail = "the value of " + in_quotes(field.name) +
-                                " is not printable ASCII without `=` and blanks: " + in_quotes(field.value)});
+                                " is not printable ASCII without `=` and spaces: " + in_quotes(field.value)});
   }
 }
 

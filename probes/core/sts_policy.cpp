@@ -58,20 +58,20 @@ std::string_view intended_key(std::string_view key) {
 
 std::string version_hint(std::string_view value) {
   const std::string bare = skeleton(value.substr(0, 32));
-  if (bare == "stsv1") return ": write STSv1, exactly so";
-  if (bare.starts_with("vstsv")) return ": `v=` belongs into the TXT record, write STSv1";
-  if (bare.starts_with("stsv")) return ": there is no other version than STSv1";
+  if (bare == "stsv1") return ": write STSv1, with exactly these upper-case and lower-case letters";
+  if (bare.starts_with("vstsv")) return ": `v=` belongs in the TXT record, write STSv1";
+  if (bare.starts_with("stsv")) return ": the only version is STSv1";
   if (bare == "sts1" || bare == "1" || bare == "v1") return ": write STSv1";
   return ": only STSv1 is defined";
 }
 
 std::string mode_hint(std::string_view value) {
   const std::string bare = skeleton(value.substr(0, 32));
-  if (mode_of(bare)) return ": write " + bare + ", exactly so";
+  if (mode_of(bare)) return ": write " + bare + ", in lower case";
   if (bare == "enforced" || bare == "enforcing") return ": write enforce";
   if (bare == "test" || bare == "tests" || bare == "report") return ": write testing";
   if (bare == "off" || bare == "disabled") return ": write none";
-  return ": it is enforce, testing or none";
+  return ": it must be enforce, testing or none";
 }
 
 /// The rule that an `mx` pattern breaks.
@@ -166,7 +166,7 @@ class PolicyReader {
     if (indent == line.size()) return blank_line();
     if (indent > 0) {
       error("leading-space", at_,
-            "the line begins with a blank, which the grammar does not allow: some senders skip it, others refuse the "
+            "the line begins with a space, which the grammar does not allow: some senders skip it, others refuse the "
             "policy");
     }
     const auto field = split_field(line, indent);
@@ -179,7 +179,7 @@ class PolicyReader {
             "the line is empty, which the grammar does not allow: some senders skip it, others refuse the policy");
     } else {
       error("extra-final-newline", at_,
-            "an empty line follows the last field: one final line end is allowed, some senders shrug at more and "
+            "an empty line follows the last field: one final line end is allowed, some senders ignore more and "
             "others refuse the policy");
     }
   }
@@ -195,7 +195,7 @@ class PolicyReader {
     const std::string_view key = trim_wsp_right(before);
     if (key.size() != before.size()) {
       error("space-before-colon", at_ + indent + key.size(),
-            "a blank stands between the key " + in_quotes(key) +
+            "a space stands between the key " + in_quotes(key) +
                 " and its colon: some senders skip it, others refuse the policy");
     }
     if (!is_extension_name(key)) {

@@ -61,6 +61,7 @@ struct Finding {
   std::string code{};
   std::string host{};
   std::string message{};
+  std::string reason{};  // a code that says why, "" where the code says it all
 
   bool operator==(const Finding&) const = default;
 };

@@ -207,15 +207,25 @@ bool path_is_good(const std::vector<CertificateProblem>& problems) {
   });
 }
 
+/// As many names as a person reads.
+std::string some_of(const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 3;
+  constexpr std::size_t kMostOctets = 253;  // of a name in DNS
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), kMost); ++i)
+    text += (i == 0 ? "" : ", ") + names[i].substr(0, kMostOctets);
+  return names.size() > kMost ? text + " and " + std::to_string(names.size() - kMost) + " more" : text;
+}
+
 void check_name(X509* leaf, const std::string& reference_name, const std::vector<std::string>& dns_names,
                 std::vector<CertificateProblem>& problems) {
   constexpr unsigned int kFlags = X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
   if (X509_check_host(leaf, reference_name.data(), reference_name.size(), kFlags, nullptr) == 1) return;
   const bool no_san = dns_names.empty();
-  problems.push_back(
-      {.fault = no_san ? CertificateFault::no_san : CertificateFault::name_mismatch,
-       .depth = 0,
-       .text = no_san ? "the certificate has no SAN DNS-ID at all" : "no SAN DNS-ID matches " + reference_name});
+  problems.push_back({.fault = no_san ? CertificateFault::no_san : CertificateFault::name_mismatch,
+                      .depth = 0,
+                      .text = no_san ? "the certificate has no SAN DNS-ID at all"
+                                     : "the certificate is for " + some_of(dns_names) + ", not for " + reference_name});
 }
 
 /// The leaf needs no name; of the others one wants to know which.

@@ -56,6 +56,21 @@ bool may_come_from_the_network(const boost::system::error_code& error) {
   return std::find(kByIcmp.begin(), kByIcmp.end(), error.value()) != kByIcmp.end();
 }
 
+std::string timeout_text(NetStage stage) {
+  switch (stage) {
+    case NetStage::connect:
+      return "no connection in time";
+    case NetStage::greeting:
+      return "no greeting in time";
+    case NetStage::handshake:
+      return "the TLS handshake did not end in time";
+    case NetStage::response:
+      return "no complete response in time";
+    default:
+      return "no answer in time";
+  }
+}
+
 NetFailure address_refused(const IpAddress& address, std::string_view block) {
   return {.stage = NetStage::connect,
           .error = NetError::address_refused,
@@ -70,7 +85,7 @@ Connection::Connection(NetContext& net, std::chrono::milliseconds limit, Handsha
       }) {}
 
 NetFailure Connection::failure_of(NetStage stage, const boost::system::error_code& error) const {
-  if (deadline_.expired()) return {.stage = stage, .error = NetError::timeout, .text = "no answer in time"};
+  if (deadline_.expired()) return {.stage = stage, .error = NetError::timeout, .text = timeout_text(stage)};
   if (error == asio::error::eof)
     return {.stage = stage, .error = NetError::closed, .text = "the peer closed the connection"};
   return {.stage = stage, .error = error_of(error), .text = error.message()};

@@ -13,7 +13,7 @@ constexpr int kMaxClearReads = 8;
 constexpr std::chrono::milliseconds kPatienceForGoodbye{1000};
 
 NetFailure not_smtp(NetStage stage) {
-  return {.stage = stage, .error = NetError::protocol, .text = "the server's bytes are no SMTP reply"};
+  return {.stage = stage, .error = NetError::protocol, .text = "what the server sends is no SMTP reply, or has no end"};
 }
 
 NetFailure hung_up(NetStage stage) {

@@ -31,8 +31,14 @@ NetError error_of(unsigned long code) {
 }
 
 std::string text_of(unsigned long code) {
-  const char* reason = ERR_reason_error_string(code);
-  return reason != nullptr ? reason : "TLS error " + std::to_string(code);
+  const char* text = ERR_reason_error_string(code);
+  if (text == nullptr) return "TLS error " + std::to_string(code);
+  const std::string_view reason = text;
+  // The version in front is that of the alert's definition, not of the session.
+  for (const std::string_view prefix : {"sslv3 alert ", "tlsv1 alert ", "tlsv13 alert "})
+    if (reason.starts_with(prefix)) return "TLS alert: " + std::string(reason.substr(prefix.size()));
+  if (reason == "wrong version number") return "the answer is not TLS";
+  return text;
 }
 
 }  // namespace

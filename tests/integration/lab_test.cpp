@@ -215,7 +215,7 @@ TEST(LabTable, HasADomainForEveryResultTypeAndReason) {
   std::set<std::string> shown;
   for (const auto& scenario : load_scenarios(MTASTS_LAB_SCENARIOS)) {
     for (const auto& fault : scenario.expect.faults.value_or(std::vector<ExpectedFault>{})) {
-      shown.insert({fault.result_type, fault.reason});
+      shown.insert({fault.result_type, fault.reason, fault.result_type + "/" + fault.reason});
     }
     for (const auto& [host, reason] : scenario.expect.unreachable) shown.insert(reason);
   }

@@ -59,7 +59,7 @@ TEST(CheckCommands, AskForClearTextWhereTheProbeDid) {
   const CheckPlaces places{.http_port = 8080, .dns_server = "192.0.2.53:53"};
   EXPECT_EQ(CheckCommands(result, places).show(Look::policy_over_http, "", ""),
             "curl -sSi --max-time 10 --resolve mta-sts.example.org:8080:192.0.2.7 "
-            "http://mta-sts.example.org:8080/.well-known/mta-sts.txt");
+            "http://mta-sts.example.org:8080/.well-known/mta-sts.txt | head -c 4000");
 }
 
 TEST(CheckCommands, OfAFaultAreThoseOfItsReasonElseOfItsType) {

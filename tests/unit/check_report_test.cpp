@@ -342,6 +342,17 @@ TEST(CheckSeverity, EveryFaultIsCriticalOnceMailIsRefused) {
   EXPECT_EQ(severity_of(expired, result.verdict, find_in_test), Severity::high);
 }
 
+TEST(CheckSeverity, AnUnreachableHostIsCriticalWhereNoOtherTakesMail) {
+  CheckResult result = healthy();
+  const Finding unreachable{"mx-unreachable", "mx1.example.org", "no connection in time", "timeout"};
+  EXPECT_EQ(severity_of(unreachable, result.verdict, find_code), Severity::warning);
+  result.verdict.deliverable = false;
+  EXPECT_EQ(severity_of(unreachable, result.verdict, find_code), Severity::critical);
+  EXPECT_EQ(severity_of(Finding{"weak-key", "", ""}, result.verdict, find_code), Severity::warning);
+  result.verdict.in_force->policy.mode = StsMode::testing;
+  EXPECT_EQ(severity_of(unreachable, result.verdict, find_code), Severity::high);
+}
+
 TEST(CheckSeverity, NoSenderRefusesADomainWithoutMtaSts) {
   CheckResult result = no_mta_sts();
   const Fault fault{ResultType::starttls_not_supported, "mx1.example.org", "not-offered", ""};
@@ -355,9 +366,9 @@ TEST(CheckReportText, CommandsReachWhatOnlyTheProbesResolverKnows) {
   CheckReportOptions lab = options();
   lab.places = {.policy_port = 8443, .dns_server = "[::1]:53", .ca_file = "/tmp/my lab/ca.pem"};
   const std::string text = render_check_text(std::array{result}, lab);
-  EXPECT_NE(text.find("See it: curl -sSi --max-time 60 --cacert '/tmp/my lab/ca.pem' "
+  EXPECT_NE(text.find("See it:  curl -sSi --max-time 60 --cacert '/tmp/my lab/ca.pem' "
                       "--resolve mta-sts.example.org:8443:192.0.2.1 "
-                      "https://mta-sts.example.org:8443/.well-known/mta-sts.txt\n"),
+                      "https://mta-sts.example.org:8443/.well-known/mta-sts.txt | head -c 4000\n"),
             std::string::npos)
       << text;
 }

@@ -57,6 +57,19 @@ TEST(DomainPage, TheVerdictSaysWhetherMailIsHarmed) {
   EXPECT_THAT(verdict_words({}, false).sentence, HasSubstr("No probe has ended yet"));
 }
 
+TEST(DomainPage, AHostThatAnswersNobodyIsNoMatterOfThePolicy) {
+  DomainVerdict verdict = enforcing(DomainState::failing, false);
+  for (const StsMode mode : {StsMode::enforce, StsMode::testing}) {
+    verdict.in_force->policy.mode = mode;
+    MxVerdict host{.host = "mx.a.test", .ipv4 = MxFamilyVerdict{.unreachable_reason = "timeout"}};
+    EXPECT_THAT(verdict_words({.verdict = verdict, .hosts = {host}}, true).sentence,
+                HasSubstr("The only MX host cannot be reached from here"));
+    host.ipv6 = MxFamilyVerdict{.reachable = true};
+    EXPECT_THAT(verdict_words({.verdict = verdict, .hosts = {host}}, true).sentence,
+                Not(HasSubstr("cannot be reached")));
+  }
+}
+
 TEST(DomainPage, DoesWithoutWhatIsNotKnown) {
   const std::string pending = render_domain_page({.name = "a.test"}, kContext);
   EXPECT_THAT(pending, HasSubstr("<span class=\"state pending\">pending</span>"));
@@ -156,7 +169,7 @@ TEST(DomainPage, SaysWhatCheckSaysOfAFault) {
   DomainPageInput input = input_of(verdict);
   input.result.seen.mx = {.lookup = {.status = DnsStatus::answered}, .records = {{10, verdict.mx.front().host}}};
   const std::string html = render_domain_page(input, kContext);
-  for (const char* text : {"<strong>Cause:</strong>", "<strong>To do:</strong>", "At Microsoft 365:", "dig MX a.test",
+  for (const char* text : {"<strong>Often:</strong>", "<strong>To do:</strong>", "At Microsoft 365:", "dig MX a.test",
                            "<dt>Hosted by</dt><dd>Microsoft 365 (mail)</dd>", "/sts/runbooks#mx-mismatch"})
     EXPECT_THAT(html, HasSubstr(text));
 }

@@ -51,7 +51,7 @@ TEST(LintPolicy, BrokenAsText) {
             "  mode     Enforce\n"
             "  max_age  1209600\n"
             "  mx       a.example\n"
-            "error, line 2: the mode is \"Enforce\": write enforce, exactly so "
+            "error, line 2: the mode is \"Enforce\": write enforce, in lower case "
             "[mode-invalid, RFC 8461 section 3.2]\n"
             "    Write one of the three words in lower case.\n");
 }
@@ -91,7 +91,7 @@ TEST(LintRecord, EachStatusAsJson) {
             boost::json::parse(R"({"status": "valid", "id": "1", "errors": [], "warnings": []})"));
   EXPECT_EQ(json_of(run_lint_record(broken, OutputFormat::json)),
             boost::json::parse(R"({"status": "invalid", "id": "1", "errors": [{"code": "record-trailing-space",
-      "line": 0, "message": "the record ends in a blank without a `;` before it", "offset": 13}], "warnings": []})"));
+      "line": 0, "message": "the record ends in a space without a `;` before it", "offset": 13}], "warnings": []})"));
   EXPECT_EQ(json_of(run_lint_record(two, OutputFormat::json)).at("status"), "multiple");
 }
 
@@ -168,9 +168,9 @@ TEST(Codes, AsTextNameEveryCode) {
   EXPECT_NE(result.output.find(
                 "  mx-mismatch\n"
                 "      Meaning: No `mx` pattern of the policy matches the MX host.\n"
-                "      Cause:   The MX moved to a new hoster and the policy was forgotten, or a wildcard is one\n"
+                "      Often:   The MX moved to a new hoster and the policy was forgotten, or a wildcard is one\n"
                 "               label short.\n"
-                "      To do:   Add an `mx:` line for the host, or correct the MX record, then change the id.\n"
+                "      To do:   Add an `mx:` line for the host and change the id, or correct the MX record.\n"
                 "      Read:    " +
                 runbook_url("mx-not-covered") +
                 "\n"

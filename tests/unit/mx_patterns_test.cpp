@@ -45,6 +45,7 @@ TEST(MxPatterns, AMistakeNamesThePatternAndTheHost) {
 TEST(MxPatterns, AsManyMistakesAsAPersonReads) {
   StsPolicy policy;
   for (int i = 0; i < 1000; ++i) policy.mx.push_back("mx" + std::to_string(i) + ".example.net");
+  policy.mx.push_back("mx.example.com");
   const Names hosts{"mx.example.com"};
   EXPECT_EQ(find_pattern_mistakes(policy, hosts, "").size(), 20u);
 }
