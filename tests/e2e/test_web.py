@@ -70,7 +70,7 @@ class Web(StackCase):
     def test_check_prints_commands_that_show_the_fault(self):
         """Pasted into a shell as they stand, though no resolver of this machine knows the names."""
         shown = {"mx-expired.e2e.test": "certificate has expired",
-                 "policy-misnamed.e2e.test": "ostname mismatch",
+                 "policy-misnamed.e2e.test": "DNS:elsewhere.e2e.test",
                  "policy-missing.e2e.test": "404 Not Found"}
         command = [self.stack.exporter.binary, "check", f"--config.file={self.stack.exporter.config}"]
         for domain, sign in shown.items():
