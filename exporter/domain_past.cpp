@@ -43,8 +43,11 @@ constexpr std::size_t kMostReports = 1000;
 
 DomainRecord record_of(StateReader& state, ReportStore& reports, const std::string& domain) {
   DomainRecord record{.episodes = state.episodes(domain)};
-  if (const auto row = state.domain(domain)) record.watched_since = row->memory.watched_since;
-  reports.for_each(domain, kMostReports, [&](const FiledReport& report) { record.reports.push_back(report); });
+  if (const auto row = state.domain(domain)) {
+    record.watched_since = row->memory.watched_since;
+    record.last_fault = row->memory.last_fault;
+  }
+  reports.for_each_counted(domain, kMostReports, [&](const FiledReport& report) { record.reports.push_back(report); });
   return record;
 }
 

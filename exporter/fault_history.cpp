@@ -49,11 +49,12 @@ void add_verdict(Faults& faults, const DomainVerdict& verdict, UnixTime now) {
   }
 }
 
-void add_episode(Faults& faults, const FaultEpisode& episode, UnixTime since) {
-  if (episode.last_seen < since && !episode.open) return;
+void add_episode(Faults& faults, const FaultEpisode& episode, const DomainRecord& record, UnixTime since) {
+  const UnixTime last_seen = last_seen_of(episode, record.last_fault);
+  if (last_seen < since && !episode.open) return;
   PastFault* place = place_of(faults, std::string(to_string(episode.type)), episode.host);
-  if (place == nullptr || place->by_probe >= episode.last_seen) return;
-  place->by_probe = episode.last_seen;
+  if (place == nullptr || place->by_probe >= last_seen) return;
+  place->by_probe = last_seen;
   place->reason = episode.reason;
 }
 
@@ -86,7 +87,7 @@ FaultHistory fault_history(const DomainVerdict& verdict, const DomainRecord& rec
   FaultHistory history{.since = since, .watched_since = record.watched_since};
   Faults faults;
   add_verdict(faults, verdict, now);
-  for (const FaultEpisode& episode : record.episodes) add_episode(faults, episode, since);
+  for (const FaultEpisode& episode : record.episodes) add_episode(faults, episode, record, since);
   for (const FiledReport& report : record.reports) {
     if (!report.counts || report.counted_end < since) continue;
     ++history.reports;

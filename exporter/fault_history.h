@@ -42,7 +42,8 @@ struct FaultHistory {
 /// What is known of one domain's past.
 struct DomainRecord {
   std::optional<UnixTime> watched_since{};
-  std::vector<FaultEpisode> episodes{};
+  std::optional<UnixTime> last_fault{};  // of any fault, by a probe of the daemon's
+  std::vector<FaultEpisode> episodes{};  // of an open one, `last_seen` may be long ago
   std::vector<FiledReport> reports{};
 };
 

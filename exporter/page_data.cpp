@@ -66,8 +66,8 @@ void PageData::complete(DomainPageInput& input) {
     if (!input.live && input.judged) add_observations(input.result);
   });
   const std::string trouble = with_reports([&](ReportStore& reports) {
-    reports.for_each(input.name, kMostReports,
-                     [&](const FiledReport& report) { input.history.reports.push_back(report); });
+    reports.for_each_counted(input.name, kMostReports,
+                             [&](const FiledReport& report) { input.history.reports.push_back(report); });
   });
   if (input.history.trouble.empty()) input.history.trouble = trouble;
 }

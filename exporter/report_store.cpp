@@ -446,14 +446,23 @@ const char* condition_of(std::string_view domain) {
 
 void ReportStore::for_each(std::string_view domain, std::size_t most,
                            const std::function<void(const FiledReport&)>& use, std::size_t skipped) {
+  select_reports(condition_of(domain), domain, most, use, skipped);
+}
+
+void ReportStore::for_each_counted(std::string_view domain, std::size_t most,
+                                   const std::function<void(const FiledReport&)>& use) {
+  select_reports(" WHERE domain = :domain AND counts = 1", domain, most, use, 0);
+}
+
+void ReportStore::select_reports(const char* condition, std::string_view domain, std::size_t most,
+                                 const std::function<void(const FiledReport&)>& use, std::size_t skipped) {
   translated(state_->database, [&] {
     StoredRow row;
     const std::string wanted{domain};
     const auto limit = static_cast<long long>(std::min<std::size_t>(most, std::numeric_limits<int>::max()));
     const auto offset = static_cast<long long>(std::min<std::size_t>(skipped, std::numeric_limits<int>::max()));
     soci::statement select =
-        (state_->database.sql.prepare << kSelectReport << condition_of(domain)
-                                      << " ORDER BY row DESC LIMIT :most OFFSET :skipped",
+        (state_->database.sql.prepare << kSelectReport << condition << " ORDER BY row DESC LIMIT :most OFFSET :skipped",
          soci::use(wanted), soci::use(limit), soci::use(offset), soci::into(row.report.domain),
          soci::into(row.report.submitter), soci::into(row.authenticated), soci::into(row.counts),
          soci::into(row.report.report_id), soci::into(row.report.organization), soci::into(row.report.contact),

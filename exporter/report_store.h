@@ -104,6 +104,8 @@ class ReportStore {
   /// `skipped`. Errors: StoreError.
   void for_each(std::string_view domain, std::size_t most, const std::function<void(const FiledReport&)>& use,
                 std::size_t skipped = 0);
+  /// The same of those that count: what strangers send cannot push them out.
+  void for_each_counted(std::string_view domain, std::size_t most, const std::function<void(const FiledReport&)>& use);
   /// How many filed reports there are of a domain ("" for all). Errors: StoreError.
   std::size_t number_of(std::string_view domain);
   /// Every domain of a filed report, sorted.
@@ -112,6 +114,8 @@ class ReportStore {
   struct State;
 
  private:
+  void select_reports(const char* condition, std::string_view domain, std::size_t most,
+                      const std::function<void(const FiledReport&)>& use, std::size_t skipped);
   explicit ReportStore(std::unique_ptr<State> state);
   static ReportStore opened(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;

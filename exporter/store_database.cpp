@@ -55,7 +55,9 @@ constexpr auto kMigrations = std::to_array<const char*>({
     "  after TEXT NOT NULL, PRIMARY KEY (domain, at, kind)) WITHOUT ROWID;"
     "CREATE TABLE observation (kind TEXT NOT NULL, name TEXT NOT NULL, seen_at INTEGER NOT NULL,"
     "  octets INTEGER NOT NULL, content TEXT NOT NULL, PRIMARY KEY (kind, name));"
-    "CREATE INDEX observation_octets ON observation (octets);",
+    "CREATE INDEX observation_octets ON observation (octets);"
+    "CREATE INDEX report_by_domain ON report (domain);"
+    "CREATE INDEX report_by_domain_counted ON report (domain, counts);",
 });
 
 /// SQLite itself says that pages of a database are damaged.

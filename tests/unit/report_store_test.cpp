@@ -71,6 +71,20 @@ bool others_find_unlocked(const std::string& path) {
   return status != 0;
 }
 
+TEST(ReportStore, WhatStrangersSendDoesNotHideWhatCounts) {
+  const TemporaryFolder folder;
+  ReportStore store = ReportStore::open(folder.file("state.db"));
+  store.file({filed("counted", kReportNow)});
+  for (const char* id : {"a", "b", "c"}) {
+    FiledReport uncounted = filed(id, kReportNow);
+    uncounted.counts = false;
+    store.file({uncounted});
+  }
+  std::vector<std::string> found;
+  store.for_each_counted("example.org", 1, [&](const FiledReport& report) { found.push_back(report.report_id); });
+  EXPECT_EQ(found, std::vector<std::string>{"counted"});
+}
+
 TEST(ReportStore, OpeningItLeavesTheLocksOfTheOtherStore) {
   const TemporaryFolder folder;
   const std::string path = folder.file("state.db");
