@@ -33,6 +33,7 @@
 #include <thread>
 
 #include "exporter/body_gate.h"
+#include "exporter/log.h"
 #include "exporter/peer_source.h"
 #include "exporter/route_table.h"
 
@@ -297,6 +298,13 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   void start() {
     for (auto& acceptor : acceptors_) asio::co_spawn(io_, accept_loop(acceptor), rethrow);
     io_thread_ = std::thread{[this] { io_.run(); }};
+  }
+
+  std::function<void(std::function<void()>)> workers() {
+    return [core = weak_from_this()](std::function<void()> task) {
+      const auto alive = core.lock();
+      if (alive) asio::post(alive->workers_, [core, task = std::move(task)] { run_task(core, task); });
+    };
   }
 
   void stop() {
@@ -607,6 +615,16 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     return std::nullopt;
   }
 
+  static void run_task(const std::weak_ptr<Core>& core, const std::function<void()>& task) {
+    const auto alive = core.lock();  // its members stay while the task uses them
+    if (!alive) return;
+    try {
+      task();
+    } catch (const std::exception& error) {
+      log_error("a page could not be made", {{"error", error.what()}});
+    }
+  }
+
   /// Hands a request to a worker.
   void begin(const Exchange& exchange, const std::shared_ptr<Pending>& pending) {
     const auto request = exchange.request;
@@ -744,6 +762,8 @@ HttpServer::~HttpServer() { stop(); }
 void HttpServer::route(std::vector<std::string> methods, std::string path, Handler handler, RouteOptions options) {
   core_->routes().put({std::move(methods), std::move(path), std::move(handler), std::move(options)});
 }
+
+std::function<void(std::function<void()>)> HttpServer::workers() const { return core_->workers(); }
 
 void HttpServer::unroute(std::string_view path) { core_->routes().remove(path); }
 std::optional<std::string> HttpServer::set_options(WebOptions options) {

@@ -116,6 +116,10 @@ class HttpServer {
   /// handler for the same path. Also while the server runs.
   void route(std::vector<std::string> methods, std::string path, Handler handler, RouteOptions options = {});
 
+  /// Runs tasks on the workers, so that whoever must not wait can hand over what takes long. May be kept longer than
+  /// the server, and does nothing then, nor after stop(). What a task throws is lost: it answers for itself.
+  [[nodiscard]] std::function<void(std::function<void()> task)> workers() const;
+
   /// Takes a path away again. A request for it that has begun is still answered by its handler.
   void unroute(std::string_view path);
 

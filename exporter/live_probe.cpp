@@ -27,6 +27,7 @@ constexpr std::string_view kTooLittleTime = "no verdict within the time that the
 /// Probes all hosts side by side and returns when the last one is done, in the order given.
 asio::awaitable<std::vector<MxHostObservation>> probe_mx_hosts(std::shared_ptr<ProbeEngine> engine,
                                                                std::vector<std::string> names, ProbeOptions options) {
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());  // the probes use this frame
   asio::steady_timer all_done(engine->clock.io(), SteadyTime::max());
   std::vector<MxHostObservation> seen(names.size());
   std::size_t left = names.size();

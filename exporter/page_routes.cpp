@@ -19,6 +19,7 @@ namespace {
 using Shared = std::shared_ptr<const RouteCallbacks>;
 
 constexpr std::string_view kDomains = "/domains/";
+constexpr std::chrono::milliseconds kCheckPatience{std::chrono::minutes{2}};  // below HttpLimits::handler
 constexpr std::string_view kChain = "/chain.pem";
 
 HttpResponse page_response(std::string html, int status = 200) {
@@ -158,16 +159,22 @@ std::string trimmed(std::string text) {
   return text;
 }
 
-void serve_check(const Shared& callbacks, const HttpRequest& request, const Respond& respond) {
+using Workers = std::function<void(std::function<void()>)>;
+
+/// The answer comes on the thread that probes, and must not keep it from probing.
+void serve_check(const Shared& callbacks, const Workers& workers, const HttpRequest& request, const Respond& respond) {
   const std::string typed = trimmed(request.parameter("domain").value_or(""));
   if (typed.empty()) return respond(page_response(render_check_page("", {}, page_context(*callbacks))));
   const auto domain = parse_domain_name(typed);
   if (!domain) {
-    const PageProblem problem{.what = "That is no domain name: " + domain.error().detail + "."};
+    const PageProblem problem{.what = "That is no domain name: " + domain.error().detail + ".",
+                              .remedy = "Write the domain alone, such as example.org."};
     return respond(page_response(render_check_page(typed, problem, page_context(*callbacks)), 400));
   }
-  callbacks->probe(*domain, callbacks->probe_timeout(), [callbacks, respond, name = *domain](ProbeAnswer answer) {
-    respond(answered_check(*callbacks, name, std::move(answer)));
+  const auto limit = std::min(callbacks->probe_timeout(), kCheckPatience);
+  callbacks->probe(*domain, limit, [callbacks, workers, respond, name = *domain](ProbeAnswer answer) {
+    auto shared = std::make_shared<ProbeAnswer>(std::move(answer));
+    workers([callbacks, respond, name, shared] { respond(answered_check(*callbacks, name, std::move(*shared))); });
   });
 }
 
@@ -188,9 +195,10 @@ void add_page_routes(HttpServer& server, const std::shared_ptr<const RouteCallba
                }));
   server.route({"GET"}, "/style.css",
                answering(callbacks, [](const RouteCallbacks&, const HttpRequest&) { return style_response(); }));
-  server.route({"GET"}, "/check", [callbacks](const HttpRequest& request, const Respond& respond) {
-    serve_check(callbacks, request, respond);
-  });
+  server.route({"GET"}, "/check",
+               [callbacks, workers = server.workers()](const HttpRequest& request, const Respond& respond) {
+                 serve_check(callbacks, workers, request, respond);
+               });
 }
 
 }  // namespace mtasts
