@@ -451,7 +451,8 @@ class ProbeLoop::Core {
   /// one before.
   void keep_observation(WatchedDomain& domain, DomainObservation& seen) {
     if (!seen.policy) return;
-    const bool news = std::exchange(domain.kept_observation, fingerprint(seen)) != domain.kept_observation;
+    const auto before = std::exchange(domain.kept_observation, fingerprint(seen));
+    const bool news = before != domain.kept_observation;
     if (news && keeper_.save_observation) keeper_.save_observation(seen);
     for (PolicyFetchAttempt& attempt : seen.policy->attempts) {
       if (!attempt.tls) continue;
@@ -460,7 +461,8 @@ class ProbeLoop::Core {
   }
 
   void keep_observation(WatchedHost& host, const MxHostObservation& seen) {
-    const bool news = std::exchange(host.kept_observation, fingerprint(seen)) != host.kept_observation;
+    const auto before = std::exchange(host.kept_observation, fingerprint(seen));
+    const bool news = before != host.kept_observation;
     if (news && keeper_.save_mx_observation) keeper_.save_mx_observation(seen);
   }
 
@@ -678,6 +680,7 @@ class ProbeLoop::Core {
         host.verdict = verdict;
         keep(name, host);
         for (const std::string& user : host.domains) withdraw_episodes(domains_.at(user), name, noted_since);
+        for (const std::string& user : host.domains) keep(domains_.at(user));  // join() may find nothing to keep
       }
       if (!host.verdict) host.verdict.emplace();
       host.verdict->host = name;

@@ -51,6 +51,9 @@ constexpr std::size_t kMostOctets = std::size_t{256} * 1024;  // of a row
 
 /// Mixes values into a number; not for anything that somebody may gain by a collision.
 class Fingerprint {
+  /// Greetings hold the time and the session, and which name server answers first is chance.
+  static bool changes_by_itself(std::string_view member) { return member == "transcript" || member == "server"; }
+
  public:
   template <class T>
   void add(const T& value) {
@@ -71,7 +74,9 @@ class Fingerprint {
     } else if constexpr (std::is_same_v<T, Certificate>) {
       add(value.sha256);
     } else {
-      boost::mp11::mp_for_each<Members<T>>([&](auto member) { add(value.*member.pointer); });
+      boost::mp11::mp_for_each<Members<T>>([&](auto member) {
+        if (!changes_by_itself(member.name)) add(value.*member.pointer);
+      });
     }
   }
 

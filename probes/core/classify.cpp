@@ -109,9 +109,20 @@ std::string lookup_reason(const AddressObservation& lookup) {
   return nxdomain ? "dns-nxdomain" : "dns-nodata";
 }
 
+/// Do senders that hold one of them do the same as those that hold the other?
+bool same_policy(StsPolicy a, StsPolicy b) {
+  std::sort(a.mx.begin(), a.mx.end());
+  std::sort(b.mx.begin(), b.mx.end());
+  return a == b;
+}
+
+/// That of the lowest address: DNS turns their order round and round.
 const PolicyFetchAttempt* successful_attempt(const PolicyObservation& seen) {
-  const auto found = std::find_if(seen.attempts.begin(), seen.attempts.end(), attempt_succeeded);
-  return found == seen.attempts.end() ? nullptr : &*found;
+  const PolicyFetchAttempt* found = nullptr;
+  for (const PolicyFetchAttempt& attempt : seen.attempts) {
+    if (attempt_succeeded(attempt) && (found == nullptr || attempt.address < found->address)) found = &attempt;
+  }
+  return found;
 }
 
 void add(std::vector<Fault>& faults, Fault fault) {
@@ -290,6 +301,7 @@ class DomainJudge {
     judge_attempts(seen);
     judge_agreement(seen);
     judge_clear_text();
+    if (const PolicyFetchAttempt* first = successful_attempt(seen)) judge_body(*first);
     for (const PolicyFetchAttempt& attempt : seen.attempts) {
       if (attempt_succeeded(attempt)) judge_body(attempt);
     }
@@ -338,10 +350,18 @@ class DomainJudge {
   void judge_agreement(const PolicyObservation& seen) {
     const PolicyFetchAttempt* first = successful_attempt(seen);
     for (const PolicyFetchAttempt& attempt : seen.attempts) {
-      if (!attempt_succeeded(attempt) || attempt.body == first->body) continue;
+      if (!attempt_succeeded(attempt) || serve_the_same(attempt, *first)) continue;
       find("policy-addresses-disagree", host_,
            to_string(first->address) + " and " + to_string(attempt.address) + " serve different policies");
     }
+  }
+
+  /// Line ends and the order of lines make no difference to senders.
+  static bool serve_the_same(const PolicyFetchAttempt& a, const PolicyFetchAttempt& b) {
+    if (a.body == b.body) return true;
+    const auto policy_a = parse_sts_policy(a.body).policy;
+    const auto policy_b = parse_sts_policy(b.body).policy;
+    return policy_a && policy_b && same_policy(*policy_a, *policy_b);
   }
 
   /// The usual way from http to https is none of a sender's business; one that leads elsewhere leads people to look for
@@ -388,7 +408,7 @@ class DomainJudge {
     }
   }
 
-  /// The first address that serves a policy speaks for the domain; a sender may meet the faults of each.
+  /// The address looked at first speaks for the domain; a sender may meet the faults of each.
   void judge_body(const PolicyFetchAttempt& success) {
     const PolicyLint lint = parse_sts_policy(success.body);
     if (!verdict_.policy_valid) {
@@ -741,21 +761,17 @@ void remember_mx_set(DomainMemory& memory, const DomainObservation& seen) {
   memory.mx_set_known = true;
 }
 
-/// Do senders that hold one of them do the same as those that hold the other?
-bool same_policy(StsPolicy a, StsPolicy b) {
-  std::sort(a.mx.begin(), a.mx.end());
-  std::sort(b.mx.begin(), b.mx.end());
-  return a == b;
-}
-
 /// Whether id and policy change together, as they should (RFC 8461 section 3.1). Input: the memory before the change.
 void remember_drift(DomainMemory& memory, const std::string& id, const StsPolicy& policy, bool same_body,
                     UnixTime now) {
   if (!memory.policy) {
     memory.id_policy = policy;
   } else if (id != memory.policy_id) {
+    const bool announces = memory.policy_changed_alone.has_value();  // the policy came first, as it should
     memory.id_policy = policy;
-    memory.id_changed_alone = same_body ? std::optional(now) : std::nullopt;
+    memory.id_changed_alone = same_body && !announces ? std::optional(now) : std::nullopt;
+  } else if (!memory.id_policy) {
+    memory.id_policy = memory.policy;  // of a memory from before this was noted
   }
   if (same_policy(policy, memory.id_policy ? *memory.id_policy : *memory.policy)) {
     memory.policy_changed_alone.reset();

@@ -48,7 +48,8 @@ struct DomainMemory {
   std::optional<StsPolicy> id_policy{};            // with which the id was first seen
   std::optional<UnixTime> policy_changed_alone{};  // the policy became another than that one, and is still
   std::optional<UnixTime> id_changed_alone{};      // the last change of the id left the body as it was
-  std::optional<UnixTime> watched_since{};         // of the first verdict
+  std::optional<UnixTime> watched_since{};         // of the first verdict, and again after a gap of days
+  std::optional<UnixTime> last_watched{};          // when a probe last told what is wrong
   std::optional<UnixTime> last_fault{};            // of the last verdict that had a fault
   std::optional<UnixTime> last_fault_before{};     // the same before those that stand now began
   std::vector<StandingFault> standing{};

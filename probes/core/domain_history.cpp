@@ -10,6 +10,8 @@ namespace {
 // Peers choose the texts of a change and how many faults they have.
 constexpr std::size_t kMostOctets = 1000;
 constexpr std::size_t kMostStanding = 100;
+// Between two probes that tell something; above the longest interval that is usual.
+constexpr std::chrono::days kLongestGap{2};
 
 std::string bounded(std::string text) {
   if (text.size() > kMostOctets) text = text.substr(0, kMostOctets) + "...";
@@ -83,8 +85,25 @@ std::vector<DomainChange> changes_between(const DomainMemory& before, const Doma
   return changes;
 }
 
+UnixTime last_seen_of(const FaultEpisode& episode, const std::optional<UnixTime>& last_fault) {
+  return episode.open ? std::max(episode.last_seen, last_fault.value_or(episode.last_seen)) : episode.last_seen;
+}
+
+namespace {
+
+/// A clock that was ahead is right again: what it left behind counts as now.
+void lower_times(DomainMemory& memory, UnixTime now) {
+  for (auto* time : {&memory.watched_since, &memory.last_fault, &memory.last_fault_before, &memory.last_watched})
+    if (*time) *time = std::min(**time, now);
+}
+
+}  // namespace
+
 std::vector<FaultEpisode> note_faults(DomainMemory& memory, const DomainVerdict& verdict, UnixTime now) {
-  if (!memory.watched_since) memory.watched_since = now;
+  lower_times(memory, now);
+  const bool was_blind = memory.last_watched && now - *memory.last_watched > kLongestGap;
+  if (!memory.watched_since || was_blind) memory.watched_since = now;  // time that nobody watched is not clean time
+  memory.last_watched = now;
   std::vector<FaultEpisode> changed;
   for (const StandingFault& standing : memory.standing) {
     if (!has_fault(verdict, standing))

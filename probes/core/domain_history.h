@@ -42,6 +42,10 @@ struct DomainChange {
 /// What differs between the memory before a probe and after it. What was not known before is no change.
 std::vector<DomainChange> changes_between(const DomainMemory& before, const DomainMemory& after);
 
+/// When a probe saw the fault last. Input: `last_fault` of the memory; an open episode is written down once only, when
+/// it begins.
+UnixTime last_seen_of(const FaultEpisode& episode, const std::optional<UnixTime>& last_fault);
+
 /// Notes which faults a verdict of `now` has. Input: a verdict that our own trouble did not spoil. Returns the episodes
 /// that began or ended with it.
 std::vector<FaultEpisode> note_faults(DomainMemory& memory, const DomainVerdict& verdict, UnixTime now);

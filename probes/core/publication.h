@@ -39,6 +39,7 @@ struct ProposalNeeds {
   std::vector<std::string> mx_hosts{};   // every one in DNS
   std::optional<StsPolicy> present{};    // its patterns are kept where they fit
   std::vector<std::string> taken_ids{};  // the present id, and every one before it
+  bool emergency{};                      // mode testing may keep the present patterns where no others can be made
 };
 
 /// The files for a policy of this mode and max_age. The present patterns are kept when they permit every MX host and

@@ -25,10 +25,14 @@ UnixTime way_back_began(const RolloutEvidence& evidence, UnixTime now) {
   const auto& in_force = evidence.verdict.in_force;
   if (!in_force || !in_force->live || in_force->policy.mode == StsMode::enforce) return now;
   UnixTime began = now;
+  std::optional<UnixTime> enforced;  // last served then: an old record may have been put back
   for (const ServedPolicy& served : evidence.served) {
-    if (served.id == in_force->id && served.policy.mode != StsMode::enforce) began = std::min(began, served.first_seen);
+    if (served.policy.mode == StsMode::enforce)
+      enforced = std::max(enforced.value_or(served.last_seen), served.last_seen);
+    else if (served.id == in_force->id)
+      began = std::min(began, served.first_seen);
   }
-  return began;
+  return std::min(std::max(began, enforced.value_or(began)), now);
 }
 
 EnforceBounds bounds_of(const RolloutEvidence& evidence, UnixTime now) {
@@ -40,8 +44,12 @@ EnforceBounds bounds_of(const RolloutEvidence& evidence, UnixTime now) {
     bounds.latest_id = held.id;
     bounds.latest_max_age = held.policy.max_age;
   }
-  const bool remembered_alone = evidence.served.empty() && evidence.memory.enforced_until > bounds.latest;
-  if (remembered_alone && *evidence.memory.enforced_until > now) bounds.latest = evidence.memory.enforced_until;
+  for (const auto& until : {evidence.memory.enforced_until, evidence.verdict.enforced_until}) {
+    if (!until || *until <= now || until <= bounds.latest) continue;
+    bounds.latest = until;  // of a policy that the history has lost
+    bounds.latest_id.clear();
+    bounds.latest_max_age = {};
+  }
   if (bounds.latest && evidence.record_ttl)
     bounds.soonest = std::min(way_back_began(evidence, now) + *evidence.record_ttl, *bounds.latest);
   return bounds;
@@ -49,22 +57,31 @@ EnforceBounds bounds_of(const RolloutEvidence& evidence, UnixTime now) {
 
 bool serves(const DomainVerdict& verdict, StsMode mode) { return verdict.policy && verdict.policy->mode == mode; }
 
-/// The fault that a shorter way than a rollback mends, said once: what blocks at an MX host.
+const Fault* first_fault(const DomainVerdict& verdict, bool (*meant)(const Fault&)) {
+  const auto found = std::ranges::find_if(verdict.faults, meant);
+  return found == verdict.faults.end() ? nullptr : &*found;
+}
+
+/// What mends the faults at the MX hosts otherwise than by a rollback, each kind said once.
 std::string quicker_than_rollback(const DomainVerdict& verdict) {
-  for (const Fault& fault : verdict.faults) {
-    const std::string host = fault.host;
-    if (fault.reason == kNotCoveredReason)
-      return "Rather publish the repaired policy below: a mx line for " + host +
-             " reaches senders as fast as a rollback, and they go on protecting the mail.";
-    if (!is_policy_fault(fault))
-      return "Rather put TLS at " + host + " right (" + std::string(to_string(fault.type)) +
-             "): every sender sees it at its next attempt, while a rollback takes as long as the times below.";
-  }
-  return "";
+  const auto not_listed = [](const Fault& fault) { return fault.reason == kNotCoveredReason; };
+  const auto at_tls = [](const Fault& fault) { return !is_policy_fault(fault) && fault.reason != kNotCoveredReason; };
+  const Fault* uncovered = first_fault(verdict, not_listed);
+  const Fault* untrusted = first_fault(verdict, at_tls);
+  std::string text;
+  if (uncovered != nullptr)
+    text = "Rather publish the policy put right (\"Put the policy right\"): an mx line for " + uncovered->host +
+           " reaches senders as fast as a rollback, and they go on protecting the mail.";
+  if (untrusted != nullptr)
+    text += std::string(text.empty() ? "Rather put" : " And put") + " TLS at " + untrusted->host + " right (" +
+            std::string(to_string(untrusted->type)) +
+            "): every sender sees it at its next attempt, while a rollback takes as long as the times below.";
+  return text;
 }
 
 /// A rollback is a policy like any other: it must be found.
 std::string needed_first(const RolloutEvidence& evidence) {
+  if (evidence.verdict.policy) return "";  // some address serves it
   for (const Fault& fault : evidence.verdict.faults) {
     if (is_policy_fault(fault) && fault.type != ResultType::sts_policy_invalid)
       return "Make " + fault.host + " serve the file again (" + std::string(to_string(fault.type)) +
@@ -73,11 +90,19 @@ std::string needed_first(const RolloutEvidence& evidence) {
   return "";
 }
 
-std::string situation_of(const DomainVerdict& verdict, const EnforceBounds& bounds) {
-  if (serves(verdict, StsMode::enforce) || (verdict.in_force && verdict.in_force->policy.mode == StsMode::enforce))
+std::string situation_of(const RolloutEvidence& evidence, const EnforceBounds& bounds) {
+  const DomainVerdict& verdict = evidence.verdict;
+  if (verdict.in_force && verdict.in_force->policy.mode == StsMode::enforce)
     return "A policy of mode enforce is in force.";
+  if (serves(verdict, StsMode::enforce))
+    return verdict.record ? "A policy of mode enforce is served, but no record that counts announces it."
+                          : "A policy of mode enforce is served; whether a record announces it is not known.";
   if (bounds.latest)
     return "No policy of mode enforce is served any more; senders may still apply one that they fetched before.";
+  if (!evidence.remembered)
+    return "No policy of mode enforce is served now. Which were served before is not known here: senders that hold one "
+           "go "
+           "on enforcing it until its max_age has passed.";
   return "There is nothing to roll back: no sender refuses mail because of this policy.";
 }
 
@@ -87,11 +112,14 @@ RollbackPlan plan_rollback(const RolloutEvidence& evidence, const RolloutOptions
   RollbackPlan plan{.phase = rollout_phase(evidence.verdict, options), .bounds = bounds_of(evidence, now)};
   plan.needed = serves(evidence.verdict, StsMode::enforce) || plan.bounds.latest.has_value();
   plan.done = evidence.verdict.policy && !serves(evidence.verdict, StsMode::enforce);
-  plan.situation = situation_of(evidence.verdict, plan.bounds);
+  plan.situation = situation_of(evidence, plan.bounds);
   if (plan.needed) plan.quicker = quicker_than_rollback(evidence.verdict);
   if (plan.needed) plan.first = needed_first(evidence);
   plan.repair = propose_repair(evidence, now);
   ProposalNeeds needs = proposal_needs(evidence);
+  needs.emergency = true;
+  // Whichever is published after another must have another id (RFC 8461 section 3.1).
+  if (plan.repair && plan.repair->publication) needs.taken_ids.push_back(plan.repair->publication->id);
   plan.testing = propose_publication(needs, StsMode::testing, kEmergencyMaxAge, now);
   if (plan.testing.publication) needs.taken_ids.push_back(plan.testing.publication->id);
   plan.leave = propose_publication(needs, StsMode::none, kEmergencyMaxAge, now);

@@ -131,6 +131,9 @@ class Obstacles {
     find_faults();
     if (advice_.phase == RolloutPhase::leaving) {
       find_cached();
+      find_unwatched();
+    } else if (advice_.phase == RolloutPhase::stable_enforce) {
+      find_undeliverable();
     } else if (advice_.next) {
       find_hosts();
       find_proposal();
@@ -297,6 +300,28 @@ class Obstacles {
          .remedy = "Look at them before you go on, or give the exporter a way in (docs/reports.md)."});
   }
 
+  /// At the end of the way there is no step to hold up, but mail that does not arrive is no place to be.
+  void find_undeliverable() {
+    if (verdict_.null_mx)
+      return add({.kind = ObstacleKind::nothing_to_publish,
+                  .blocks = false,
+                  .what = "The domain takes no mail (null MX), so there is nothing to protect."});
+    if (verdict_.deliverable == true || !verdict_.faults.empty()) return;
+    add({.kind = ObstacleKind::not_deliverable,
+         .what =
+             verdict_.deliverable ? "No MX host takes mail from here." : "Whether an MX host takes mail is not known.",
+         .remedy = "See `mtasts_exporter check`."});
+  }
+
+  /// What was served before we looked may still be held.
+  void find_unwatched() {
+    const UnixTime since = evidence_.memory.watched_since.value_or(now_);
+    add({.kind = evidence_.remembered ? ObstacleKind::watched_too_short : ObstacleKind::no_memory,
+         .blocks = !evidence_.remembered,
+         .what = "What was served before " + time_text(std::min(since, now_)) + " is not known.",
+         .remedy = "Where it had a longer max_age, keep serving mode none until that has passed."});
+  }
+
   void find_cached() {
     const UnixTime until = cached_until(evidence_, now_);
     if (until <= now_) return;
@@ -313,11 +338,14 @@ class Obstacles {
   std::vector<Obstacle> found_{};
 };
 
-/// Time alone removes everything that blocks.
+/// When everything that blocks has gone by itself; nullopt when something waits for a person.
 std::optional<UnixTime> come_back(const std::vector<Obstacle>& obstacles) {
   std::optional<UnixTime> latest;
-  for (const Obstacle& obstacle : obstacles)
-    if (obstacle.blocks && obstacle.until) latest = std::max(latest.value_or(*obstacle.until), *obstacle.until);
+  for (const Obstacle& obstacle : obstacles) {
+    if (!obstacle.blocks) continue;
+    if (!obstacle.until) return std::nullopt;
+    latest = std::max(latest.value_or(*obstacle.until), *obstacle.until);
+  }
   return latest;
 }
 
@@ -389,8 +417,8 @@ UnixTime cached_until(const RolloutEvidence& evidence, UnixTime now) {
   for (const ServedPolicy& served : evidence.served)
     if (served.policy.mode != StsMode::none)
       until = std::max(until, std::min(served.last_seen, now) + served.policy.max_age);
-  if (evidence.served.empty() && evidence.memory.enforced_until)
-    until = std::max(until, *evidence.memory.enforced_until);
+  for (const auto& enforced : {evidence.memory.enforced_until, evidence.verdict.enforced_until})
+    if (enforced) until = std::max(until, *enforced);
   if (asks_something(evidence.verdict.in_force)) until = std::max(until, evidence.verdict.in_force->until);
   return until;
 }
@@ -399,9 +427,12 @@ RolloutAdvice advise_rollout(const RolloutEvidence& evidence, const RolloutOptio
   RolloutAdvice advice{.phase = phase_of(evidence.verdict, options)};
   if (has_policy(advice.phase)) advice.phase_since = began(advice.phase, evidence, options, now);
   advice.next = step_after(advice.phase, options);
-  if (advice.next)
-    advice.proposal = propose_publication(proposal_needs(evidence), advice.next->mode, advice.next->max_age, now);
   advice.repair = propose_repair(evidence, now);
+  if (advice.next) {
+    ProposalNeeds needs = proposal_needs(evidence);
+    if (advice.repair && advice.repair->publication) needs.taken_ids.push_back(advice.repair->publication->id);
+    advice.proposal = propose_publication(needs, advice.next->mode, advice.next->max_age, now);
+  }
   advice.obstacles = Obstacles(evidence, advice, now).find();
   advice.ready = std::ranges::none_of(advice.obstacles, &Obstacle::blocks);
   advice.come_back = advice.ready ? next_look(advice, options, now) : come_back(advice.obstacles);
@@ -410,7 +441,8 @@ RolloutAdvice advise_rollout(const RolloutEvidence& evidence, const RolloutOptio
 
 std::optional<bool> failure_free(const DomainVerdict& verdict, std::optional<UnixTime> last_reported_failure,
                                  std::chrono::seconds ready_after, UnixTime now) {
-  const bool judged = verdict.state != DomainState::pending && verdict.watched_since;
+  const bool judged =
+      verdict.state != DomainState::pending && verdict.state != DomainState::unknown && verdict.watched_since;
   if (!judged || !asks_something(verdict.in_force)) return std::nullopt;
   const auto long_ago = [&](const std::optional<UnixTime>& time) { return !time || now - *time >= ready_after; };
   return verdict.faults.empty() && long_ago(verdict.watched_since) && long_ago(verdict.last_fault) &&

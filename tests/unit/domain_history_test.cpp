@@ -45,6 +45,29 @@ TEST(NoteFaults, AnEpisodeLastsFromTheFirstVerdictThatHasItToTheLast) {
   EXPECT_EQ(memory.watched_since, kNow);
 }
 
+TEST(NoteFaults, TimeThatNobodyWatchedDoesNotCount) {
+  DomainMemory memory;
+  note_faults(memory, verdict_with({}), kNow);
+  note_faults(memory, verdict_with({}), kNow + 47h);
+  EXPECT_EQ(memory.watched_since, kNow);
+  note_faults(memory, verdict_with({}), kNow + 100h);
+  EXPECT_EQ(memory.watched_since, kNow + 100h);
+}
+
+TEST(NoteFaults, AClockThatWasAheadIsForgiven) {
+  DomainMemory memory;
+  note_faults(memory, verdict_with({kExpired}), kNow + 500h);
+  note_faults(memory, verdict_with({}), kNow);
+  EXPECT_EQ(memory.watched_since, kNow);
+  EXPECT_EQ(memory.last_fault, kNow);
+}
+
+TEST(LastSeen, OfAnOpenEpisodeIsThatOfTheLastFault) {
+  EXPECT_EQ(last_seen_of(episode_of(kExpired, kNow, kNow, true), kNow + 3h), kNow + 3h);
+  EXPECT_EQ(last_seen_of(episode_of(kExpired, kNow, kNow, true), std::nullopt), kNow);
+  EXPECT_EQ(last_seen_of(episode_of(kExpired, kNow, kNow + 1h, false), kNow + 3h), kNow + 1h);
+}
+
 TEST(NoteFaults, AnotherReasonIsAnotherEpisode) {
   DomainMemory memory;
   note_faults(memory, verdict_with({kNotFetched}), kNow);

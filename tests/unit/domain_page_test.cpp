@@ -47,7 +47,7 @@ TEST(DomainPage, TheVerdictSaysWhetherMailIsHarmed) {
   EXPECT_THAT(sentence_of(verdict), HasSubstr("Mail is refused"));
   EXPECT_EQ(verdict_words({.verdict = verdict}, true).why, "mx.a.test: it expired");
   verdict.in_force->policy.mode = StsMode::testing;
-  EXPECT_THAT(sentence_of(verdict), HasSubstr("senders deliver all the same"));
+  EXPECT_THAT(sentence_of(verdict), HasSubstr("no MX host would pass under enforce, but no mail is refused"));
   verdict.deliverable = true;
   EXPECT_THAT(sentence_of(verdict), HasSubstr("no mail is refused for it: the policy is in mode testing"));
   verdict.state = DomainState::unknown;
@@ -61,13 +61,21 @@ TEST(DomainPage, AHostThatAnswersNobodyIsNoMatterOfThePolicy) {
   DomainVerdict verdict = enforcing(DomainState::failing, false);
   for (const StsMode mode : {StsMode::enforce, StsMode::testing}) {
     verdict.in_force->policy.mode = mode;
-    MxVerdict host{.host = "mx.a.test", .ipv4 = MxFamilyVerdict{.unreachable_reason = "timeout"}};
-    EXPECT_THAT(verdict_words({.verdict = verdict, .hosts = {host}}, true).sentence,
-                HasSubstr("The only MX host cannot be reached from here"));
-    host.ipv6 = MxFamilyVerdict{.reachable = true};
-    EXPECT_THAT(verdict_words({.verdict = verdict, .hosts = {host}}, true).sentence,
-                Not(HasSubstr("cannot be reached")));
+    EXPECT_THAT(sentence_of(verdict), HasSubstr("The only MX host takes no mail from here"));
   }
+  verdict.faults = {{ResultType::certificate_expired, "mx.a.test", "expired", "it expired"}};
+  EXPECT_THAT(sentence_of(verdict), Not(HasSubstr("takes no mail")));
+}
+
+TEST(DomainPage, WhatIsNotKnownIsNoAllClear) {
+  DomainVerdict verdict = enforcing(DomainState::failing, true);
+  verdict.deliverable.reset();
+  EXPECT_THAT(sentence_of(verdict), HasSubstr("Whether mail arrives is not known"));
+  verdict.in_force.reset();
+  verdict.faults = {{ResultType::sts_policy_fetch_error, "mta-sts.a.test", "timeout", "no answer"}};
+  EXPECT_THAT(sentence_of(verdict), HasSubstr("senders that still hold a policy go on applying it"));
+  verdict.record.reset();
+  EXPECT_THAT(sentence_of(verdict), HasSubstr("Which policy is in force is not known"));
 }
 
 TEST(DomainPage, DoesWithoutWhatIsNotKnown) {
@@ -89,7 +97,7 @@ TEST(DomainPage, FamiliesStandInForAddresses) {
   host.ipv6 = MxFamilyVerdict{.unreachable_reason = "timeout"};
   input.result.hosts = {host};
   const std::string html = render_domain_page(input, kContext);
-  EXPECT_THAT(html, HasSubstr("<td>IPv6<span class=\"note\">timeout</span></td>"));
+  EXPECT_THAT(html, HasSubstr("<td data-label=\"Address\">IPv6<span class=\"note\">timeout</span></td>"));
 }
 
 /// Everything that comes from outside, full of markup.

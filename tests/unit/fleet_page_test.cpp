@@ -143,7 +143,7 @@ TEST(FleetPage, UnknownParametersCountAsNone) {
 TEST(FleetPage, ShowsNumbersAndHeads) {
   const std::string html = render_fleet_page(sample(), {.sort = FleetSort::name}, kContext);
   EXPECT_THAT(html, HasSubstr("<a href=\"/sts/?state=refused\"><b class=\"refused\">1</b> mail refused</a>"));
-  EXPECT_THAT(html, HasSubstr("<a href=\"/sts/?state=failing\"><b class=\"failing\">2</b> failing</a>"));
+  EXPECT_THAT(html, HasSubstr("<a href=\"/sts/?state=failing\"><b class=\"failing\">2</b> failing in all</a>"));
   EXPECT_THAT(html, HasSubstr("aria-sort=\"ascending\"><a href=\"/sts/?sort=name&amp;order=descending\">Domain</a>"));
   EXPECT_THAT(html, HasSubstr("<a href=\"/sts/domains/a.test\">a.test</a>"));
   EXPECT_THAT(html, HasSubstr("<span>1–5 of 5</span>"));

@@ -252,6 +252,17 @@ TEST(Publication, AFileThatNoSenderReadsIsRefused) {
               HasSubstr("larger than senders read"));
 }
 
+TEST(Publication, TheWayBackNeedsNoMxHosts) {
+  ProposalNeeds needs{
+      .domain = "example.org", .present = StsPolicy{StsMode::enforce, days{7}, {"mx1.example.org"}}, .emergency = true};
+  const Proposal testing = propose_publication(needs, StsMode::testing, days{1}, kNow);
+  ASSERT_TRUE(testing.publication);
+  EXPECT_EQ(testing.publication->policy.mx, Names{"mx1.example.org"});
+  EXPECT_FALSE(propose_publication(needs, StsMode::enforce, days{7}, kNow).publication);
+  needs.emergency = false;
+  EXPECT_FALSE(propose_publication(needs, StsMode::testing, days{1}, kNow).publication);
+}
+
 TEST(Publication, SaysWhichPatternsItLeavesOut) {
   const ProposalNeeds needs{.domain = "example.org",
                             .mx_hosts = {"mx1.example.org"},
