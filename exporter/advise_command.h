@@ -11,7 +11,8 @@ namespace mtasts {
 
 /// Probes the domains side by side, reads what the database knows of them, and prints the advice. Returns the exit
 /// status: 0 the next step may be taken, or none is left; 1 not yet; 2 something is broken; 3 not known, or usage. With
-/// --rollback 2 while some sender may enforce, else 0. Errors: in words on `err`.
+/// --rollback 2 while some sender may enforce, 3 where it is not known what senders hold, else 0. Errors: in words on
+/// `err`.
 int run_advise(const AdviseOptions& options, std::ostream& out, std::ostream& err);
 
 }  // namespace mtasts

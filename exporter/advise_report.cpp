@@ -17,6 +17,7 @@ int exit_status(const DomainAdvice& result, bool rollback) {
   if (rollback && result.rollback.needed) return broken;
   if (!rollback && result.advice.phase == RolloutPhase::broken) return broken;
   if (!rollback && result.advice.phase != RolloutPhase::none && !verdict.faults.empty()) return broken;
+  if (rollback && !result.evidence.remembered) return unknown;  // what senders hold
   if (result.advice.phase == RolloutPhase::unknown || verdict.state == DomainState::unknown) return unknown;
   return rollback || result.advice.ready ? ready : not_yet;
 }
@@ -96,7 +97,8 @@ class AdviceText {
   }
 
   void repair(const std::optional<Proposal>& proposal) {
-    if (proposal) publish("Put the policy right", *proposal, "Senders use it by the times that --rollback tells.");
+    if (proposal)
+      publish(std::string(repair_title(result_)), *proposal, "Senders use it by the times that --rollback tells.");
   }
 
   void step() {
@@ -123,7 +125,7 @@ class AdviceText {
     for (const char c : files.file)
       if (c != '\r') text_ += c;
     line();
-    line("  2. When every web server has it, the TXT record");
+    line("  2. When every web server has it, the TXT record, in place of every v=STSv1 record there");
     line();
     line(files.record);
     line();

@@ -149,33 +149,12 @@ class TextReport {
            !verdict_.faults.empty();
   }
 
-  /// "NOT VALID (name-mismatch) at 1 of 2 addresses"
-  std::string validity_text() const {
-    std::string reasons;
-    for (const Fault& fault : verdict_.faults)
-      if (fault.type == ResultType::sts_webpki_invalid) reasons += (reasons.empty() ? "" : ", ") + fault.reason;
-    if (reasons.empty()) return "valid";
-    return "NOT VALID (" + escape_unprintable(reasons) + ")" + share_text();
-  }
-
-  /// Where some of the addresses show a good certificate.
-  std::string share_text() const {
-    std::size_t shown = 0;
-    std::size_t bad = 0;
-    if (!result_.seen.policy) return "";
-    for (const PolicyFetchAttempt& attempt : result_.seen.policy->attempts) {
-      if (!attempt.tls) continue;
-      ++shown;
-      bad += attempt.tls->problems.empty() ? 0 : 1;
-    }
-    return bad == shown ? "" : " at " + std::to_string(bad) + " of " + std::to_string(shown) + " addresses";
-  }
-
   std::string certificate_text() const {
     const std::string host = "mta-sts." + escape_unprintable(verdict_.domain);
     if (!verdict_.policy_not_after) return has_mta_sts(verdict_) ? "none seen at " + host : "none";
-    return validity_text() + ", " + days_text(*verdict_.policy_not_after, options_.now) + " (" +
-           date_text(*verdict_.policy_not_after) + "), at " + host + issuer_text();
+    return escape_unprintable(certificate_validity(result_, "NOT VALID")) + ", " +
+           days_text(*verdict_.policy_not_after, options_.now) + " (" + date_text(*verdict_.policy_not_after) +
+           "), at " + host + issuer_text();
   }
 
   std::string issuer_text() const {
@@ -320,6 +299,30 @@ class TextReport {
 };
 
 }  // namespace
+
+namespace {
+
+/// Where some of the addresses show a good certificate.
+std::string share_text(const std::optional<PolicyObservation>& policy) {
+  std::size_t shown = 0;
+  std::size_t bad = 0;
+  if (!policy) return "";
+  for (const PolicyFetchAttempt& attempt : policy->attempts) {
+    if (!attempt.tls) continue;
+    ++shown;
+    bad += attempt.tls->problems.empty() ? 0 : 1;
+  }
+  return bad == shown ? "" : " at " + std::to_string(bad) + " of " + std::to_string(shown) + " addresses";
+}
+
+}  // namespace
+
+std::string certificate_validity(const CheckResult& result, std::string_view bad) {
+  std::string reasons;
+  for (const Fault& fault : result.verdict.faults)
+    if (fault.type == ResultType::sts_webpki_invalid) reasons += (reasons.empty() ? "" : ", ") + fault.reason;
+  return reasons.empty() ? "valid" : std::string(bad) + " (" + reasons + ")" + share_text(result.seen.policy);
+}
 
 std::string no_policy_text(const DomainVerdict& verdict) {
   if (!has_mta_sts(verdict)) return "none";

@@ -25,6 +25,9 @@ std::string render_check_text(std::span<const CheckResult> results, const CheckR
 /// The same for programs: an array with one object a domain, with all that was seen at each address.
 std::string render_check_json(std::span<const CheckResult> results, const CheckReportOptions& options);
 
+/// "valid"; or `bad` with the reasons, and at how many of the policy host's addresses.
+std::string certificate_validity(const CheckResult& result, std::string_view bad);
+
 /// Why no policy was fetched, in words.
 std::string no_policy_text(const DomainVerdict& verdict);
 

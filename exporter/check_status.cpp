@@ -49,6 +49,10 @@ bool refuses_mail(const DomainVerdict& verdict) {
   return mode_in_force(verdict) == StsMode::enforce && verdict.deliverable == false;
 }
 
+bool takes_no_mail(const DomainVerdict& verdict) {
+  return verdict.deliverable == false && std::all_of(verdict.faults.begin(), verdict.faults.end(), is_policy_fault);
+}
+
 bool has_mta_sts(const DomainVerdict& verdict) {
   const bool announced = verdict.record && *verdict.record != RecordStatus::none;
   return announced || wants_mta_sts(verdict) || verdict.in_force || verdict.fetch_success.value_or(false);
@@ -75,8 +79,7 @@ Severity severity_of(const Finding& finding, const FindCode& find) {
 Severity severity_of(const Finding& finding, const DomainVerdict& verdict, const FindCode& find) {
   const bool stops_mail =
       finding.code == "mx-unreachable" || finding.code == "hello-refused" || finding.code == "mx-no-address";
-  const bool nothing_else = verdict.deliverable == false && verdict.faults.empty();
-  if (!stops_mail || !nothing_else) return severity_of(finding, find);
+  if (!stops_mail || !takes_no_mail(verdict)) return severity_of(finding, find);
   return refuses_mail(verdict) ? Severity::critical : Severity::high;
 }
 

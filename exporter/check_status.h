@@ -43,6 +43,9 @@ bool has_mta_sts(const DomainVerdict& verdict);
 /// Is enforce in force, and no MX host one that a sender would deliver to?
 bool refuses_mail(const DomainVerdict& verdict);
 
+/// No MX host takes mail from here, and TLS has nothing to do with it: none answers, or none wants to talk to us.
+bool takes_no_mail(const DomainVerdict& verdict);
+
 bool has_fault(const DomainVerdict& verdict, ResultType type);
 
 /// DNS says that there is no such domain.

@@ -20,6 +20,13 @@ DomainAdvice advise_domain(RolloutEvidence evidence, const RolloutOptions& optio
   return result;
 }
 
+std::string_view repair_title(const DomainAdvice& result) {
+  const DomainVerdict& verdict = result.evidence.verdict;
+  const bool mode_known = verdict.policy || verdict.in_force;
+  return mode_known ? "Put the policy right"
+                    : "Put the policy right, in mode testing because what was meant cannot be read";
+}
+
 const Publication* publication_of(const DomainAdvice& result, bool rollback) {
   const RolloutAdvice& advice = result.advice;
   const auto of = [](const std::optional<Proposal>& proposal) {
@@ -46,13 +53,15 @@ std::string policy_words(const StsPolicy& policy) {
 std::string next_words(const RolloutAdvice& advice) {
   if (advice.next)
     return policy_words({.mode = advice.next->mode, .max_age = advice.next->max_age}) + ": " + advice.next->why;
-  if (advice.phase == RolloutPhase::stable_enforce) return "none: this is where the domain should be";
+  if (advice.phase == RolloutPhase::stable_enforce)
+    return advice.ready ? "none: this is where the domain should be" : "none";
   if (advice.phase == RolloutPhase::leaving) return "remove the TXT record, then the policy file";
   return advice.phase == RolloutPhase::broken ? "none before what is broken is put right" : "not known";
 }
 
 std::string_view answer_words(const RolloutAdvice& advice) {
   if (advice.ready) return advice.next || advice.phase == RolloutPhase::leaving ? "Yes." : "Nothing to do.";
+  if (advice.phase == RolloutPhase::stable_enforce) return "First what speaks against it.";
   return advice.phase == RolloutPhase::broken ? "No." : "Not yet.";
 }
 

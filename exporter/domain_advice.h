@@ -26,6 +26,9 @@ DomainAdvice advise_domain(RolloutEvidence evidence, const RolloutOptions& optio
 /// The policy file to publish now, nullptr when there is none: a repair goes before a step.
 const Publication* publication_of(const DomainAdvice& result, bool rollback);
 
+/// What the repaired policy is called.
+std::string_view repair_title(const DomainAdvice& result);
+
 /// "initial testing".
 std::string_view phase_words(RolloutPhase phase);
 /// What comes next and why, also where there is no step.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/domain_page.h"
 
+#include <algorithm>
+
 #include "exporter/check_providers.h"
 #include "exporter/check_report.h"
 #include "exporter/domain_sections.h"
@@ -42,14 +44,14 @@ std::string_view policy_class(const DomainVerdict& verdict) {
 }
 
 std::string in_force_text(const DomainVerdict& verdict) {
-  if (!verdict.in_force) return "no policy";
+  if (!verdict.in_force) return verdict.record ? "no policy" : "not known";
   const std::string mode = "mode " + std::string(to_string(verdict.in_force->policy.mode));
   return verdict.in_force->live ? mode : mode + ", from the caches of senders: it is not served any more";
 }
 
-std::string_view certificate_word(const DomainVerdict& verdict) {
-  if (!verdict.policy_not_after) return "none seen";
-  return has_fault(verdict, ResultType::sts_webpki_invalid) ? "not valid" : "valid";
+std::string certificate_word(const CheckResult& result) {
+  if (!result.verdict.policy_not_after) return "none seen";
+  return certificate_validity(result, "not valid");
 }
 
 std::string_view certificate_class(const DomainVerdict& verdict) {
@@ -59,16 +61,25 @@ std::string_view certificate_class(const DomainVerdict& verdict) {
 
 std::string_view place_text(const ReportPlace& place) {
   if (!place.target) return "not looked at";
-  if (!place.verdict.takes_reports) return "not known whether it takes reports";
+  if (!place.verdict.takes_reports) return "";
   return *place.verdict.takes_reports ? "takes reports" : "takes no reports";
 }
 
-std::vector<View> place_views(const DomainObservation& seen) {
+/// What the probe found at a place is not kept; a finding on its host is.
+bool is_found_wanting(const ReportPlace& place, const DomainVerdict& verdict) {
+  if (place.verdict.takes_reports) return !*place.verdict.takes_reports;
+  return place.target && std::ranges::any_of(verdict.findings, [&](const Finding& finding) {
+           return finding.code == report_target_code(place.target->kind) && finding.host == place.target->host;
+         });
+}
+
+std::vector<View> place_views(const CheckResult& result) {
   std::vector<View> views;
-  for (const ReportPlace& place : report_places(seen)) {
+  for (const ReportPlace& place : report_places(result.seen)) {
+    const bool wanting = is_found_wanting(place, result.verdict);
     View view;
-    view.text("uri", escape_unprintable(place.uri)).text("takes", place_text(place));
-    views.push_back(view.text("class", place.verdict.takes_reports == false ? "failing" : ""));
+    view.text("uri", escape_unprintable(place.uri)).text("class", wanting ? "failing" : "");
+    views.push_back(view.text("takes", wanting ? "takes no reports" : place_text(place)));
   }
   return views;
 }
@@ -89,7 +100,8 @@ std::vector<View> held_views(const DomainPageInput& input, UnixTime now) {
 
 void set_verdict(View& page, const DomainPageInput& input) {
   const VerdictWords words = verdict_words(input.result, input.judged);
-  page.text("verdict_class", words.css_class).text("sentence", words.sentence).text("why", words.why);
+  page.text("verdict_class", words.css_class).text("sentence", words.sentence);
+  set_prose(page, "why", words.why);
 }
 
 }  // namespace
@@ -102,11 +114,11 @@ void set_fundamentals(View& page, const DomainPageInput& input, UnixTime now) {
   page.text("in_force", in_force_text(verdict));
   set_time(page, "in_force_until",
            verdict.in_force && !verdict.in_force->live ? std::optional(verdict.in_force->until) : std::nullopt, now);
-  page.text("certificate", certificate_word(verdict)).text("certificate_class", certificate_class(verdict));
+  page.text("certificate", certificate_word(input.result)).text("certificate_class", certificate_class(verdict));
   set_days_left(page, "certificate_days", verdict.policy_not_after, now);
   set_time(page, "certificate_end", verdict.policy_not_after, now);
   page.text("tlsrpt", verdict.tlsrpt ? to_string(*verdict.tlsrpt) : "not known");
-  page.text("tlsrpt_class", record_class(verdict.tlsrpt)).list("places", place_views(input.result.seen));
+  page.text("tlsrpt_class", record_class(verdict.tlsrpt)).list("places", place_views(input.result));
   page.text("hosted_by", CheckProviders(input.result).names());
   const bool enforces = mode_in_force(verdict) == StsMode::enforce;
   page.text("deliverable_label", enforces ? "Deliverable" : "Would pass under enforce");

@@ -9,10 +9,11 @@
 namespace mtasts {
 namespace {
 
-constexpr std::size_t kMostLines = 200;       // of a policy; a good one has ten
-constexpr std::size_t kMostMarksBehind = 20;  // of what is wrong with the whole text, or behind the lines shown
-constexpr std::size_t kMostLineOctets = 400;  // of one of its lines
-constexpr std::size_t kMostNames = 20;        // of one certificate
+constexpr std::size_t kMostLines = 200;        // of a policy; a good one has ten
+constexpr std::size_t kMostMarksBehind = 20;   // of what is wrong with the whole text, or behind the lines shown
+constexpr std::size_t kMostLineOctets = 400;   // of one of its lines
+constexpr std::size_t kMostPemOctets = 32768;  // of a chain, in the page itself
+constexpr std::size_t kMostNames = 20;         // of one certificate
 
 /// The attempt whose body counts, nullptr when none has one.
 const PolicyFetchAttempt* served_attempt(const CheckResult& result) {
@@ -56,7 +57,8 @@ View line_view(std::size_t number, std::string_view text, const LineMarks& marks
   const auto found = marks.find(number);
   const bool marked = found != marks.end();
   view.text("mark", marked ? (found->second.error ? "mark error" : "mark warning") : "");
-  return view.text("note", marked ? found->second.text : "");
+  set_prose(view, "note", marked ? found->second.text : "");
+  return view;
 }
 
 std::vector<View> policy_lines(const std::string& body) {
@@ -122,7 +124,7 @@ View chain_view(const DomainPageInput& input, const std::string& host, const IpA
   for (const Certificate& certificate : tls.chain) certificates.push_back(certificate_view(certificate, context.now));
   view.list("certificates", std::move(certificates));
   const std::string pem = pem_of(tls.chain);
-  view.text("pem", input.live ? pem : "");
+  view.text("pem", input.live && pem.size() <= kMostPemOctets ? pem : "");
   const std::string place = context.prefix + "/domains/" + url_encoded(input.name) +
                             "/chain.pem?host=" + url_encoded(host) + "&address=" + url_encoded(at);
   return view.text("download", input.live || pem.empty() ? "" : place);

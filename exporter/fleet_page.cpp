@@ -42,7 +42,15 @@ std::string value_of(const std::map<std::string, std::string>& parameters, const
   return found == parameters.end() ? "" : found->second;
 }
 
-bool refused(const DomainEntry& entry) { return entry.verdict && refuses_mail(*entry.verdict); }
+bool refused(const DomainEntry& entry) {
+  return entry.verdict && refuses_mail(*entry.verdict) && !takes_no_mail(*entry.verdict);
+}
+
+/// Worth a word under the state.
+std::string_view harm_text(const DomainEntry& entry) {
+  if (refused(entry)) return "mail refused";
+  return entry.verdict && takes_no_mail(*entry.verdict) ? "takes no mail from here" : "";
+}
 
 std::string_view mode_word(const DomainEntry& entry) {
   const auto mode = entry.verdict ? mode_in_force(*entry.verdict) : std::nullopt;
@@ -168,11 +176,13 @@ std::string coverage_text(const DomainVerdict& verdict) {
 View row_view(const Snapshot& snapshot, const DomainEntry& entry, const PageContext& context) {
   View row;
   row.text("name", entry.name).text("href", context.prefix + "/domains/" + url_encoded(entry.name));
-  row.text("labels", labels_text(entry.labels)).flag("refused", refused(entry));
+  row.text("labels", labels_text(entry.labels)).text("harm", harm_text(entry));
   row.text("state", to_string(state_of(entry))).flag("known", entry.verdict != nullptr);
   if (!entry.verdict) return row;
   const DomainVerdict& verdict = *entry.verdict;
-  row.text("mode", verdict.in_force ? mode_word(entry) : "").text("coverage", coverage_text(verdict));
+  row.text("mode", verdict.in_force ? mode_word(entry) : "")
+      .text("no_mode", verdict.record ? "none in force" : "not known")
+      .text("coverage", coverage_text(verdict));
   row.text("wrong", failure_text(verdict));
   set_days_left(row, "days", certificate_end(snapshot, verdict), context.now);
   set_time(row, "probed", verdict.probed, context.now);
@@ -203,14 +213,19 @@ std::vector<View> column_views(const FleetQuery& query, const PageContext& conte
 
 std::string_view state_label(std::string_view state) { return state == "refused" ? "mail refused" : state; }
 
+/// Those whose mail is refused are among the failing ones.
+std::string_view summary_label(std::string_view state) {
+  return state.empty() ? "all" : state == "failing" ? "failing in all" : state_label(state);
+}
+
 View summary_view(const Snapshot& snapshot, std::string_view state, const FleetQuery& query,
                   const PageContext& context) {
   const auto number = std::ranges::count_if(
       snapshot.domains, [state](const auto& entry) { return state.empty() || in_state(*entry, state); });
   View view;
-  view.text("label", state.empty() ? "all" : state_label(state))
-      .text("number", grouped(static_cast<std::uint64_t>(number)));
-  view.text("class", number == 0 ? "dim" : state).flag("current", query.state == state);
+  view.text("label", summary_label(state)).text("number", grouped(static_cast<std::uint64_t>(number)));
+  view.text("class", number == 0 ? "dim" : state)
+      .flag("current", query.state == state && query.search.empty() && query.mode.empty());
   return view.text("href", fleet_link({.state = std::string(state)}, context));
 }
 

@@ -35,7 +35,7 @@ Event event_of(const PolicyRow& row) {
 Event event_of(const FaultEpisode& episode) {
   const std::string host = episode.host.empty() ? "" : " at " + escape_unprintable(episode.host);
   return {.at = episode.began,
-          .what = "Fault " + std::string(to_string(episode.type)) + host + " began",
+          .what = "Fault " + std::string(to_string(episode.type)) + host + " first seen",
           .detail = escape_unprintable(episode.reason),
           .until = episode.last_seen,
           .open = episode.open};
@@ -93,7 +93,8 @@ void take_later(std::optional<UnixTime>& latest, UnixTime time) {
 
 void add_probes(SightingsByType& types, const DomainPageInput& input) {
   for (const FaultEpisode& episode : input.history.episodes)
-    take_later(types[std::string(to_string(episode.type))].by_probe, episode.last_seen);
+    take_later(types[std::string(to_string(episode.type))].by_probe,
+               last_seen_of(episode, input.history.memory ? input.history.memory->last_fault : std::nullopt));
   for (const Fault& fault : input.result.verdict.faults) {
     Sightings& seen = types[std::string(to_string(fault.type))];
     seen.now = true;

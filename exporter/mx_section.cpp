@@ -22,13 +22,18 @@ struct MxLine {
 std::string trouble_of(const SmtpObservation& session) {
   if (session.greeting_code && *session.greeting_code != 220)
     return "greets with " + std::to_string(*session.greeting_code);
+  if (session.hello_code && *session.hello_code != 250)
+    return "answers EHLO with " + std::to_string(*session.hello_code);
   return session.failure ? escape_unprintable(session.failure->text) : "";
 }
 
 MxLine line_of(const SmtpObservation& session) {
   MxLine line{.at = to_string(session.address), .trouble = trouble_of(session)};
   line.reachable = session.connected && session.greeting_code == 220;
-  if (*line.reachable) line.starttls = session.starttls_offered && session.starttls_code == 220;
+  const bool refused = session.hello_code && *session.hello_code != 250;
+  if (*line.reachable && !refused) line.starttls = session.starttls_offered && session.starttls_code == 220;
+  const bool broken = session.failure && session.failure->stage == NetStage::handshake;
+  if (broken) line.verified = false;
   if (session.tls) {
     line.verified = session.tls->problems.empty();
     line.version = session.tls->version;
@@ -82,7 +87,8 @@ View host_view(const CheckResult& result, const MxMembership& mx, UnixTime now) 
   view.text("preference", std::to_string(mx.preference)).text("host", escape_unprintable(mx.host));
   view.text("span", std::to_string(std::max<std::size_t>(1, lines.size())));
   set_yes_no(view, "covered", mx.covered);
-  if (!mx.covered) view.text("no_policy", "no policy asks");
+  const bool unreadable = has_mta_sts(result.verdict) && !result.verdict.in_force;
+  if (!mx.covered) view.text("no_policy", unreadable ? "not known" : "no policy asks");
   set_yes_no(view, "deliverable", mx.deliverable);
   std::vector<View> views;
   for (const MxLine& line : lines) views.push_back(line_view(line, now).flag("is_first", views.empty()));

@@ -82,8 +82,9 @@ std::string span_text(std::chrono::seconds span) {
   const auto seconds = static_cast<std::uint64_t>(std::max<std::chrono::seconds::rep>(span.count(), 0));
   if (seconds < 60) return counted(seconds, "second");
   if (seconds < 3600) return counted(seconds / 60, "minute");
-  if (seconds < 2 * 86400) return counted(seconds / 3600, "hour");
-  return counted(seconds / 86400, "day");
+  const bool whole_day = seconds == 86400;
+  if (seconds < 2 * 86400 && !whole_day) return counted(seconds / 3600, "hour");
+  return counted((seconds + 43200) / 86400, "day");  // to the nearest: 30 days a second ago are still 30
 }
 
 std::string grouped(std::uint64_t number) {

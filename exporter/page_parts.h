@@ -71,8 +71,8 @@ Paging paging_of(std::size_t total, std::size_t page_size, std::size_t wanted);
 template <class Link>
 View paging_view(const Paging& paging, const Link& link) {
   View view;
-  const auto range = grouped(paging.total == 0 ? 0 : paging.first + 1) + "–" + grouped(paging.last);
-  view.text("range", range + " of " + grouped(paging.total));
+  const std::string range = grouped(paging.first + 1) + "–" + grouped(paging.last) + " of " + grouped(paging.total);
+  view.text("range", paging.total == 0 ? "" : range);
   view.flag("several", paging.pages > 1);
   view.text("first", paging.page > 1 ? link(1) : "");
   view.text("previous", paging.page > 1 ? link(paging.page - 1) : "");

@@ -8,13 +8,16 @@
 namespace mtasts {
 namespace {
 
-/// Every one, or none: a policy must permit all of them. Without observations only if the verdict names all.
+/// Every one: a policy must permit all of them. The verdict is newer than what is kept of the probe, but names no more
+/// than were probed.
 std::vector<std::string> mx_hosts(const CheckResult& result) {
   std::vector<std::string> hosts;
-  for (const MxRecord& record : mx_hosts_of(result.seen)) hosts.push_back(record.host);
   const bool all_judged = result.verdict.mx_hosts.value_or(0) <= result.verdict.mx.size();
-  if (!hosts.empty() || !all_judged) return hosts;
-  for (const MxMembership& mx : result.verdict.mx) hosts.push_back(mx.host);
+  if (all_judged) {
+    for (const MxMembership& mx : result.verdict.mx) hosts.push_back(mx.host);
+  } else {
+    for (const MxRecord& record : mx_hosts_of(result.seen)) hosts.push_back(record.host);
+  }
   return hosts;
 }
 
@@ -56,6 +59,12 @@ std::string file_text(const Publication& files) {
   return text;
 }
 
+std::string joined(const std::vector<std::string>& patterns) {
+  std::string text;
+  for (const std::string& pattern : patterns) text += (text.empty() ? "" : " ") + escape_unprintable(pattern);
+  return text;
+}
+
 void set_files(View& view, const Publication* files, std::string_view title, const std::string& domain) {
   if (files == nullptr) {
     view.list("files", {});  // a template would look for it further out
@@ -63,7 +72,7 @@ void set_files(View& view, const Publication* files, std::string_view title, con
   }
   View part;
   part.text("title", title).text("address", "https://mta-sts." + domain + "/.well-known/mta-sts.txt");
-  part.text("file", file_text(*files)).text("zone_line", files->record);
+  part.text("file", file_text(*files)).text("zone_line", files->record).text("dropped", joined(files->dropped));
   view.part("files", std::move(part));
 }
 
@@ -71,6 +80,8 @@ void set_way_back(View& page, const DomainAdvice& all, UnixTime now) {
   const RollbackPlan& plan = all.rollback;
   if (!plan.needed) return;
   View view;
+  const bool refused = !plan.done && !plan.testing.publication;
+  view.text("refusal", refused ? escape_unprintable(plan.testing.refusal) : "");
   view.text("situation", escape_unprintable(plan.situation)).text("quicker", escape_unprintable(plan.quicker));
   view.text("first_of_all", escape_unprintable(plan.first));
   set_time(view, "soonest", plan.bounds.soonest, now);
@@ -81,8 +92,8 @@ void set_way_back(View& page, const DomainAdvice& all, UnixTime now) {
   page.part("way_back", std::move(view));
 }
 
-std::string_view files_title(const RolloutAdvice& advice) {
-  return advice.repair ? "Put the policy right, in this order" : "Publish for the next step, in this order";
+std::string files_title(const DomainAdvice& all) {
+  return (all.advice.repair ? std::string(repair_title(all)) : "Publish for the next step") + ", in this order";
 }
 
 }  // namespace
@@ -96,12 +107,13 @@ void set_rollout(View& page, const DomainPageInput& input, const PageContext& co
   view.text("answer_class", advice.ready ? "ok" : "");
   set_time(view, "since", advice.phase_since, context.now);
   set_time(view, "come_back", advice.come_back, context.now);
+  view.text("come_back_when", advice.ready ? ", when this step has been taken" : "");
   view.flag("has_faults", !input.result.verdict.faults.empty());
   std::vector<View> against = obstacle_views(advice, true, context.now);
   std::vector<View> to_know = obstacle_views(advice, false, context.now);
   view.flag("has_against", !against.empty()).flag("has_to_know", !to_know.empty());
   view.list("against", std::move(against)).list("to_know", std::move(to_know));
-  set_files(view, publication_of(all, false), files_title(advice), input.name);
+  set_files(view, publication_of(all, false), files_title(all), input.name);
   set_way_back(view, all, context.now);
   page.part("rollout", std::move(view));
 }

@@ -25,7 +25,8 @@ class TodoItems {
   [[nodiscard]] std::string record_command() const {
     const DomainVerdict& verdict = input_.result.verdict;
     const bool counts = !verdict.record || *verdict.record == RecordStatus::valid || !has_mta_sts(verdict);
-    return counts || !input_.judged ? "" : commands_.record();
+    const std::string command = counts || !input_.judged ? "" : commands_.record();
+    return said_.contains(command) ? "" : command;
   }
 
  private:
@@ -47,14 +48,21 @@ class TodoItems {
   template <class Trouble>
   void explain_in(View& view, const Trouble& trouble, const CatalogueEntry* entry) {
     const Explanation words = explain(trouble);
-    view.text("host", escape_unprintable(trouble.host)).text("message", escape_unprintable(trouble.message));
+    view.text("host", escape_unprintable(trouble.host));
+    set_prose(view, "message", escape_unprintable(trouble.message));
     set_prose(view, "meaning", trouble.message.empty() ? words.meaning : "");
     set_prose(view, "cause", words.cause);
     set_prose(view, "remedy", words.remedy);
     set_prose(view, "at_provider", advice_text(providers_.advice(trouble)));
-    view.text("source", words.source).text("command", commands_.of(trouble));
+    view.text("source", words.source);
+    set_command(view, commands_.of(trouble));
     view.text("runbook", entry != nullptr ? context_.prefix + "/runbooks#" + runbook_anchor(*entry) : "");
     items_.push_back(std::move(view));
+  }
+
+  void set_command(View& view, const std::string& command) {
+    const bool again = !command.empty() && !said_.insert(command).second;
+    view.text("command", again ? "" : command).flag("command_again", again);
   }
 
   /// What several hosts have in common is said once.
@@ -67,7 +75,7 @@ class TodoItems {
   const PageContext& context_;
   CheckCommands commands_;
   CheckProviders providers_;
-  std::set<std::string> said_{};  // advice
+  std::set<std::string> said_{};  // advice and commands
   std::vector<View> items_{};
 };
 
@@ -75,8 +83,8 @@ class TodoItems {
 
 void set_todo(View& page, const DomainPageInput& input, const PageContext& context) {
   TodoItems todo{input, context};
-  page.text("record_command", todo.record_command());
   std::vector<View> items = todo.all();
+  page.text("record_command", todo.record_command());
   page.flag("has_todo", !items.empty());
   page.list("todo", std::move(items));
 }

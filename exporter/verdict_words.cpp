@@ -16,54 +16,58 @@ std::string faults_text(const DomainVerdict& verdict) {
   return verdict.faults.empty() ? "Something is wrong" : counted(verdict.faults.size(), "fault");
 }
 
+bool has_finding(const DomainVerdict& verdict, std::string_view code) {
+  return std::ranges::any_of(verdict.findings, [code](const Finding& finding) { return finding.code == code; });
+}
+
+/// What a fault means for mail while nobody can fetch a policy; we may not have seen the one that senders hold.
+std::string harm_without_policy(const DomainVerdict& verdict) {
+  if (!verdict.record) return ". Which policy is in force is not known.";
+  if (verdict.record != RecordStatus::valid) return ", and no mail is refused for it: no record announces a policy.";
+  return ". New senders deliver as if there were no MTA-STS; senders that still hold a policy go on applying it" +
+         std::string(verdict.deliverable == false ? ", and refuse the mail if it is in mode enforce." : ".");
+}
+
 /// What a fault means for mail now, under the policy in force.
 std::string harm_of(const DomainVerdict& verdict) {
   const auto mode = mode_in_force(verdict);
-  if (verdict.deliverable == false && mode != StsMode::enforce)
-    return ", and no MX host offers verified TLS, but no policy in mode enforce is in force: senders deliver all the "
-           "same.";
+  if (!mode) return harm_without_policy(verdict);
+  if (mode == StsMode::enforce && !verdict.deliverable)
+    return ". Whether mail arrives is not known: DNS does not name the MX hosts or their addresses.";
   if (mode == StsMode::enforce)
-    return ", but mail still arrives: senders that enforce the policy reach " + hosts_that_take_mail(verdict) + ".";
-  if (mode == StsMode::testing)
-    return ", and no mail is refused for it: the policy is in mode testing, which only reports.";
-  return ", and no mail is refused for it: no policy that enforces is in force.";
+    return ", but mail still arrives: senders that enforce the policy reach " + hosts_that_take_mail(verdict) +
+           (has_finding(verdict, "mx-addresses-disagree") ? ", though not at every address." : ".");
+  const std::string passing = verdict.deliverable == false ? ", and no MX host would pass under enforce" : "";
+  return passing + ", but no mail is refused for it: the policy is in mode " + std::string(to_string(*mode)) +
+         (mode == StsMode::testing ? ", which only reports." : ".");
 }
 
-bool is_reachable(const std::optional<MxFamilyVerdict>& family) { return family && family->reachable; }
-
-/// Every MX host was tried, and none answers as a mail server.
-bool none_reachable(const CheckResult& result) {
-  const std::vector<MxMembership>& mx = result.verdict.mx;
-  return !mx.empty() && std::ranges::all_of(mx, [&](const MxMembership& member) {
-    const MxVerdict* host = find_host(result, member.host);
-    return host != nullptr && (host->ipv4 || host->ipv6) && !is_reachable(host->ipv4) && !is_reachable(host->ipv6);
-  });
-}
-
-std::string failing_sentence(const CheckResult& result) {
-  const DomainVerdict& verdict = result.verdict;
-  if (none_reachable(result))
-    return std::string(verdict.mx.size() == 1 ? "The only MX host cannot be reached" : "No MX host can be reached") +
-           " from here: if senders cannot either, no mail arrives, with MTA-STS or without.";
+std::string failing_sentence(const DomainVerdict& verdict) {
+  if (takes_no_mail(verdict))
+    return std::string(verdict.mx.size() == 1 ? "The only MX host takes no mail" : "No MX host takes mail") +
+           " from here: if senders fare the same, no mail arrives, with MTA-STS or without.";
   if (refuses_mail(verdict))
     return "Mail is refused: the policy in force is in mode enforce, and senders that apply it deliver to " +
            std::string(verdict.mx.size() == 1 ? "no host: the only MX fails." : "none of the MX hosts.");
   return faults_text(verdict) + harm_of(verdict);
 }
 
-std::string ok_sentence(const DomainVerdict& verdict) {
+std::string ok_sentence(const DomainVerdict& verdict, bool well) {
   if (verdict.null_mx) return "The domain takes no mail (null MX).";
   if (!has_mta_sts(verdict)) return "No MTA-STS here: senders use TLS where it is offered, and verify nothing.";
   const auto mode = mode_in_force(verdict);
+  if (!mode && has_finding(verdict, "policy-without-record"))
+    return "A policy is served, but no record announces it: no sender uses it.";
   if (!mode) return "Nothing is wrong, and no policy is in force yet.";
   const std::string hosts = hosts_that_take_mail(verdict) + " can be reached over verified TLS.";
   if (*mode == StsMode::none)
     return "The domain is leaving MTA-STS: mode none is in force, as if there were no policy.";
-  return "All is well: the policy is in force in mode " + std::string(to_string(*mode)) + ", and " + hosts;
+  return std::string(well ? "All is well" : "Mail arrives, but something needs attention") +
+         ": the policy is in force in mode " + std::string(to_string(*mode)) + ", and " + hosts;
 }
 
 std::string with_host(const std::string& host, const std::string& text) {
-  return host.empty() ? text : host + ": " + text;
+  return host.empty() || text.find(host) != std::string::npos ? text : host + ": " + text;
 }
 
 /// What the operator expects or DNS says, where no fault tells of it.
@@ -91,10 +95,6 @@ std::string why_of(const DomainVerdict& verdict) {
   return verdict.state == DomainState::failing ? other_cause(verdict) : "";
 }
 
-std::string_view ok_class(const CheckResult& result) {
-  return check_status(result) == CheckStatus::ok ? "ok" : "warning";
-}
-
 }  // namespace
 
 VerdictWords verdict_words(const CheckResult& result, bool judged) {
@@ -105,8 +105,9 @@ VerdictWords verdict_words(const CheckResult& result, bool judged) {
     return {"unknown", "Not judged: the trouble is on the exporter's side. What is shown is the last that was known.",
             verdict.unknown_reason};
   if (is_nonexistent(result)) return {"failing", "The domain does not exist (NXDOMAIN).", ""};
-  if (verdict.state == DomainState::failing) return {"failing", failing_sentence(result), why_of(verdict)};
-  return {std::string(ok_class(result)), ok_sentence(verdict), why_of(verdict)};
+  if (verdict.state == DomainState::failing) return {"failing", failing_sentence(verdict), why_of(verdict)};
+  const bool well = check_status(result) == CheckStatus::ok;
+  return {well ? "ok" : "warning", ok_sentence(verdict, well), why_of(verdict)};
 }
 
 }  // namespace mtasts
