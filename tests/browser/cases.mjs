@@ -4,7 +4,11 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { EXTRA_DOMAINS, LABEL } from "./servers.mjs";
 
-const names = (page) => page.locator("tbody th[scope=row] a").allInnerTexts();
+/** Of all rows: a click returns before the page has come whole. */
+async function names(page) {
+  await page.waitForLoadState();
+  return page.locator("tbody th[scope=row] a").allInnerTexts();
+}
 const row = (page, name) => page.locator("tbody tr", { has: page.getByRole("link", { name, exact: true }) });
 const range = (page) => page.locator(".paging > span").first().innerText();
 
@@ -95,7 +99,10 @@ export const cases = {
     await page.getByRole("link", { name: "mx-expired.lab.test", exact: true }).click();
     assert.match(await page.locator(".verdict").innerText(), /^Mail is refused:/);
     assert.match(await page.locator(".todo").innerText(), /certificate-expired.*critical[^]*To do: Renew the certificate/);
-    assert.match(await page.locator("pre.command").first().innerText(), /^openssl s_client -starttls smtp /);
+    assert.match(await page.locator("pre.command").first().innerText(), /^timeout 60 openssl s_client -starttls smtp /);
+    await page.locator("summary", { hasText: "The way back" }).click();
+    assert.match(await page.getByRole("region", { name: "Policy file to publish" }).innerText(), /^version: STSv1\nmode: testing\n/);
+    await page.locator("summary", { hasText: "The way back" }).click();
     assert.match(await page.getByRole("region", { name: "MX hosts" }).innerText(), /127\.64\.\d+\.\d+[^]*TLSv1\.3[^]*expired/);
     await page.locator("summary", { hasText: "mx1.mx-expired.lab.test at" }).last().click();
     assert.match(await page.locator("details[open] pre").innerText(), /^S: 220 /);
