@@ -8,6 +8,8 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <set>
+#include <tuple>
 #include <utility>
 
 #include "exporter/store_database.h"
@@ -221,6 +223,37 @@ std::size_t octets_of(const StoreBatch& batch, ObservationKind kind, const std::
   return row == batch.observations.end() ? 0 : row->second.content.size();
 }
 
+using EpisodeKey = std::tuple<std::string, std::string, std::string, std::string, long long>;
+
+std::set<EpisodeKey> standing_in(const std::vector<DomainRow>& rows) {
+  std::set<EpisodeKey> keys;
+  for (const DomainRow& row : rows) {
+    for (const StandingFault& fault : row.memory.standing)
+      keys.emplace(row.verdict.domain, to_string(fault.type), fault.host, fault.reason, seconds_of(fault.since));
+  }
+  return keys;
+}
+
+/// An episode that was written just before a crash, and whose domain was not, would be open for ever.
+void end_orphans(soci::session& sql, const std::vector<DomainRow>& rows) {
+  const std::set<EpisodeKey> standing = standing_in(rows);
+  std::vector<EpisodeKey> orphans;
+  std::string domain, type, host, reason;
+  long long began = 0;
+  soci::statement select =
+      (sql.prepare << "SELECT domain, result_type, host, reason, began FROM fault_episode WHERE open = 1",
+       soci::into(domain), soci::into(type), soci::into(host), soci::into(reason), soci::into(began));
+  for (bool more = select.execute(true); more; more = select.fetch()) {
+    EpisodeKey key{domain, type, host, reason, began};
+    if (!standing.contains(key)) orphans.push_back(std::move(key));
+  }
+  for (const auto& [of_domain, of_type, of_host, of_reason, since] : orphans) {
+    sql << "UPDATE fault_episode SET open = 0 WHERE domain = :domain AND result_type = :type AND host = :host"
+           " AND reason = :reason AND began = :began",
+        soci::use(of_domain), soci::use(of_type), soci::use(of_host), soci::use(of_reason), soci::use(since);
+  }
+}
+
 }  // namespace
 
 std::string_view to_string(ObservationKind kind) { return kind == ObservationKind::domain ? "domain" : "mx_host"; }
@@ -271,6 +304,7 @@ std::vector<DomainRow> Store::load_domains() {
         connection_->warn("stored state of domain " + domain + " was skipped: " + error.what());
       }
     }
+    end_orphans(connection_->database.sql, rows);
     return rows;
   });
 }

@@ -120,7 +120,8 @@ class Store {
   Store& operator=(Store&&) noexcept;
   ~Store();
 
-  /// Everything stored. Rows that cannot be read are skipped with a warning. Errors: StoreError.
+  /// Everything stored. Rows that cannot be read are skipped with a warning; fault episodes that none of the domains
+  /// knows of any more end. Errors: StoreError.
   std::vector<DomainRow> load_domains();
   std::vector<MxHostRow> load_mx_hosts();
   /// The policies of a domain, oldest first.

@@ -295,6 +295,19 @@ TEST_F(StoreTest, AReaderSeesTheHistoryOfADomain) {
   EXPECT_TRUE(reader.episodes("other.example").empty());
 }
 
+TEST_F(StoreTest, AnEpisodeThatNoDomainKnowsOfEnds) {
+  Store store = open();
+  DomainRow domain = domain_row("example.org", DomainState::failing);
+  const FaultEpisode standing = episode_row(kNow, kNow, true).episode;
+  domain.memory.standing = {{standing.type, standing.host, standing.reason, standing.began}};
+  store.save(domain);
+  store.record(episode_row(kNow, kNow, true));
+  store.record(episode_row(kNow + 2h, kNow + 2h, true));  // and then the power went
+  EXPECT_EQ(store.load_domains().size(), 1u);
+  EXPECT_EQ(StateReader::open(path_).episodes("example.org"),
+            (std::vector{standing, episode_row(kNow + 2h, kNow + 2h, false).episode}));
+}
+
 TEST_F(StoreTest, AWithdrawnEpisodeNeverWas) {
   Store store = open();
   store.record(episode_row(kNow, kNow, true));
