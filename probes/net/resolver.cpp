@@ -77,15 +77,15 @@ class Resolver::Turn {
   Resolver& resolver_;
 };
 
-/// A health check under way; its end, however it comes, wakes those who wait for it.
+/// A health check under way; its end, however it comes, wakes those who wait for it. Its answer is its own: the next
+/// check may begin before they have read it.
 class Resolver::HealthCheck {
  public:
   explicit HealthCheck(Resolver& resolver) : resolver_(resolver) {
-    resolver_.health_asked_ = true;
-    resolver_.healthy_ = false;
+    resolver_.health_answer_ = std::make_shared<bool>(false);
   }
   ~HealthCheck() {
-    resolver_.health_asked_ = false;
+    resolver_.health_answer_.reset();
     while (!resolver_.health_waiting_.empty()) resolver_.health_waiting_.wake_one();
   }
   HealthCheck(const HealthCheck&) = delete;
@@ -335,13 +335,15 @@ asio::awaitable<bool> Resolver::some_server_answers() {
 /// Does any server answer now? Asked each time anew: what was so a moment ago says nothing about a lookup that has
 /// failed since. Callers that come while a question is under way share its answer.
 asio::awaitable<bool> Resolver::healthy() {
-  if (health_asked_) {
+  if (health_answer_) {
+    const std::shared_ptr<const bool> answer = health_answer_;
     co_await health_waiting_.wait();
-    co_return healthy_;
+    co_return *answer;
   }
   const HealthCheck check(*this);
-  healthy_ = co_await some_server_answers();
-  co_return healthy_;
+  const bool answers = co_await some_server_answers();
+  *health_answer_ = answers;
+  co_return answers;
 }
 
 }  // namespace mtasts

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -101,9 +102,8 @@ class Resolver {
   std::size_t first_{};  // of servers_: the one to ask first
   std::size_t outstanding_{};
   WaitQueue waiting_;
-  WaitQueue health_waiting_;  // for the end of a health check under way
-  bool health_asked_{};
-  bool healthy_{};
+  WaitQueue health_waiting_;               // for the end of a health check under way
+  std::shared_ptr<bool> health_answer_{};  // of the check under way, nullptr without one
 };
 
 }  // namespace mtasts

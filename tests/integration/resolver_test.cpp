@@ -2,7 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probes/net/resolver.h"
 
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/udp.hpp>
+#include <thread>
+#include <vector>
 
 #include "tests/integration/hostile_peer.h"
 #include "tests/lab/dns_server.h"
@@ -102,6 +106,35 @@ TEST_F(ResolverTest, OneLostQueryDoesNotMakeTheServerSilent) {
   const DnsLookup lookup = look_up(resolver, kName);
   EXPECT_EQ(lookup.status, DnsStatus::servfail);
   EXPECT_FALSE(lookup.resolver_down);
+}
+
+/// Looks names up one after the other, and says whether one of them found the server down.
+asio::awaitable<bool> ever_down(Resolver& resolver, int number) {
+  bool down = false;
+  for (int i = 0; i < 100; ++i) {
+    const TxtObservation seen = co_await resolver.observe_txt("f" + std::to_string(number) + ".example.test");
+    down = down || seen.lookup.resolver_down;
+  }
+  co_return down;
+}
+
+TEST_F(ResolverTest, WhoSharesAHealthCheckGetsItsAnswer) {
+  constexpr int kAtOnce = 20;
+  asio::io_context elsewhere;  // so that several answers wait at once
+  lab::DnsServer server(elsewhere, 0);
+  lab::DnsSet failing;
+  failing.fault = lab::DnsFault::servfail;
+  for (int i = 0; i < kAtOnce; ++i) server.put("f" + std::to_string(i) + ".example.test", failing);
+  server.start();
+  std::thread thread([&elsewhere] { elsewhere.run(); });
+  Resolver resolver(clock_, options({server.port()}));
+  std::vector<bool> down;
+  for (int i = 0; i < kAtOnce; ++i)
+    asio::co_spawn(io_, ever_down(resolver, i), [&down](const std::exception_ptr&, bool was) { down.push_back(was); });
+  while (down.size() < kAtOnce) io_.run_one();
+  elsewhere.stop();
+  thread.join();
+  EXPECT_EQ(std::count(down.begin(), down.end(), true), 0);
 }
 
 TEST_F(ResolverTest, ANameThatDnsCannotCarryDoesNotExist) {
