@@ -116,11 +116,16 @@ bool same_policy(StsPolicy a, StsPolicy b) {
   return a == b;
 }
 
+bool is_lower(const IpAddress& a, const IpAddress& b) {
+  if (a.family != b.family) return a.family < b.family;
+  return std::lexicographical_compare(a.octets.begin(), a.octets.end(), b.octets.begin(), b.octets.end());
+}
+
 /// That of the lowest address: DNS turns their order round and round.
 const PolicyFetchAttempt* successful_attempt(const PolicyObservation& seen) {
   const PolicyFetchAttempt* found = nullptr;
   for (const PolicyFetchAttempt& attempt : seen.attempts) {
-    if (attempt_succeeded(attempt) && (found == nullptr || attempt.address < found->address)) found = &attempt;
+    if (attempt_succeeded(attempt) && (found == nullptr || is_lower(attempt.address, found->address))) found = &attempt;
   }
   return found;
 }
