@@ -27,7 +27,7 @@ ALWAYS_THERE = {"libc6", "libgcc-s1", "libstdc++6"}  # in every Debian that has 
 
 
 def pages():
-    return sorted({path for pattern in PAGES for path in ROOT.glob(pattern) if "build" not in path.parts})
+    return sorted({path for pattern in PAGES for path in ROOT.glob(pattern) if not {"build", "node_modules"} & set(path.parts)})
 
 
 def run(*command, **options):
