@@ -306,9 +306,10 @@ class DomainJudge {
     judge_attempts(seen);
     judge_agreement(seen);
     judge_clear_text();
-    if (const PolicyFetchAttempt* first = successful_attempt(seen)) judge_body(*first);
+    const PolicyFetchAttempt* first = successful_attempt(seen);
+    if (first != nullptr) judge_body(*first);
     for (const PolicyFetchAttempt& attempt : seen.attempts) {
-      if (attempt_succeeded(attempt)) judge_body(attempt);
+      if (&attempt != first && attempt_succeeded(attempt)) judge_body(attempt);
     }
     if (!verdict_.policy_valid) verdict_.policy_valid = false;
   }
