@@ -268,7 +268,10 @@ struct Connection {
 
 class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
  public:
-  explicit Core(HttpLimits limits) : limits_{limits}, workers_{std::max<std::size_t>(limits.workers, 1)} {}
+  explicit Core(HttpLimits limits)
+      : limits_{limits},
+        workers_{std::max<std::size_t>(limits.workers, 1)},
+        slow_workers_{std::max<std::size_t>(limits.slow_workers, 1)} {}
 
   RouteTable& routes() { return routes_; }
 
@@ -300,10 +303,10 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     io_thread_ = std::thread{[this] { io_.run(); }};
   }
 
-  std::function<void(std::function<void()>)> workers() {
+  std::function<void(std::function<void()>)> slow_workers() {
     return [core = weak_from_this()](std::function<void()> task) {
       const auto alive = core.lock();
-      if (alive) asio::post(alive->workers_, [core, task = std::move(task)] { run_task(core, task); });
+      if (alive) asio::post(alive->slow_workers_, [core, task = std::move(task)] { run_task(core, task); });
     };
   }
 
@@ -311,8 +314,10 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     if (std::exchange(stopped_, true)) return;
     asio::post(io_, [this] { close_all(); });
     if (io_thread_.joinable()) io_thread_.join();
-    workers_.stop();
-    workers_.join();
+    for (asio::thread_pool* pool : {&workers_, &slow_workers_}) {
+      pool->stop();
+      pool->join();
+    }
   }
 
   std::size_t connections() const { return open_.load(); }
@@ -628,8 +633,9 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   /// Hands a request to a worker.
   void begin(const Exchange& exchange, const std::shared_ptr<Pending>& pending) {
     const auto request = exchange.request;
-    const Respond respond = responder(pending, accepts_gzip(request->header("accept-encoding").value_or("")));
-    asio::post(workers_,
+    asio::thread_pool& pool = exchange.route && exchange.route->options.slow ? slow_workers_ : workers_;
+    const Respond respond = responder(pending, accepts_gzip(request->header("accept-encoding").value_or("")), pool);
+    asio::post(pool,
                [this, request, route = exchange.route, respond] { handle(std::move(*request), route.get(), respond); });
   }
 
@@ -645,12 +651,12 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
 
   /// The function that a handler answers with: compresses on a worker, then wakes the connection. It outlives the
   /// server harmlessly, because it holds neither the server nor the connection.
-  Respond responder(const std::shared_ptr<Pending>& pending, bool may_gzip) {
-    return [core = weak_from_this(), waiting = std::weak_ptr{pending}, may_gzip](HttpResponse response) {
+  Respond responder(const std::shared_ptr<Pending>& pending, bool may_gzip, asio::thread_pool& pool) {
+    return [core = weak_from_this(), waiting = std::weak_ptr{pending}, may_gzip, &pool](HttpResponse response) {
       const auto alive = core.lock();
       if (!alive) return;
       auto shared = std::make_shared<HttpResponse>(std::move(response));
-      asio::dispatch(alive->workers_, [core, waiting, may_gzip, shared] {
+      asio::dispatch(pool, [core, waiting, may_gzip, shared] {
         const auto server = core.lock();
         if (!server) return;
         if (may_gzip) server->try_to_compress(*shared);
@@ -735,6 +741,7 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   const HttpLimits limits_;
   asio::io_context io_{1};
   asio::thread_pool workers_;
+  asio::thread_pool slow_workers_;
   std::list<tcp::acceptor> acceptors_{};
   RouteTable routes_{};
   std::shared_ptr<BodyGate> gate_{std::make_shared<BodyGate>(limits_.large_bodies, limits_.large_bytes)};
@@ -763,7 +770,7 @@ void HttpServer::route(std::vector<std::string> methods, std::string path, Handl
   core_->routes().put({std::move(methods), std::move(path), std::move(handler), std::move(options)});
 }
 
-std::function<void(std::function<void()>)> HttpServer::workers() const { return core_->workers(); }
+std::function<void(std::function<void()>)> HttpServer::slow_workers() const { return core_->slow_workers(); }
 
 void HttpServer::unroute(std::string_view path) { core_->routes().remove(path); }
 std::optional<std::string> HttpServer::set_options(WebOptions options) {

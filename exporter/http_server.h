@@ -56,6 +56,7 @@ using Handler = std::function<void(HttpRequest, Respond)>;
 /// What a route wants other than the server's habits.
 struct RouteOptions {
   bool open{};               // never asks for basic authentication
+  bool slow{};               // may take long to answer, or read the disk: only other slow routes wait for it
   std::size_t body_bytes{};  // takes bodies up to this size; 0: as HttpLimits.body_bytes says, and nobody reads them
   std::chrono::milliseconds body{std::chrono::minutes{2}};  // first octet of such a body to last
   /// May refuse by the headers, before such a body is read. Called on the I/O thread: must not block.
@@ -70,6 +71,7 @@ struct HttpLimits {
   std::size_t large_bytes{std::size_t{64} * 1024 * 1024};  // all of them together
   std::size_t gzip_from_bytes{1024};                       // smaller bodies are not worth it
   std::size_t workers{2};
+  std::size_t slow_workers{1};                                      // of slow routes alone
   std::chrono::milliseconds request{std::chrono::seconds{10}};      // first octet to last, however slowly it comes
   std::chrono::milliseconds keep_alive{std::chrono::seconds{120}};  // idle between requests
   std::chrono::milliseconds handler{std::chrono::seconds{150}};     // 503 beyond it
@@ -116,9 +118,9 @@ class HttpServer {
   /// handler for the same path. Also while the server runs.
   void route(std::vector<std::string> methods, std::string path, Handler handler, RouteOptions options = {});
 
-  /// Runs tasks on the workers, so that whoever must not wait can hand over what takes long. May be kept longer than
-  /// the server, and does nothing then, nor after stop(). What a task throws is lost: it answers for itself.
-  [[nodiscard]] std::function<void(std::function<void()> task)> workers() const;
+  /// Runs tasks on the workers of slow routes, so that whoever must not wait can hand over what takes long. May be kept
+  /// longer than the server, and does nothing then, nor after stop(). What a task throws is lost: it answers for itself.
+  [[nodiscard]] std::function<void(std::function<void()> task)> slow_workers() const;
 
   /// Takes a path away again. A request for it that has begun is still answered by its handler.
   void unroute(std::string_view path);

@@ -187,18 +187,23 @@ Handler answering(const Shared& callbacks, Answer answer) {
 }  // namespace
 
 void add_page_routes(HttpServer& server, const std::shared_ptr<const RouteCallbacks>& callbacks) {
-  server.route({"GET"}, "/", answering(callbacks, serve_fleet));
-  server.route({"GET"}, std::string(kDomains) + "*", answering(callbacks, serve_domain));
-  server.route({"GET"}, "/reports", answering(callbacks, serve_reports));
-  server.route({"GET"}, "/runbooks", answering(callbacks, [](const RouteCallbacks& all, const HttpRequest&) {
-                 return page_response(render_runbooks_page(page_context(all)));
-               }));
+  const RouteOptions slow{.slow = true};
+  server.route({"GET"}, "/", answering(callbacks, serve_fleet), slow);
+  server.route({"GET"}, std::string(kDomains) + "*", answering(callbacks, serve_domain), slow);
+  server.route({"GET"}, "/reports", answering(callbacks, serve_reports), slow);
+  server.route({"GET"}, "/runbooks",
+               answering(callbacks,
+                         [](const RouteCallbacks& all, const HttpRequest&) {
+                           return page_response(render_runbooks_page(page_context(all)));
+                         }),
+               slow);
   server.route({"GET"}, "/style.css",
                answering(callbacks, [](const RouteCallbacks&, const HttpRequest&) { return style_response(); }));
   server.route({"GET"}, "/check",
-               [callbacks, workers = server.workers()](const HttpRequest& request, const Respond& respond) {
+               [callbacks, workers = server.slow_workers()](const HttpRequest& request, const Respond& respond) {
                  serve_check(callbacks, workers, request, respond);
-               });
+               },
+               slow);
 }
 
 }  // namespace mtasts

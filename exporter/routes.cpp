@@ -128,7 +128,8 @@ void add_views(HttpServer& server, const Shared& shared) {
                }));
   server.route({"GET"}, "/api/v1/domains", at_once(shared, [](const Callbacks& callbacks) {
                  return json_response(fleet_json(callbacks.snapshot()));
-               }));
+               }),
+               {.slow = true});
   server.route(
       {"GET"}, "/api/v1/domains/*",
       for_domain(shared, "/api/v1/domains/", [](const Callbacks&, const Snapshot& all, const DomainEntry& entry) {

@@ -84,6 +84,14 @@ class HttpServerTest : public ::testing::Test {
       watch_.emplace(request.disconnected, [this] { disconnected_.set_value(); });
       arrived_.set_value();
     });
+    server_->route({"GET"}, "/slow",
+                   [this](const HttpRequest&, const Respond& respond) {
+                     slow_.fetch_add(1);
+                     slow_.notify_all();
+                     may_end_.wait(false);
+                     respond({.body = "at last"});
+                   },
+                   {.slow = true});
     server_->route({"GET"}, "/tree/*", [](const HttpRequest& request, const Respond& respond) {
       HttpResponse response;
       response.body = request.path;
@@ -94,8 +102,13 @@ class HttpServerTest : public ::testing::Test {
     server_->start();
   }
   void TearDown() override {
+    let_slow_end();
     watch_.reset();
     server_.reset();
+  }
+  void let_slow_end() {
+    may_end_ = true;
+    may_end_.notify_all();
   }
 
   httplib::Client client() const {
@@ -109,6 +122,8 @@ class HttpServerTest : public ::testing::Test {
   std::vector<Respond> later_{};
   std::promise<void> arrived_{};
   std::promise<void> disconnected_{};
+  std::atomic<int> slow_{};  // requests begun
+  std::atomic<bool> may_end_{};
   std::optional<std::stop_callback<std::function<void()>>> watch_{};
 };
 
@@ -199,6 +214,22 @@ TEST_F(HttpServerTest, SlowAndIdleClientsDelayNobody) {
   const auto stop = Clock::now();
   server_->stop();
   EXPECT_LT(Clock::now() - stop, seconds{5});
+}
+
+TEST_F(HttpServerTest, SlowRoutesDelayOnlyEachOther) {
+  serve();
+  std::vector<std::unique_ptr<RawClient>> waiting;
+  for (int i = 0; i < 8; ++i) {
+    waiting.push_back(std::make_unique<RawClient>(port_));
+    waiting.back()->send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+  }
+  slow_.wait(0);
+  const auto result = client().Get("/hello");
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->body, "hello you");
+  EXPECT_EQ(slow_, 1);
+  let_slow_end();
+  EXPECT_THAT(waiting.back()->read_until("at last"), ::testing::HasSubstr("at last"));
 }
 
 TEST_F(HttpServerTest, ARequestHasOneDeadlineHoweverItDrips) {
