@@ -320,16 +320,17 @@ class Daemon {
             },
         .record_change = [this](const std::string& domain,
                                 const DomainChange& change) { writer_.record({.domain = domain, .change = change}); },
-        .save_observation = [this](const DomainObservation& seen) { save(seen, ObservationKind::domain, seen.domain); },
+        .save_observation =
+            [this](const DomainObservation& seen) { return save(seen, ObservationKind::domain, seen.domain); },
         .save_mx_observation =
-            [this](const MxHostObservation& seen) { save(seen, ObservationKind::mx_host, seen.host); },
+            [this](const MxHostObservation& seen) { return save(seen, ObservationKind::mx_host, seen.host); },
         .forget_domain = [this](const std::string& domain) { writer_.forget(domain); },
         .forget_mx_host = [this](const std::string& host) { writer_.forget_mx_host(host); }};
   }
 
   template <class Observation>
-  void save(const Observation& seen, ObservationKind kind, const std::string& name) {
-    writer_.record({.kind = kind, .name = name, .content = render_observation(seen), .seen_at = seen.ended});
+  bool save(const Observation& seen, ObservationKind kind, const std::string& name) {
+    return writer_.record({.kind = kind, .name = name, .content = render_observation(seen), .seen_at = seen.ended});
   }
 
   void save(const DomainKeepsake& kept) {

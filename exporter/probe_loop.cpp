@@ -62,13 +62,13 @@ struct WatchedDomain {
   std::string failed_id{};               // of the last failed policy fetch
   SteadyTime failed_at{};
   SteadyTime started_at{};           // of the probe under way, else of the last
-  std::uint64_t kept_observation{};  // fingerprint
+  std::uint64_t kept_observation{};  // fingerprint; 0: none
 };
 
 struct WatchedHost {
   std::optional<MxVerdict> verdict{};
   std::set<std::string> domains{};   // that have it among their MX hosts
-  std::uint64_t kept_observation{};  // fingerprint
+  std::uint64_t kept_observation{};  // the same
 };
 
 Labels labels_of(const DomainConfig& domain) { return {domain.labels.begin(), domain.labels.end()}; }
@@ -451,9 +451,7 @@ class ProbeLoop::Core {
   /// one before.
   void keep_observation(WatchedDomain& domain, DomainObservation& seen) {
     if (!seen.policy) return;
-    const auto before = std::exchange(domain.kept_observation, fingerprint(seen));
-    const bool news = before != domain.kept_observation;
-    if (news && keeper_.save_observation) keeper_.save_observation(seen);
+    keep_if_new(domain.kept_observation, seen, keeper_.save_observation);
     for (PolicyFetchAttempt& attempt : seen.policy->attempts) {
       if (!attempt.tls) continue;
       for (Certificate& certificate : attempt.tls->chain) std::string().swap(certificate.pem);
@@ -461,9 +459,15 @@ class ProbeLoop::Core {
   }
 
   void keep_observation(WatchedHost& host, const MxHostObservation& seen) {
-    const auto before = std::exchange(host.kept_observation, fingerprint(seen));
-    const bool news = before != host.kept_observation;
-    if (news && keeper_.save_mx_observation) keeper_.save_mx_observation(seen);
+    keep_if_new(host.kept_observation, seen, keeper_.save_mx_observation);
+  }
+
+  /// Input: `kept` is the fingerprint of what is kept, and stays when `save` did not take what is new.
+  template <class Observation>
+  static void keep_if_new(std::uint64_t& kept, const Observation& seen,
+                          const std::function<bool(const Observation&)>& save) {
+    const std::uint64_t now = fingerprint(seen);
+    if (save && now != kept && save(seen)) kept = now;
   }
 
   /// Our own trouble: the last known values stay. Where nothing was ever seen, the state is all there is.
@@ -566,10 +570,11 @@ class ProbeLoop::Core {
   }
 
   /// What was our own trouble is no history of the domain's.
-  void withdraw_episodes(WatchedDomain& domain, std::string_view host, UnixTime since) {
-    const std::vector<FaultEpisode> withdrawn = withdraw_faults(domain.memory, host, since);
-    if (!keeper_.withdraw_episode) return;
-    for (const FaultEpisode& episode : withdrawn) keeper_.withdraw_episode(domain.config.name, episode);
+  void right_episodes(WatchedDomain& domain, std::string_view host, const std::vector<StandingFault>& before) {
+    const RightedEpisodes righted = put_back_faults(domain.memory, host, before);
+    if (!keeper_.withdraw_episode || !keeper_.record_episode) return;
+    for (const FaultEpisode& episode : righted.never_were) keeper_.withdraw_episode(domain.config.name, episode);
+    for (const FaultEpisode& episode : righted.go_on) keeper_.record_episode(domain.config.name, episode);
   }
 
   /// One line per change of verdict; a healthy probe after a healthy probe says nothing.
@@ -651,8 +656,8 @@ class ProbeLoop::Core {
   /// Puts the domain back to what was known before its peers fell silent; what is older than a round of probes says
   /// less than the silence.
   Egress::TakeBack take_back_of(const WatchedDomain& now) {
-    return [this, name = now.config.name, since = schedule_now(), noted_since = engine_->net.now(), seen = now.seen,
-            verdict = now.verdict] {
+    return [this, name = now.config.name, since = schedule_now(), seen = now.seen, verdict = now.verdict,
+            standing = now.memory.standing] {
       const auto entry = domains_.find(name);
       if (entry == domains_.end()) return;
       WatchedDomain& domain = entry->second;
@@ -661,7 +666,7 @@ class ProbeLoop::Core {
         domain.seen = seen;
         domain.verdict = verdict;
         domain.failed_id.clear();
-        withdraw_episodes(domain, "mta-sts." + name, noted_since);
+        right_episodes(domain, "mta-sts." + name, standing);
         keep(domain);
       }
       domain.spoiled = std::string(kWayLost);
@@ -671,16 +676,31 @@ class ProbeLoop::Core {
 
   [[nodiscard]] bool is_recent(ScheduleTime since) const { return schedule_now() - since <= 2 * interval_; }
 
+  using Standing = std::vector<StandingFault>;
+
+  /// The faults that stand at a host, by the domains that have any.
+  [[nodiscard]] std::map<std::string, Standing> standing_at(const std::string& host, const WatchedHost& now) const {
+    std::map<std::string, Standing> by_domain;
+    for (const std::string& user : now.domains) {
+      for (const StandingFault& standing : domains_.at(user).memory.standing)
+        if (standing.host == host) by_domain[user].push_back(standing);
+    }
+    return by_domain;
+  }
+
   Egress::TakeBack take_back_of(const std::string& name, const WatchedHost& now) {
-    return [this, name, since = schedule_now(), noted_since = engine_->net.now(), verdict = now.verdict] {
+    return [this, name, since = schedule_now(), verdict = now.verdict, standing = standing_at(name, now)] {
       const auto entry = hosts_.find(name);
       if (entry == hosts_.end()) return;
       WatchedHost& host = entry->second;
       if (is_recent(since)) {
         host.verdict = verdict;
         keep(name, host);
-        for (const std::string& user : host.domains) withdraw_episodes(domains_.at(user), name, noted_since);
-        for (const std::string& user : host.domains) keep(domains_.at(user));  // join() may find nothing to keep
+        for (const std::string& user : host.domains) {
+          const auto before = standing.find(user);
+          right_episodes(domains_.at(user), name, before == standing.end() ? Standing{} : before->second);
+          keep(domains_.at(user));  // join() may find nothing to keep
+        }
       }
       if (!host.verdict) host.verdict.emplace();
       host.verdict->host = name;

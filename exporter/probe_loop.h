@@ -30,9 +30,9 @@ struct StateKeeper {
   std::function<void(const std::string& domain, const FaultEpisode& episode)> record_episode{};
   std::function<void(const std::string& domain, const FaultEpisode& episode)> withdraw_episode{};
   std::function<void(const std::string& domain, const DomainChange& change)> record_change{};
-  /// What a probe saw, when it differs from what was seen before in more than times.
-  std::function<void(const DomainObservation& seen)> save_observation{};
-  std::function<void(const MxHostObservation& seen)> save_mx_observation{};
+  /// What a probe saw, when it differs from what was kept before in more than times. They return whether they took it.
+  std::function<bool(const DomainObservation& seen)> save_observation{};
+  std::function<bool(const MxHostObservation& seen)> save_mx_observation{};
   std::function<void(const std::string& domain)> forget_domain{};
   std::function<void(const std::string& host)> forget_mx_host{};
 };

@@ -406,13 +406,19 @@ void StoreWriter::record(ChangeRow row) {
   enqueue([&](StoreBatch& pending) { pending.changes[key_of(row)] = std::move(row); });
 }
 
-void StoreWriter::record(ObservationRow row) {
+bool StoreWriter::record(ObservationRow row) {
+  bool taken = false;
   enqueue([&](StoreBatch& pending) {
     const std::size_t others = pending_octets_ - octets_of(pending, row.kind, row.name);
-    if (others + row.content.size() > options_.max_pending_octets) return;
+    taken = others + row.content.size() <= options_.max_pending_octets;
+    if (!taken) {
+      ++dropped_;
+      return;
+    }
     pending_octets_ = others + row.content.size();
     pending.observations[{row.kind, row.name}] = std::move(row);
   });
+  return taken;
 }
 
 void StoreWriter::forget(const std::string& domain) {

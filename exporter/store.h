@@ -172,7 +172,8 @@ class StoreWriter {
   void record_policy(PolicyRow row);
   void record(EpisodeRow row);
   void record(ChangeRow row);
-  void record(ObservationRow row);
+  /// Returns whether it will be written: false, and counted as dropped, while too much waits for a disk that fails.
+  [[nodiscard]] bool record(ObservationRow row);
   void forget(const std::string& domain);
   void forget_mx_host(const std::string& host);
 

@@ -28,11 +28,11 @@ BOOST_DESCRIBE_STRUCT(DomainVerdict, (),
                        in_force, expected_mode, policy_not_after, policy_last_change, enforced_until,
                        mx_set_last_change, watched_since, last_fault, null_mx, mx_hosts, mx, coverage, deliverable,
                        faults, findings, unknown_reason))
-BOOST_DESCRIBE_STRUCT(StandingFault, (), (type, host, reason, since))
+BOOST_DESCRIBE_STRUCT(StandingFault, (), (type, host, reason, since, last_seen))
 BOOST_DESCRIBE_STRUCT(DomainMemory, (),
                       (policy, policy_id, policy_seen, body_sha256, policy_last_change, testing_since, enforced_until,
                        mx_set_known, mx_set, mx_set_last_change, id_policy, policy_changed_alone, id_changed_alone,
-                       watched_since, last_watched, last_fault, last_fault_before, standing))
+                       watched_since, last_watched, last_fault, last_ended, standing))
 BOOST_DESCRIBE_STRUCT(PolicySessions, (), (policy_type, successful, failed))
 BOOST_DESCRIBE_STRUCT(FailedSessions, (), (result_type, sessions))
 BOOST_DESCRIBE_STRUCT(ReportedFailure, (), (result_type, mx))

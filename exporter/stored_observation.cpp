@@ -51,7 +51,8 @@ constexpr std::size_t kMostOctets = std::size_t{256} * 1024;  // of a row
 
 /// Mixes values into a number; not for anything that somebody may gain by a collision.
 class Fingerprint {
-  /// Greetings hold the time and the session, and which name server answers first is chance.
+  /// Greetings hold the time and the session, and which name server answers first is chance, as is the order of
+  /// records and so of what was tried at their addresses.
   static bool changes_by_itself(std::string_view member) { return member == "transcript" || member == "server"; }
 
  public:
@@ -64,7 +65,7 @@ class Fingerprint {
       if (value) add(*value);
     } else if constexpr (is_a<T, std::vector> || is_array<T>) {
       mix(value.size());
-      for (const auto& element : value) add(element);
+      add_in_order(value);
     } else if constexpr (std::is_enum_v<T>) {
       mix(static_cast<std::size_t>(value));
     } else if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::string>) {
@@ -80,9 +81,31 @@ class Fingerprint {
     }
   }
 
-  std::uint64_t value() const { return value_; }
+  template <class T>
+  static std::uint64_t of(const T& value) {
+    Fingerprint one;
+    one.add(value);
+    return one.value_;
+  }
 
  private:
+  template <class T>
+  static constexpr bool kOrderIsChance =
+      std::is_same_v<T, std::string> || std::is_same_v<T, IpAddress> || std::is_same_v<T, MxRecord> ||
+      std::is_same_v<T, PolicyFetchAttempt> || std::is_same_v<T, SmtpObservation>;
+
+  template <class List>
+  void add_in_order(const List& list) {
+    using Element = typename List::value_type;
+    if constexpr (kOrderIsChance<Element>) {
+      std::uint64_t sum = 0;
+      for (const Element& element : list) sum += of(element);
+      mix(sum);
+    } else {
+      for (const Element& element : list) add(element);
+    }
+  }
+
   void mix(std::uint64_t word) {
     constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;  // 2^64 divided by the golden ratio
     value_ = (value_ ^ word) * kOdd;
@@ -91,13 +114,6 @@ class Fingerprint {
 
   std::uint64_t value_{};
 };
-
-template <class T>
-std::uint64_t fingerprint_of(const T& seen) {
-  Fingerprint all;
-  all.add(seen);
-  return all.value();
-}
 
 std::span<PolicyFetchAttempt> parts_of(DomainObservation& seen) {
   if (!seen.policy) return {};
@@ -140,8 +156,8 @@ std::string render_within_bounds(T seen) {
 
 }  // namespace
 
-std::uint64_t fingerprint(const DomainObservation& seen) { return fingerprint_of(seen); }
-std::uint64_t fingerprint(const MxHostObservation& seen) { return fingerprint_of(seen); }
+std::uint64_t fingerprint(const DomainObservation& seen) { return Fingerprint::of(seen); }
+std::uint64_t fingerprint(const MxHostObservation& seen) { return Fingerprint::of(seen); }
 
 std::string render_observation(const DomainObservation& seen) {
   DomainObservation kept = seen;

@@ -23,12 +23,13 @@ struct ClassifyOptions {
   std::chrono::seconds testing_longer_than{std::chrono::days{90}};
 };
 
-/// A fault that the last verdict had, and since when.
+/// A fault that the last verdict had.
 struct StandingFault {
   ResultType type{ResultType::validation_failure};
   std::string host{};
   std::string reason{};
-  UnixTime since{};
+  UnixTime since{};      // the first verdict that had it
+  UnixTime last_seen{};  // the last one
 
   bool operator==(const StandingFault&) const = default;
 };
@@ -51,7 +52,7 @@ struct DomainMemory {
   std::optional<UnixTime> watched_since{};         // of the first verdict, and again after a gap of days
   std::optional<UnixTime> last_watched{};          // when a probe last told what is wrong
   std::optional<UnixTime> last_fault{};            // of the last verdict that had a fault
-  std::optional<UnixTime> last_fault_before{};     // the same before those that stand now began
+  std::optional<UnixTime> last_ended{};            // of those faults that do not stand any more, when one was last seen
   std::vector<StandingFault> standing{};
 };
 

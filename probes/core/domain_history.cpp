@@ -37,7 +37,8 @@ std::string mx_set_text(const DomainMemory& memory) {
   return memory.mx_set.empty() ? "none" : bounded(joined(memory.mx_set));
 }
 
-bool same_fault(const StandingFault& standing, const Fault& fault) {
+template <class SomeFault>
+bool same_fault(const StandingFault& standing, const SomeFault& fault) {
   return standing.type == fault.type && standing.host == fault.host && standing.reason == fault.reason;
 }
 
@@ -46,17 +47,18 @@ bool has_fault(const DomainVerdict& verdict, const StandingFault& standing) {
                      [&](const Fault& fault) { return same_fault(standing, fault); });
 }
 
-bool is_standing(const DomainMemory& memory, const Fault& fault) {
-  return std::any_of(memory.standing.begin(), memory.standing.end(),
-                     [&](const StandingFault& standing) { return same_fault(standing, fault); });
+template <class SomeFault>
+auto find_standing(std::vector<StandingFault>& standing, const SomeFault& fault) {
+  return std::find_if(standing.begin(), standing.end(),
+                      [&](const StandingFault& each) { return same_fault(each, fault); });
 }
 
-FaultEpisode episode_of(const StandingFault& standing, UnixTime last_seen, bool open) {
+FaultEpisode episode_of(const StandingFault& standing, bool open) {
   return {.type = standing.type,
           .host = standing.host,
           .reason = standing.reason,
           .began = standing.since,
-          .last_seen = last_seen,
+          .last_seen = std::max(standing.last_seen, standing.since),
           .open = open};
 }
 
@@ -93,8 +95,31 @@ namespace {
 
 /// A clock that was ahead is right again: what it left behind counts as now.
 void lower_times(DomainMemory& memory, UnixTime now) {
-  for (auto* time : {&memory.watched_since, &memory.last_fault, &memory.last_fault_before, &memory.last_watched})
+  for (auto* time : {&memory.watched_since, &memory.last_fault, &memory.last_ended, &memory.last_watched})
     if (*time) *time = std::min(**time, now);
+  for (StandingFault& standing : memory.standing) standing.last_seen = std::min(standing.last_seen, now);
+}
+
+void find_last_fault(DomainMemory& memory) {
+  memory.last_fault = memory.last_ended;
+  for (const StandingFault& standing : memory.standing)
+    memory.last_fault = std::max(memory.last_fault.value_or(standing.last_seen), standing.last_seen);
+}
+
+void end_fault(DomainMemory& memory, const StandingFault& standing, std::vector<FaultEpisode>& changed) {
+  changed.push_back(episode_of(standing, false));
+  memory.last_ended = std::max(memory.last_ended.value_or(standing.last_seen), standing.last_seen);
+}
+
+void see_fault(DomainMemory& memory, const Fault& fault, UnixTime now, std::vector<FaultEpisode>& changed) {
+  const auto known = find_standing(memory.standing, fault);
+  if (known != memory.standing.end()) {
+    known->last_seen = now;
+  } else if (memory.standing.size() < kMostStanding) {
+    memory.standing.push_back(
+        {.type = fault.type, .host = fault.host, .reason = fault.reason, .since = now, .last_seen = now});
+    changed.push_back(episode_of(memory.standing.back(), true));
+  }
 }
 
 }  // namespace
@@ -105,33 +130,36 @@ std::vector<FaultEpisode> note_faults(DomainMemory& memory, const DomainVerdict&
   if (!memory.watched_since || was_blind) memory.watched_since = now;  // time that nobody watched is not clean time
   memory.last_watched = now;
   std::vector<FaultEpisode> changed;
-  for (const StandingFault& standing : memory.standing) {
-    if (!has_fault(verdict, standing))
-      changed.push_back(episode_of(standing, memory.last_fault.value_or(standing.since), false));
-  }
-  std::erase_if(memory.standing, [&](const StandingFault& standing) { return !has_fault(verdict, standing); });
-  if (memory.standing.empty()) memory.last_fault_before = memory.last_fault;
-  for (const Fault& fault : verdict.faults) {
-    if (memory.standing.size() == kMostStanding) break;
-    if (is_standing(memory, fault)) continue;
-    memory.standing.push_back({.type = fault.type, .host = fault.host, .reason = fault.reason, .since = now});
-    changed.push_back(episode_of(memory.standing.back(), now, true));
-  }
-  if (!verdict.faults.empty()) memory.last_fault = now;
+  const auto has_ended = [&](const StandingFault& standing) { return !has_fault(verdict, standing); };
+  for (const StandingFault& standing : memory.standing)
+    if (has_ended(standing)) end_fault(memory, standing, changed);
+  std::erase_if(memory.standing, has_ended);
+  for (const Fault& fault : verdict.faults) see_fault(memory, fault, now, changed);
+  find_last_fault(memory);
   return changed;
 }
 
-std::vector<FaultEpisode> withdraw_faults(DomainMemory& memory, std::string_view host, UnixTime since) {
+RightedEpisodes put_back_faults(DomainMemory& memory, std::string_view host, const std::vector<StandingFault>& before) {
   const auto meant = [&](const StandingFault& standing) {
-    return standing.host == host && standing.since >= since && standing.reason != kNotCoveredReason;
+    return standing.host == host && standing.reason != kNotCoveredReason;
   };
-  std::vector<FaultEpisode> withdrawn;
-  for (const StandingFault& standing : memory.standing) {
-    if (meant(standing)) withdrawn.push_back(episode_of(standing, standing.since, true));
+  const auto is_in = [](const std::vector<StandingFault>& list, const StandingFault& standing) {
+    return std::any_of(list.begin(), list.end(), [&](const StandingFault& each) {
+      return same_fault(each, standing) && each.since == standing.since;
+    });
+  };
+  RightedEpisodes righted;
+  for (const StandingFault& standing : memory.standing)
+    if (meant(standing) && !is_in(before, standing)) righted.never_were.push_back(episode_of(standing, true));
+  std::erase_if(memory.standing,
+                [&](const StandingFault& standing) { return meant(standing) && !is_in(before, standing); });
+  for (const StandingFault& standing : before) {
+    if (!meant(standing) || is_in(memory.standing, standing)) continue;
+    memory.standing.push_back(standing);
+    righted.go_on.push_back(episode_of(standing, true));
   }
-  std::erase_if(memory.standing, meant);
-  if (!withdrawn.empty() && memory.standing.empty()) memory.last_fault = memory.last_fault_before;
-  return withdrawn;
+  find_last_fault(memory);
+  return righted;
 }
 
 }  // namespace mtasts

@@ -50,8 +50,14 @@ UnixTime last_seen_of(const FaultEpisode& episode, const std::optional<UnixTime>
 /// that began or ended with it.
 std::vector<FaultEpisode> note_faults(DomainMemory& memory, const DomainVerdict& verdict, UnixTime now);
 
-/// Takes back the faults of a host that were noted since then, as our own trouble: they never were. Whether a policy
-/// permits the host is not the network's doing, and stays. Returns the episodes that are to be withdrawn.
-std::vector<FaultEpisode> withdraw_faults(DomainMemory& memory, std::string_view host, UnixTime since);
+/// What becomes of episodes that our own trouble began or ended.
+struct RightedEpisodes {
+  std::vector<FaultEpisode> never_were{};
+  std::vector<FaultEpisode> go_on{};
+};
+
+/// Puts the faults of a host back to those that stood before our own trouble. Whether a policy permits the host is not
+/// the network's doing, and stays. Input: `before`, what stood then, of any host.
+RightedEpisodes put_back_faults(DomainMemory& memory, std::string_view host, const std::vector<StandingFault>& before);
 
 }  // namespace mtasts

@@ -64,6 +64,11 @@ asio::awaitable<PolicyObservation> observe_policy(NetContext& net, Resolver& res
   co_return seen;
 }
 
+/// Nobody downloads the chains of hosts that only take reports, and what was seen of them stays in memory.
+void drop_pem(TlsObservation& tls) {
+  for (Certificate& certificate : tls.chain) std::string().swap(certificate.pem);
+}
+
 asio::awaitable<HandshakeAttempt> shake_hands(NetContext& net, std::string host, IpAddress address, std::uint16_t port,
                                               Milliseconds limit) {
   HandshakeAttempt attempt;
@@ -73,6 +78,7 @@ asio::awaitable<HandshakeAttempt> shake_hands(NetContext& net, std::string host,
   attempt.failure = co_await connection.connect(address, port);
   if (!attempt.failure) attempt.failure = co_await connection.start_tls(std::move(host));
   attempt.tls = connection.tls();
+  if (attempt.tls) drop_pem(*attempt.tls);
   attempt.lasted = connection.age();
   if (attempt.tls) co_await connection.part(kNoPatience);
   co_return attempt;

@@ -23,6 +23,7 @@ class Kept {
   StateKeeper keeper() {
     return {.save_domain = [this](const DomainKeepsake& kept) { note([&] { domains_.insert(kept.verdict.domain); }); },
             .save_mx_host = [this](const MxVerdict& verdict) { note([&] { hosts_.insert(verdict.host); }); },
+            .save_mx_observation = [this](const MxHostObservation&) { return take_observation(); },
             .forget_domain = [this](const std::string& domain) { note([&] { domains_.erase(domain); }); },
             .forget_mx_host = [this](const std::string& host) { note([&] { hosts_.erase(host); }); }};
   }
@@ -30,6 +31,12 @@ class Kept {
   bool wait_for_domains(const std::set<std::string>& wanted) {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, 20s, [&] { return domains_ == wanted; });
+  }
+  /// Lets the first so many be refused.
+  void refuse_observations(int number) { refusals_ = number; }
+  bool wait_for_observation() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, 20s, [&] { return observations_ > 0; });
   }
   std::set<std::string> hosts() {
     const std::scoped_lock lock(mutex_);
@@ -44,8 +51,19 @@ class Kept {
     changed_.notify_all();
   }
 
+  bool take_observation() {
+    bool taken = false;
+    note([&] {
+      taken = refusals_-- <= 0;
+      if (taken) ++observations_;
+    });
+    return taken;
+  }
+
   std::mutex mutex_;
   std::condition_variable changed_;
+  int refusals_{};
+  int observations_{};
   std::set<std::string> domains_;
   std::set<std::string> hosts_;
 };
@@ -103,6 +121,13 @@ TEST_F(ProbeLoopTest, PublishesAndKeepsWhatItProbes) {
   EXPECT_EQ(snapshot.find_domain("healthy.lab.test")->verdict->state, DomainState::ok);
   EXPECT_EQ(snapshot.find_domain("mx-expired.lab.test")->verdict->state, DomainState::failing);
   EXPECT_TRUE(kept_.hosts().contains("mx1.healthy.lab.test"));
+}
+
+TEST_F(ProbeLoopTest, AnObservationThatCouldNotBeKeptIsOfferedAgain) {
+  kept_.refuse_observations(1);
+  loop_.prepare(config({"healthy.lab.test"}))();
+  loop_.start();
+  EXPECT_TRUE(kept_.wait_for_observation());
 }
 
 TEST_F(ProbeLoopTest, ARemovedDomainGoesAtOnceAndItsHostsWithIt) {

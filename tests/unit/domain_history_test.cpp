@@ -85,24 +85,53 @@ TEST(NoteFaults, WhatAPeerMakesManyIsBounded) {
   EXPECT_EQ(note_faults(memory, verdict_with(faults), kNow + 1h).size(), 0u);
 }
 
-TEST(WithdrawFaults, OurOwnTroubleLeavesNoTrace) {
+TEST(PutBackFaults, OurOwnTroubleLeavesNoTrace) {
   DomainMemory memory;
   note_faults(memory, verdict_with({kNotFetched}), kNow);
   note_faults(memory, verdict_with({}), kNow + 1h);
+  const std::vector<StandingFault> before = memory.standing;
   note_faults(memory, verdict_with({kExpired}), kNow + 2h);
-  EXPECT_EQ(withdraw_faults(memory, "mx.example.org", kNow + 2h),
-            Episodes{episode_of(kExpired, kNow + 2h, kNow + 2h, true)});
+  note_faults(memory, verdict_with({kExpired}), kNow + 3h);
+  const RightedEpisodes righted = put_back_faults(memory, "mx.example.org", before);
+  EXPECT_EQ(righted.never_were, Episodes{episode_of(kExpired, kNow + 2h, kNow + 3h, true)});
+  EXPECT_EQ(righted.go_on, Episodes{});
   EXPECT_TRUE(memory.standing.empty());
   EXPECT_EQ(memory.last_fault, kNow);
 }
 
-TEST(WithdrawFaults, WhatWasThereBeforeStays) {
+TEST(PutBackFaults, WhatOthersHadMeanwhileCounts) {
+  DomainMemory memory;
+  note_faults(memory, verdict_with({kNotFetched, kExpired}), kNow);
+  note_faults(memory, verdict_with({kExpired}), kNow + 1h);
+  put_back_faults(memory, "mx.example.org", {});
+  EXPECT_EQ(memory.last_fault, kNow);
+}
+
+TEST(PutBackFaults, WhatWasThereBeforeStays) {
   DomainMemory memory;
   note_faults(memory, verdict_with({kExpired}), kNow);
+  const std::vector<StandingFault> before = memory.standing;
   note_faults(memory, verdict_with({kExpired, kNotCovered, kNotFetched}), kNow + 1h);
-  EXPECT_EQ(withdraw_faults(memory, "mx.example.org", kNow + 1h), Episodes{});
+  const RightedEpisodes righted = put_back_faults(memory, "mx.example.org", before);
+  EXPECT_EQ(righted.never_were, Episodes{});
+  EXPECT_EQ(righted.go_on, Episodes{});
   EXPECT_EQ(memory.standing.size(), 3u);
   EXPECT_EQ(memory.last_fault, kNow + 1h);
+}
+
+TEST(PutBackFaults, AFaultThatChangedItsReasonMeanwhileGoesOn) {
+  DomainMemory memory;
+  note_faults(memory, verdict_with({kNotFetched}), kNow);
+  const std::vector<StandingFault> before = memory.standing;
+  Fault other = kNotFetched;
+  other.reason = "timeout";
+  note_faults(memory, verdict_with({other}), kNow + 1h);
+  const RightedEpisodes righted = put_back_faults(memory, "mta-sts.example.org", before);
+  EXPECT_EQ(righted.never_were, Episodes{episode_of(other, kNow + 1h, kNow + 1h, true)});
+  EXPECT_EQ(righted.go_on, Episodes{episode_of(kNotFetched, kNow, kNow, true)});
+  EXPECT_EQ(memory.standing, before);
+  EXPECT_EQ(memory.last_fault, kNow);
+  EXPECT_EQ(note_faults(memory, verdict_with({kNotFetched}), kNow + 2h), Episodes{});
 }
 
 DomainMemory memory_of(std::string id, std::string body_sha256, std::optional<UnixTime> changed) {

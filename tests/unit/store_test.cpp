@@ -386,9 +386,10 @@ TEST(StoreWriter, ObservationsThatWaitForAFailingDiskAreBoundedInOctets) {
                      {.period = 1ms, .retry = 1h, .max_pending_octets = 100}};
   writer.save(domain_row("first.example"));
   ASSERT_TRUE(disk.wait([&] { return disk.attempts >= 1; }));
-  writer.record(observation_row(std::string(80, 'a')));
-  writer.record({.name = "example.org", .content = std::string(80, 'b')});
-  writer.record(observation_row(std::string(90, 'c')));  // takes the place of its own
+  EXPECT_TRUE(writer.record(observation_row(std::string(80, 'a'))));
+  EXPECT_FALSE(writer.record({.name = "example.org", .content = std::string(80, 'b')}));
+  EXPECT_TRUE(writer.record(observation_row(std::string(90, 'c'))));  // takes the place of its own
+  EXPECT_EQ(writer.dropped(), 1u);
   disk.set_full(false);
   writer.stop();
   ASSERT_EQ(disk.written.size(), 1u);

@@ -150,6 +150,9 @@ TEST(StoredObservation, TheFingerprintIsThatOfWhatMatters) {
   later.policy->attempts[0].lasted += 1s;
   later.policy->attempts[0].clock_ahead = 1s;
   EXPECT_EQ(fingerprint(later), fingerprint(seen));
+  std::swap(later.policy->attempts[0], later.policy->attempts[1]);
+  std::swap(later.policy->lookup.addresses[0], later.policy->lookup.addresses[1]);
+  EXPECT_EQ(fingerprint(later), fingerprint(seen));
   DomainObservation other = seen;
   other.policy->attempts[1].tls->chain[1].sha256 = "other";
   EXPECT_NE(fingerprint(other), fingerprint(seen));
