@@ -58,7 +58,8 @@ CheckPlaces places_of(const Config& config) {
   CheckPlaces places{.policy_port = config.policy.port,
                      .http_port = config.policy.http_port,
                      .smtp_port = config.smtp.port,
-                     .ca_file = config.tls.ca_file};
+                     .ca_file = config.tls.ca_file,
+                     .helo = config.smtp.helo};
   if (config.dns.servers.empty()) return places;
   const DnsServer& server = config.dns.servers.front();
   places.dns_server = bracketed(server.address) + ":" + std::to_string(server.port);
@@ -136,13 +137,15 @@ std::string CheckCommands::curl_over_http() const {
          (port == 80 ? "" : ":" + std::to_string(port)) + std::string(kPolicyPath);
 }
 
-/// Not with openssl, which would start TLS even where the server does not offer it.
+/// Not with openssl, which would start TLS even where the server does not offer it. The path of the URL is the name in
+/// EHLO.
 std::string CheckCommands::curl_to_mx(const std::string& host) const {
   if (!is_plain(host)) return "";
   const std::string port = std::to_string(places_.smtp_port);
   const std::string address = mx_address(host);
   const std::string place = address.empty() ? "" : "--resolve " + quoted(host + ":" + port + ":" + address) + " ";
-  return "curl -sv --max-time 60 --ssl-reqd " + place + "smtp://" + host + ":" + port;
+  return "curl -sv --max-time 60 --ssl-reqd " + place + "smtp://" + host + ":" + port +
+         (is_plain(places_.helo) ? "/" + places_.helo : "");
 }
 
 std::string CheckCommands::openssl(const std::string& host, const std::string& address, std::uint16_t port,

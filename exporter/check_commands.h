@@ -20,6 +20,7 @@ struct CheckPlaces {
   std::uint16_t smtp_port{25};
   std::string dns_server{};  // "ADDRESS:PORT", "" for the system's
   std::string ca_file{};     // "" for the system's trust store
+  std::string helo{};        // what the probe calls itself to MX hosts, "" for the machine's name
 };
 
 /// Where a program with this configuration looks.

@@ -148,10 +148,16 @@ void sort_by_key(std::vector<Ranked>& ranked, bool descending) {
   });
 }
 
-/// Each result type once, in order; without one the findings that are worth acting on.
-std::vector<std::string_view> failure_words(const DomainVerdict& verdict) {
-  std::vector<std::string_view> words;
-  for (const Fault& fault : verdict.faults) words.push_back(to_string(fault.type));
+/// A type alone where the reason only repeats it.
+std::string fault_words(const Fault& fault) {
+  std::string words{to_string(fault.type)};
+  return fault.reason.empty() || words.ends_with(fault.reason) ? words : words + " (" + fault.reason + ")";
+}
+
+/// Each kind of fault once, in order; without one the findings that are worth acting on.
+std::vector<std::string> failure_words(const DomainVerdict& verdict) {
+  std::vector<std::string> words;
+  for (const Fault& fault : verdict.faults) words.push_back(fault_words(fault));
   for (const Finding& finding : verdict.findings) {
     if (verdict.faults.empty() && severity_of(finding, find_code) != Severity::info) words.push_back(finding.code);
   }
@@ -161,7 +167,7 @@ std::vector<std::string_view> failure_words(const DomainVerdict& verdict) {
 }
 
 std::string failure_text(const DomainVerdict& verdict) {
-  const std::vector<std::string_view> words = failure_words(verdict);
+  const std::vector<std::string> words = failure_words(verdict);
   std::string text;
   for (std::size_t i = 0; i < std::min(words.size(), kMostWords); ++i)
     text.append(text.empty() ? "" : ", ").append(words[i]);

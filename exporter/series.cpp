@@ -99,7 +99,7 @@ constexpr auto kMetrics = std::to_array<MetricDefinition>({
 
     {"mtasts_rollout_ready", gauge, rollout, "domain",
      "Whether nothing has failed, by probe or by report, for findings.ready_after, on a domain watched at least that "
-     "long; absent without a policy. `advise` says the rest."},
+     "long; absent without a policy, and while the domain's state is unknown. `advise` says the rest."},
     {"mtasts_last_failure_timestamp_seconds", gauge, rollout, "domain,source",
      "When a probe (source probe) or a sender (source report, the end of the reported range) last saw a failure, Unix "
      "time; absent where none did."},

@@ -62,6 +62,13 @@ TEST(CheckCommands, AskForClearTextWhereTheProbeDid) {
             "http://mta-sts.example.org:8080/.well-known/mta-sts.txt | head -c 4000");
 }
 
+TEST(CheckCommands, GreetAsTheProbeDoes) {
+  const CheckResult result = nothing_seen();
+  const CheckPlaces places{.helo = "probe.example.net"};
+  EXPECT_EQ(CheckCommands(result, places).show(Look::smtp, kHost, ""),
+            filled_in(std::string{command_template(Look::smtp)}) + "/probe.example.net");
+}
+
 TEST(CheckCommands, OfAFaultAreThoseOfItsReasonElseOfItsType) {
   struct {
     Fault fault;
