@@ -189,7 +189,8 @@ View row_view(const Snapshot& snapshot, const DomainEntry& entry, const PageCont
   row.text("mode", verdict.in_force ? mode_word(entry) : "")
       .text("no_mode", verdict.record ? "none in force" : "not known")
       .text("coverage", coverage_text(verdict));
-  row.text("wrong", failure_text(verdict));
+  const std::string failures = failure_text(verdict);
+  row.text("wrong", failures.empty() ? verdict.unknown_reason : failures);
   set_days_left(row, "days", certificate_end(snapshot, verdict), context.now);
   set_time(row, "probed", verdict.probed, context.now);
   return row;

@@ -100,6 +100,21 @@ TEST(FleetPage, TheCertificateOfAnMxHostCounts) {
   EXPECT_THAT(render_fleet_page(fleet, {}, kContext), HasSubstr("<span class=\"failing\">2 days</span>"));
 }
 
+TEST(FleetPage, SaysWhatIsWrongElseWhyNothingIsKnown) {
+  Snapshot fleet = fleet_of({{.name = "a.test", .state = DomainState::unknown}});
+  DomainVerdict verdict = *fleet.domains[0]->verdict;
+  verdict.unknown_reason = "no DNS server answers";
+  const auto page_of = [&] {
+    fleet.domains[0] = std::make_shared<DomainEntry>(
+        DomainEntry{.name = "a.test", .verdict = std::make_shared<DomainVerdict>(verdict)});
+    return render_fleet_page(fleet, {}, kContext);
+  };
+  EXPECT_THAT(page_of(), HasSubstr("no DNS server answers"));
+  verdict.faults = {{.type = ResultType::validation_failure, .host = "mx.a.test", .reason = "mx-mismatch"},
+                    {.type = ResultType::certificate_expired, .host = "mx.a.test", .reason = "expired"}};
+  EXPECT_THAT(page_of(), HasSubstr("certificate-expired, validation-failure (mx-mismatch)"));
+}
+
 TEST(FleetPage, SearchesAndFilters) {
   const Snapshot fleet = sample();
   EXPECT_THAT(names(fleet, {.search = "B.T"}), ElementsAre("b.test"));
