@@ -85,6 +85,13 @@ std::string CheckCommands::mx_address(const std::string& host) const {
   return "";
 }
 
+/// The name that the host's TLSA records are below.
+std::string CheckCommands::base_domain(const std::string& host) const {
+  for (const MxHostObservation& seen : result_.host_observations)
+    if (seen.host == host && seen.tlsa) return seen.tlsa->base_domain;
+  return host;
+}
+
 std::string CheckCommands::dig(std::string_view what, const std::string& name) const {
   if (!is_plain(name)) return "";
   const auto colon = places_.dns_server.rfind(':');
@@ -105,7 +112,7 @@ std::string CheckCommands::dig_addresses(const std::string& host) const {
 }
 
 std::string CheckCommands::dig_tlsa(std::string_view flags, const std::string& host) const {
-  return dig(std::string(flags) + " TLSA", "_" + std::to_string(places_.smtp_port) + "._tcp." + host);
+  return dig(std::string(flags) + " TLSA", "_" + std::to_string(places_.smtp_port) + "._tcp." + base_domain(host));
 }
 
 /// curl asks the system's resolver, which may not know what the probe's knows.
@@ -199,7 +206,7 @@ std::string CheckCommands::show(Look look, const std::string& host, const std::s
     case Look::host_addresses:
       return dig_addresses(host);
     case Look::host_lookup:
-      return dig(first_word(message), host);
+      return first_word(message) == "TLSA" ? dig_tlsa("+dnssec", host) : dig(first_word(message), host);
     case Look::policy:
       return curl("-sSi");
     case Look::policy_octets:

@@ -46,6 +46,7 @@ class CheckCommands {
   [[nodiscard]] std::string dig(std::string_view what, const std::string& name) const;
   [[nodiscard]] std::string dig_addresses(const std::string& host) const;
   [[nodiscard]] std::string dig_tlsa(std::string_view flags, const std::string& host) const;
+  [[nodiscard]] std::string base_domain(const std::string& host) const;
   [[nodiscard]] std::string curl(std::string_view options) const;
   [[nodiscard]] std::string policy_octets() const;
   [[nodiscard]] std::string curl_over_http() const;

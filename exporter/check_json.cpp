@@ -3,6 +3,7 @@
 
 #include "exporter/check_providers.h"
 #include "exporter/check_report.h"
+#include "exporter/dane_words.h"
 #include "exporter/explanation.h"
 #include "exporter/fault_history_report.h"
 #include "exporter/utf8.h"
@@ -163,7 +164,25 @@ json::value family_json(const std::optional<MxFamilyVerdict>& family, UnixTime n
                       {"certificate", expiry_json(family->not_after, now)}};
 }
 
-json::object mx_json(const CheckResult& result, const MxMembership& mx, UnixTime now) {
+json::array tlsa_json(const CheckResult& result, const std::string& host) {
+  for (const MxHostObservation& seen : result.host_observations) {
+    if (seen.host != host || !seen.tlsa) continue;
+    return array_of(seen.tlsa->records, [](const TlsaRecord& record) { return text(to_string(record)); });
+  }
+  return {};
+}
+
+json::value dane_json(const CheckResult& result, const MxMembership& mx, std::uint16_t smtp_port) {
+  const MxVerdict* host = find_host(result, mx.host);
+  if (host == nullptr || !host->dane) return nullptr;
+  return json::object{{"state", to_string(host->dane->state)},
+                      {"verified", or_null(mx.dane_verified)},
+                      {"records", tlsa_json(result, mx.host)},
+                      {"publish", texts(tlsa_lines(result, mx, smtp_port))}};
+}
+
+json::object mx_json(const CheckResult& result, const MxMembership& mx, const CheckReportOptions& options) {
+  const UnixTime now = options.now;
   const MxVerdict* host = find_host(result, mx.host);
   return {{"host", text(mx.host)},
           {"preference", mx.preference},
@@ -171,6 +190,7 @@ json::object mx_json(const CheckResult& result, const MxMembership& mx, UnixTime
           {"deliverable", or_null(mx.deliverable)},
           {"ipv4", host != nullptr ? family_json(host->ipv4, now) : json::value{}},
           {"ipv6", host != nullptr ? family_json(host->ipv6, now) : json::value{}},
+          {"dane", dane_json(result, mx, options.places.smtp_port)},
           {"addresses", sessions_json(result, mx.host)}};
 }
 
@@ -240,7 +260,7 @@ json::object result_json(const CheckResult& result, const CheckReportOptions& op
           {"record", record_json(result)},
           {"tlsrpt", tlsrpt_json(result)},
           {"policy", policy_json(result, options.now)},
-          {"mx", array_of(verdict.mx, [&](const MxMembership& mx) { return mx_json(result, mx, options.now); })},
+          {"mx", array_of(verdict.mx, [&](const MxMembership& mx) { return mx_json(result, mx, options); })},
           {"history", history_json(result)}};
 }
 

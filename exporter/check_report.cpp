@@ -7,6 +7,7 @@
 #include <set>
 
 #include "exporter/check_providers.h"
+#include "exporter/dane_words.h"
 #include "exporter/explanation.h"
 #include "exporter/fault_history_report.h"
 #include "exporter/paragraph.h"
@@ -216,6 +217,10 @@ class TextReport {
       line(host->ipv4 ? blank + family_columns("ipv6", *host->ipv6)
                       : start + family_columns("ipv6", *host->ipv6) + end);
     paragraph(blank + "at ", addresses_text(mx.host));
+    if (const std::string dane = dane_text(result_, mx); !dane.empty()) paragraph(blank + "DANE: ", dane);
+    // Never wrapped: it is to be pasted.
+    for (const std::string& record : tlsa_lines(result_, mx, options_.places.smtp_port))
+      line(blank + "to publish for the key it shows: " + record);
   }
 
   static std::string no_family_text(const MxVerdict* host) {

@@ -29,6 +29,11 @@ bool is_unknown(const CheckResult& result) {
          dns_failed(DnsQuery::mta_sts) || dns_failed(DnsQuery::mx) || no_host_known || is_nonexistent(result);
 }
 
+bool is_dane_fault(const Fault& fault) {
+  return fault.type == ResultType::tlsa_invalid || fault.type == ResultType::dnssec_invalid ||
+         fault.type == ResultType::dane_required;
+}
+
 Severity severity_in(const FindCode& find, CodeKind kind, std::string_view code) {
   const CatalogueEntry* entry = find(kind, code);
   return entry != nullptr ? entry->severity : Severity::warning;
@@ -45,8 +50,12 @@ std::optional<StsMode> mode_in_force(const DomainVerdict& verdict) {
   return verdict.in_force ? std::optional(verdict.in_force->policy.mode) : std::nullopt;
 }
 
+bool fails_dane(const DomainVerdict& verdict) {
+  return has_fault(verdict, ResultType::tlsa_invalid) || has_fault(verdict, ResultType::dnssec_invalid);
+}
+
 bool refuses_mail(const DomainVerdict& verdict) {
-  return mode_in_force(verdict) == StsMode::enforce && verdict.deliverable == false;
+  return (fails_dane(verdict) || mode_in_force(verdict) == StsMode::enforce) && verdict.deliverable == false;
 }
 
 bool takes_no_mail(const DomainVerdict& verdict) {
@@ -67,7 +76,7 @@ bool is_nonexistent(const CheckResult& result) { return result.seen.mx.lookup.st
 
 Severity severity_of(const Fault& fault, const DomainVerdict& verdict, const FindCode& find) {
   if (refuses_mail(verdict)) return Severity::critical;
-  if (!has_mta_sts(verdict)) return Severity::warning;
+  if (!is_dane_fault(fault) && !has_mta_sts(verdict)) return Severity::warning;
   // Mail still arrives, if only through another host: a fault is not yet harm.
   return std::min(Severity::high, severity_in(find, CodeKind::result_type, to_string(fault.type)));
 }
@@ -100,7 +109,8 @@ CheckStatus check_status(const CheckResult& result, const FindCode& find) {
   });
   const bool mx_faulty =
       std::any_of(result.hosts.begin(), result.hosts.end(), [](const MxVerdict& host) { return !host.faults.empty(); });
-  const bool harmless = verdict.faults.empty() || !has_mta_sts(verdict);
+  const bool by_dane = std::any_of(verdict.faults.begin(), verdict.faults.end(), is_dane_fault);
+  const bool harmless = verdict.faults.empty() || (!has_mta_sts(verdict) && !by_dane);
   return noteworthy || !harmless || mx_faulty ? CheckStatus::warning : CheckStatus::ok;
 }
 

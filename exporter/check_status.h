@@ -40,7 +40,10 @@ std::optional<StsMode> mode_in_force(const DomainVerdict& verdict);
 /// Is there anything of MTA-STS at this domain, or should there be?
 bool has_mta_sts(const DomainVerdict& verdict);
 
-/// Is enforce in force, and no MX host one that a sender would deliver to?
+/// Does DANE fail at an MX host, so that senders with DANE pass it over, whatever the policy says?
+bool fails_dane(const DomainVerdict& verdict);
+
+/// Is there no MX host that a sender would deliver to, under an enforced policy or by DANE?
 bool refuses_mail(const DomainVerdict& verdict);
 
 /// No MX host takes mail from here, and TLS has nothing to do with it: none answers, or none wants to talk to us.

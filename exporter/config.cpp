@@ -186,6 +186,10 @@ constexpr ConfigField<DnsConfig> kDnsFields[] = {
        value.get_choice(to.trust_ad,
                         {{"auto", TrustAd::automatic}, {"true", TrustAd::always}, {"false", TrustAd::never}});
      }},
+    {"validate",
+     [](DnsConfig& to, const ConfigValue& value) {
+       value.get_choice(to.validate, {{"resolver", DnsValidation::resolver}, {"off", DnsValidation::off}});
+     }},
 };
 
 constexpr ConfigField<PolicyConfig> kPolicyFields[] = {
@@ -625,9 +629,10 @@ bool is_threshold_set(const Config& config) {
   return config.findings.*Member != FindingsConfig{}.*Member;
 }
 
-bool wants_dane(const Config& config) {
-  return std::any_of(config.domains.begin(), config.domains.end(),
-                     [](const DomainConfig& domain) { return domain.require_dane; });
+bool dane_is_never_judged(const Config& config) {
+  const bool validated = config.dns.validate != DnsValidation::off && config.dns.trust_ad != TrustAd::never;
+  return !validated && std::any_of(config.domains.begin(), config.domains.end(),
+                                   [](const DomainConfig& domain) { return domain.require_dane; });
 }
 
 /// Reports by mail of which none could ever count.
@@ -660,7 +665,9 @@ std::vector<IdleKey> idle_keys() {
            "none of these reports can count, because no path has a token: they are stored and shown only; set "
            "tlsrpt.http.tokens, or tlsrpt.accept_unauthenticated",
            http_never_counts},
-          {"domains[].require_dane", "has no effect yet: this version does not probe DANE", wants_dane}};
+          {"domains[].require_dane",
+           "can never be judged: nobody's word on DNSSEC counts; remove dns.validate: off and dns.trust_ad: false",
+           dane_is_never_judged}};
 }
 
 /// Says what the file asks for and will not get: silence would look like consent.

@@ -48,6 +48,9 @@ struct DnsServer {
 
 /// Whether the AD bit of an answer is believed; automatic: from a validating resolver on this machine, or one that
 /// resolv.conf marks `trust-ad`.
+/// Who validates DNSSEC: the resolver, or nobody.
+enum class DnsValidation { resolver, off };
+
 enum class TrustAd { automatic, always, never };
 
 struct DnsConfig {
@@ -55,6 +58,7 @@ struct DnsConfig {
   std::chrono::milliseconds timeout{std::chrono::seconds{5}};
   unsigned attempts{3};
   TrustAd trust_ad{TrustAd::automatic};
+  DnsValidation validate{DnsValidation::resolver};
 
   bool operator==(const DnsConfig&) const = default;
 };

@@ -119,7 +119,8 @@ class HttpServer {
   void route(std::vector<std::string> methods, std::string path, Handler handler, RouteOptions options = {});
 
   /// Runs tasks on the workers of slow routes, so that whoever must not wait can hand over what takes long. May be kept
-  /// longer than the server, and does nothing then, nor after stop(). What a task throws is lost: it answers for itself.
+  /// longer than the server, and does nothing then, nor after stop(). What a task throws is lost: it answers for
+  /// itself.
   [[nodiscard]] std::function<void(std::function<void()> task)> slow_workers() const;
 
   /// Takes a path away again. A request for it that has begun is still answered by its handler.

@@ -129,6 +129,7 @@ LiveProbe judge_live(const ProbeEngine& engine, const DomainConfig& domain, cons
                             .mx = by_host,
                             .previous = known.verdict ? &*known.verdict : nullptr,
                             .expected_mode = domain.expect_mode,
+                            .require_dane = domain.require_dane,
                             .max_hosts = engine.max_hosts};
   probe.verdict = classify_domain(inputs, engine.classify, now);
   probe.memory = remembered;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "exporter/check_report.h"
+#include "exporter/dane_words.h"
 #include "exporter/domain_sections.h"
 #include "probes/core/octets.h"
 
@@ -81,8 +82,18 @@ View line_view(const MxLine& line, UnixTime now) {
   return view;
 }
 
-View host_view(const CheckResult& result, const MxMembership& mx, UnixTime now) {
+void set_dane(View& view, const DomainPageInput& input, const MxMembership& mx) {
+  view.text("dane", dane_text(input.result, mx));
+  std::vector<View> records;
+  for (const std::string& record : tlsa_lines(input.result, mx, input.places.smtp_port))
+    records.push_back(View().text("record", record));
+  view.list("publish", std::move(records));
+}
+
+View host_view(const DomainPageInput& input, const MxMembership& mx, UnixTime now) {
+  const CheckResult& result = input.result;
   View view;
+  set_dane(view, input, mx);
   const std::vector<MxLine> lines = lines_of(result, mx.host);
   view.text("preference", std::to_string(mx.preference)).text("host", escape_unprintable(mx.host));
   view.text("span", std::to_string(std::max<std::size_t>(1, lines.size())));
@@ -101,7 +112,7 @@ View host_view(const CheckResult& result, const MxMembership& mx, UnixTime now) 
 void set_mx_hosts(View& page, const DomainPageInput& input, UnixTime now) {
   const DomainVerdict& verdict = input.result.verdict;
   std::vector<View> hosts;
-  for (const MxMembership& mx : verdict.mx) hosts.push_back(host_view(input.result, mx, now));
+  for (const MxMembership& mx : verdict.mx) hosts.push_back(host_view(input, mx, now));
   page.flag("has_mx", !hosts.empty());
   page.list("hosts", std::move(hosts));
   page.text("no_mx", verdict.null_mx ? "The domain takes no mail (null MX)." : "Its MX hosts are not known.");

@@ -191,19 +191,19 @@ void add_page_routes(HttpServer& server, const std::shared_ptr<const RouteCallba
   server.route({"GET"}, "/", answering(callbacks, serve_fleet), slow);
   server.route({"GET"}, std::string(kDomains) + "*", answering(callbacks, serve_domain), slow);
   server.route({"GET"}, "/reports", answering(callbacks, serve_reports), slow);
-  server.route({"GET"}, "/runbooks",
-               answering(callbacks,
-                         [](const RouteCallbacks& all, const HttpRequest&) {
-                           return page_response(render_runbooks_page(page_context(all)));
-                         }),
-               slow);
+  server.route(
+      {"GET"}, "/runbooks",
+      answering(callbacks, [](const RouteCallbacks& all,
+                              const HttpRequest&) { return page_response(render_runbooks_page(page_context(all))); }),
+      slow);
   server.route({"GET"}, "/style.css",
                answering(callbacks, [](const RouteCallbacks&, const HttpRequest&) { return style_response(); }));
-  server.route({"GET"}, "/check",
-               [callbacks, workers = server.slow_workers()](const HttpRequest& request, const Respond& respond) {
-                 serve_check(callbacks, workers, request, respond);
-               },
-               slow);
+  server.route(
+      {"GET"}, "/check",
+      [callbacks, workers = server.slow_workers()](const HttpRequest& request, const Respond& respond) {
+        serve_check(callbacks, workers, request, respond);
+      },
+      slow);
 }
 
 }  // namespace mtasts

@@ -68,7 +68,8 @@ ClassifyOptions classify_options(const Config& config) {
 ResolverOptions resolver_options(const Config& config) {
   ResolverOptions options{.servers = config.dns.servers.empty() ? system_servers() : configured_servers(config.dns),
                           .timeout = config.dns.timeout,
-                          .attempts = static_cast<int>(config.dns.attempts)};
+                          .attempts = static_cast<int>(config.dns.attempts),
+                          .dnssec = config.dns.validate != DnsValidation::off};
   if (config.dns.trust_ad == TrustAd::automatic) return options;
   for (ResolverServer& server : options.servers) {
     server.trust = config.dns.trust_ad == TrustAd::always ? AdTrust::always : AdTrust::never;

@@ -79,8 +79,8 @@ bool same_for_domains(const MxVerdict& a, const MxVerdict& b) {
     return family ? std::optional(std::pair(family->reachable, family->verified)) : std::nullopt;
   };
   return a.known == b.known && a.lookup_success == b.lookup_success && a.secure_delivery == b.secure_delivery &&
-         a.faults == b.faults && a.findings == b.findings && verified(a.ipv4) == verified(b.ipv4) &&
-         verified(a.ipv6) == verified(b.ipv6);
+         a.tlsa_lookup_success == b.tlsa_lookup_success && a.dane == b.dane && a.faults == b.faults &&
+         a.findings == b.findings && verified(a.ipv4) == verified(b.ipv4) && verified(a.ipv6) == verified(b.ipv6);
 }
 
 bool has_date_fault(const TlsObservation& tls) {
@@ -544,6 +544,7 @@ class ProbeLoop::Core {
                               .mx = by_host,
                               .previous = domain.verdict ? &*domain.verdict : nullptr,
                               .expected_mode = domain.config.expect_mode,
+                              .require_dane = domain.config.require_dane,
                               .max_hosts = engine_->max_hosts};
     return classify_domain(inputs, engine_->classify, engine_->net.now());
   }

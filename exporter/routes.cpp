@@ -126,10 +126,10 @@ void add_views(HttpServer& server, const Shared& shared) {
   server.route({"GET"}, "/sd", at_once(shared, [](const Callbacks& callbacks) {
                  return typed_response("application/json", render_service_discovery(callbacks.snapshot()));
                }));
-  server.route({"GET"}, "/api/v1/domains", at_once(shared, [](const Callbacks& callbacks) {
-                 return json_response(fleet_json(callbacks.snapshot()));
-               }),
-               {.slow = true});
+  server.route(
+      {"GET"}, "/api/v1/domains",
+      at_once(shared, [](const Callbacks& callbacks) { return json_response(fleet_json(callbacks.snapshot())); }),
+      {.slow = true});
   server.route(
       {"GET"}, "/api/v1/domains/*",
       for_domain(shared, "/api/v1/domains/", [](const Callbacks&, const Snapshot& all, const DomainEntry& entry) {

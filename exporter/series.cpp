@@ -62,7 +62,10 @@ constexpr auto kMetrics = std::to_array<MetricDefinition>({
     {"mtasts_mx_coverage_ratio", gauge, domain, "domain",
      "Covered MX hosts over MX hosts, 0 to 1; absent without a policy."},
     {"mtasts_mx_deliverable", gauge, domain, "domain,mx",
-     "Whether a sender that enforces would deliver to this host: covered, STARTTLS, verified."},
+     "Whether a sender that enforces would deliver to this host: covered, STARTTLS, verified, by DANE where that "
+     "applies."},
+    {"mtasts_mx_dane_verified", gauge, domain, "domain,mx",
+     "Whether the host's certificates match its TLSA records (RFC 7672); absent without a secure, usable TLSA set."},
     {"mtasts_domain_deliverable", gauge, domain, "domain", "Whether at least one MX host is deliverable."},
     {"mtasts_failure", gauge, domain, "domain,result_type",
      "Whether a fault exists that a sender reports under this TLS-RPT result type (RFC 8460 section 4.3)."},
@@ -83,6 +86,8 @@ constexpr auto kMetrics = std::to_array<MetricDefinition>({
      "Earliest end of validity along the certificate paths of the host's addresses, Unix time."},
     {"mtasts_mx_cert_expiry_days", gauge, mx, "mx,family",
      "Days until the host's certificate path expires; negative when it has expired."},
+    {"mtasts_mx_tlsa_records", gauge, mx, "mx",
+     "TLSA records of the host in a secure answer, 0 where DANE does not apply; absent while nobody can tell."},
     {"mtasts_mx_probe_timestamp_seconds", gauge, mx, "mx",
      "When the last probe of the host that reached a verdict ended, Unix time."},
 
@@ -322,6 +327,12 @@ std::optional<StsMode> mode_of(const std::optional<StsPolicy>& policy) {
   return policy ? std::optional{policy->mode} : std::nullopt;
 }
 
+std::optional<std::size_t> known_tlsa_records(const MxVerdict& verdict) {
+  const bool known =
+      verdict.dane && verdict.dane->state != DaneState::unknown && verdict.dane->state != DaneState::bogus;
+  return known ? std::optional{verdict.dane->records} : std::nullopt;
+}
+
 std::optional<bool> is_valid(const std::optional<RecordStatus>& status) {
   return status ? std::optional{*status == RecordStatus::valid} : std::nullopt;
 }
@@ -371,6 +382,9 @@ void add_mx_set(SeriesWriter& out, const DomainVerdict& verdict) {
   out.add(Metric::mx_coverage_ratio, verdict.coverage);
   for (const MxMembership& mx_host : verdict.mx) {
     out.add(Metric::mx_deliverable, mx_host.deliverable, {{"mx", mx_host.host}});
+  }
+  for (const MxMembership& mx_host : verdict.mx) {
+    out.add(Metric::mx_dane_verified, mx_host.dane_verified, {{"mx", mx_host.host}});
   }
   out.add(Metric::domain_deliverable, verdict.deliverable);
 }
@@ -468,6 +482,7 @@ RenderedSeries render_mx_series(std::string_view host, const MxVerdict* verdict)
   each_family(*verdict, [&](const V& v, Label family) { out.add(Metric::mx_not_after, v.not_after, {family}); });
   each_family(*verdict,
               [&](const V& v, Label family) { out.add_expiry(Metric::mx_expiry_days, v.not_after, {family}); });
+  if (const auto records = known_tlsa_records(*verdict)) out.add(Metric::mx_tlsa_records, *records);
   if (verdict->probed != UnixTime{}) out.add(Metric::mx_probe_timestamp, verdict->probed);
   return out.finish(mx);
 }

@@ -17,11 +17,13 @@ BOOST_DESCRIBE_STRUCT(Fault, (), (type, host, reason, message))
 BOOST_DESCRIBE_STRUCT(Finding, (), (code, host, message, reason))
 BOOST_DESCRIBE_STRUCT(MxFamilyVerdict, (),
                       (reachable, unreachable_reason, starttls, verified, tls_version, cipher, tls_observed, not_after))
+BOOST_DESCRIBE_ENUM(DaneState, unknown, bogus, insecure_address, no_records, unusable, usable)
+BOOST_DESCRIBE_STRUCT(DaneVerdict, (), (state, records, authenticated, delivery, names_needed))
 BOOST_DESCRIBE_STRUCT(MxVerdict, (),
-                      (host, ipv4, ipv6, lookup_success, known, unknown_reason, secure_delivery, faults, findings,
-                       probed, duration))
+                      (host, ipv4, ipv6, lookup_success, tlsa_lookup_success, dane, known, unknown_reason,
+                       secure_delivery, faults, findings, probed, duration))
 BOOST_DESCRIBE_STRUCT(PolicyInForce, (), (policy, id, until, live))
-BOOST_DESCRIBE_STRUCT(MxMembership, (), (host, preference, covered, deliverable))
+BOOST_DESCRIBE_STRUCT(MxMembership, (), (host, preference, covered, deliverable, dane_verified))
 BOOST_DESCRIBE_STRUCT(DomainVerdict, (),
                       (domain, state, success, probed, dns_duration, policy_duration, mx_duration, total_duration,
                        dns_success, record, record_id, tlsrpt, fetch_success, http_status, policy_valid, policy,

@@ -9,12 +9,13 @@
 namespace mtasts {
 
 BOOST_DESCRIBE_ENUM(DnsStatus, answered, nodata, nxdomain, servfail, timeout)
+BOOST_DESCRIBE_ENUM(DnsSecurity, indeterminate, insecure, secure, bogus)
 BOOST_DESCRIBE_ENUM(NetStage, connect, greeting, hello, starttls, handshake, request, response, after_tls)
 BOOST_DESCRIBE_ENUM(NetError, address_refused, refused, timeout, reset, closed, unreachable, tls_alert, tls_version,
                     tls_error, protocol, too_large, no_route, local)
 BOOST_DESCRIBE_ENUM(CertificateFault, expired, not_yet_valid, name_mismatch, no_san, self_signed, unknown_ca,
                     missing_issuer, chain_error)
-BOOST_DESCRIBE_STRUCT(DnsLookup, (), (status, resolver_down, authenticated, ttl, canonical_name, aliases, server))
+BOOST_DESCRIBE_STRUCT(DnsLookup, (), (status, resolver_down, security, ttl, canonical_name, aliases, server))
 BOOST_DESCRIBE_STRUCT(TxtObservation, (), (lookup, records))
 BOOST_DESCRIBE_STRUCT(MxRecord, (), (preference, host))
 BOOST_DESCRIBE_STRUCT(MxSetObservation, (), (lookup, records))
@@ -24,8 +25,13 @@ BOOST_DESCRIBE_STRUCT(Certificate, (),
                       (subject, issuer, serial, sha256, not_before, not_after, dns_names, key_type, key_bits, signature,
                        self_issued, pem))
 BOOST_DESCRIBE_STRUCT(CertificateProblem, (), (fault, depth, text))
+BOOST_DESCRIBE_STRUCT(TlsaRecord, (), (usage, selector, matching_type, data))
+BOOST_DESCRIBE_STRUCT(TlsaObservation, (), (base_domain, lookup, records))
+BOOST_DESCRIBE_STRUCT(DaneObservation, (),
+                      (authenticated, matching, needs_name, names_base_domain, common_name, problem))
 BOOST_DESCRIBE_STRUCT(TlsObservation, (),
-                      (version, cipher, chain, problems, path_built, not_after, public_issuance, issuer_seen_elsewhere))
+                      (version, cipher, chain, problems, path_built, not_after, public_issuance, issuer_seen_elsewhere,
+                       key_sha256, dane))
 BOOST_DESCRIBE_STRUCT(PolicyFetchAttempt, (),
                       (address, tls, failure, http_status, content_type, location, server, body, body_sha256,
                        clock_ahead, lasted))
@@ -33,7 +39,8 @@ BOOST_DESCRIBE_STRUCT(PolicyObservation, (), (lookup, attempts))
 BOOST_DESCRIBE_STRUCT(SmtpObservation, (),
                       (address, connected, greeting_code, hello_code, starttls_offered, starttls_code,
                        bytes_after_starttls, hello_after_tls, tls, failure, transcript, lasted))
-BOOST_DESCRIBE_STRUCT(MxHostObservation, (), (host, lookup, sessions, addresses_skipped, ended, duration, spoiled))
+BOOST_DESCRIBE_STRUCT(MxHostObservation, (),
+                      (host, lookup, tlsa, sessions, base_domain_sessions, addresses_skipped, ended, duration, spoiled))
 BOOST_DESCRIBE_STRUCT(DomainObservation, (),
                       (domain, sts, tlsrpt, mx, policy, clear_text, ended, dns_duration, policy_duration,
                        total_duration, spoiled))

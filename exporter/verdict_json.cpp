@@ -4,6 +4,7 @@
 #include <boost/json/value.hpp>
 #include <string>
 
+#include "exporter/dane_words.h"
 #include "exporter/explanation.h"
 #include "probes/core/catalogue.h"
 
@@ -80,7 +81,8 @@ json::object membership_json(const MxMembership& mx_host) {
   return {{"host", mx_host.host},
           {"preference", mx_host.preference},
           {"covered", or_null(mx_host.covered)},
-          {"deliverable", or_null(mx_host.deliverable)}};
+          {"deliverable", or_null(mx_host.deliverable)},
+          {"dane_verified", or_null(mx_host.dane_verified)}};
 }
 
 json::value family_json(const std::optional<MxFamilyVerdict>& family) {
@@ -93,6 +95,11 @@ json::value family_json(const std::optional<MxFamilyVerdict>& family) {
                       {"cipher", family->cipher},
                       {"tls_observed", seconds_or_null(family->tls_observed)},
                       {"certificate_not_after", seconds_or_null(family->not_after)}};
+}
+
+json::value dane_json(const std::optional<DaneVerdict>& dane) {
+  if (!dane) return nullptr;
+  return json::object{{"state", text(to_string(dane->state))}, {"records", dane->records}};
 }
 
 }  // namespace
@@ -131,7 +138,8 @@ json::object mx_json(const MxVerdict& verdict) {
           {"known", verdict.known},
           {"probed", verdict.probed == UnixTime{} ? json::value(nullptr) : seconds_or_null(verdict.probed)},
           {"ipv4", family_json(verdict.ipv4)},
-          {"ipv6", family_json(verdict.ipv6)}};
+          {"ipv6", family_json(verdict.ipv6)},
+          {"dane", dane_json(verdict.dane)}};
 }
 
 json::array fleet_json(const Snapshot& snapshot) {

@@ -31,6 +31,8 @@ std::string harm_without_policy(const DomainVerdict& verdict) {
 /// What a fault means for mail now, under the policy in force.
 std::string harm_of(const DomainVerdict& verdict) {
   const auto mode = mode_in_force(verdict);
+  if (fails_dane(verdict) && mode != StsMode::enforce)
+    return ", and senders with DANE pass the failing host over, whatever the policy says.";
   if (!mode) return harm_without_policy(verdict);
   if (mode == StsMode::enforce && !verdict.deliverable)
     return ". Whether mail arrives is not known: DNS does not name the MX hosts or their addresses.";
@@ -46,6 +48,8 @@ std::string failing_sentence(const DomainVerdict& verdict) {
   if (takes_no_mail(verdict))
     return std::string(verdict.mx.size() == 1 ? "The only MX host takes no mail" : "No MX host takes mail") +
            " from here: if senders fare the same, no mail arrives, with MTA-STS or without.";
+  if (refuses_mail(verdict) && mode_in_force(verdict) != StsMode::enforce)
+    return "Senders with DANE hold the mail back, whatever the policy says: no MX host passes.";
   if (refuses_mail(verdict))
     return "Mail is refused: the policy in force is in mode enforce, and senders that apply it deliver to " +
            std::string(verdict.mx.size() == 1 ? "no host: the only MX fails." : "none of the MX hosts.");
@@ -54,6 +58,9 @@ std::string failing_sentence(const DomainVerdict& verdict) {
 
 std::string ok_sentence(const DomainVerdict& verdict, bool well) {
   if (verdict.null_mx) return "The domain takes no mail (null MX).";
+  const bool by_dane = std::ranges::any_of(verdict.mx, [](const MxMembership& mx) { return mx.dane_verified == true; });
+  if (!has_mta_sts(verdict) && by_dane)
+    return "No MTA-STS here: senders with DANE verify the MX hosts by their TLSA records, the others verify nothing.";
   if (!has_mta_sts(verdict)) return "No MTA-STS here: senders use TLS where it is offered, and verify nothing.";
   const auto mode = mode_in_force(verdict);
   if (!mode && has_finding(verdict, "policy-without-record"))

@@ -267,6 +267,22 @@ constexpr auto kFaults = std::to_array<CatalogueEntry>({
      "Publish TLSA records in a signed zone.", "RFC 7672 section 2.2",
      "A new or renamed MX host never got its records, or DNSSEC was switched off during a move.", Look::tlsa,
      "dane-required"},
+    {reason, "tlsa-name-mismatch", info,
+     "A DANE-TA record vouches for the certificate, but its names are neither the MX host's nor the domain's.",
+     "Get a certificate for the name of the MX host, or publish a DANE-EE record (3 1 1) for its key.",
+     "RFC 7672 section 3.2.3", "The record names an authority that issues for many hosts, and one has another's.",
+     Look::mx_tls, "tlsa-invalid"},
+    {reason, "insecure-mx", info, "The domain's MX records are not signed, so anybody could name another host.",
+     "Sign the domain's zone, and publish its DS record at the parent.", "RFC 7672 section 2.2.1",
+     "The provider's zone is signed and the domain's own is not, or its DS record is missing at the registrar.",
+     Look::mx_records, "dane-required"},
+    {reason, "insecure-address", info, "The addresses of the MX host are not signed, so DANE does not apply to it.",
+     "Sign the zone of the MX host, or move to a host in a signed zone.", "RFC 7672 section 2.2.2",
+     "The zone of the mail provider is not signed, or its DS record is missing at the parent.", Look::host_addresses,
+     "dane-required"},
+    {reason, "tlsa-unusable", info, "None of the TLSA records can be used for SMTP.",
+     "Publish a record 3 1 1 for the key in use.", "RFC 7672 section 3.1.3",
+     "The records were made for a web server: usages 0 and 1 are not for SMTP.", Look::tlsa, "dane-required"},
 });
 
 }  // namespace

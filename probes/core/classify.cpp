@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <set>
 
+#include "probes/core/classify_dane.h"
 #include "probes/core/classify_dns.h"
 #include "probes/core/classify_report_target.h"
 #include "probes/core/classify_tls.h"
@@ -185,6 +186,7 @@ class DomainJudge {
     verdict_.in_force = policy_in_force(in_.memory, in_.seen.ended, now_);
     judge_mx_set();
     judge_hosts();
+    judge_dane_of_hosts();
     judge_coverage();
     judge_patterns();
     drop_faults_no_sender_sees();
@@ -546,6 +548,51 @@ class DomainJudge {
     verdict_.total_duration = in_.seen.total_duration + verdict_.mx_duration;
   }
 
+  void judge_dane_of_hosts() {
+    const DnsSecurity mx = in_.seen.mx.lookup.security;
+    for (MxMembership& member : verdict_.mx) {
+      const MxVerdict* host = host_verdict(member.host);
+      if (host == nullptr || !host->dane) continue;
+      need_tlsa_lookup(host->tlsa_lookup_success);
+      member.dane_verified = passes_dane(*host->dane, verdict_.domain, mx);
+      if (member.dane_verified == false && host->dane->authenticated == true) {
+        fault_at(member.host, ResultType::tlsa_invalid, "tlsa-name-mismatch",
+                 "the certificate that a DANE-TA record vouches for names neither the host nor " + verdict_.domain);
+      }
+      if (in_.require_dane) judge_required_dane(member.host, *host->dane, mx);
+    }
+    const bool usable = std::any_of(verdict_.mx.begin(), verdict_.mx.end(), [this](const MxMembership& member) {
+      const MxVerdict* host = host_verdict(member.host);
+      return host != nullptr && host->dane && host->dane->state == DaneState::usable;
+    });
+    if (usable && mx == DnsSecurity::insecure && !in_.require_dane) {
+      find("dane-insecure-mx", verdict_.domain,
+           "the MX hosts have TLSA records, but the MX records that name them are not signed");
+    }
+  }
+
+  void need_tlsa_lookup(const std::optional<bool>& success) {
+    auto& all = verdict_.dns_success[static_cast<std::size_t>(DnsQuery::tlsa)];
+    if (success) all = all.value_or(true) && *success;
+  }
+
+  void judge_required_dane(const std::string& host, const DaneVerdict& dane, DnsSecurity mx) {
+    const std::string_view reason = dane_required_reason(dane, mx);
+    if (dane.state == DaneState::unknown) {
+      find("dane-not-judged", host,
+           "require_dane is set, and whether " + host + " has secure TLSA records is not known");
+    } else if (!reason.empty()) {
+      fault_at(host, ResultType::dane_required, reason, dane_required_text(reason, host));
+    }
+  }
+
+  [[nodiscard]] std::string dane_required_text(std::string_view reason, const std::string& host) const {
+    if (reason == "insecure-mx") return "the MX records of " + verdict_.domain + " are not signed";
+    if (reason == "insecure-address") return "the addresses of " + host + " are not signed";
+    if (reason == "tlsa-unusable") return "none of the TLSA records of " + host + " can be used for SMTP";
+    return host + " has no secure TLSA records";
+  }
+
   /// The policy that decides about coverage: the one in force, or without one the one fetched.
   [[nodiscard]] const StsPolicy* covering_policy() const {
     const StsPolicy* policy = verdict_.in_force ? &verdict_.in_force->policy : nullptr;
@@ -568,13 +615,22 @@ class DomainJudge {
       const MxVerdict* host = host_verdict(member.host);
       if (host != nullptr && host->secure_delivery) {
         const bool permitted = !policy_applies() || member.covered.value_or(true);
-        member.deliverable = *host->secure_delivery && permitted;
+        member.deliverable = delivers(*host, member) && permitted;
       }
     }
     if (policy != nullptr && !verdict_.mx.empty()) {
       verdict_.coverage = static_cast<double>(covered) / static_cast<double>(verdict_.mx.size());
     }
     judge_deliverable();
+  }
+
+  /// A policy of MTA-STS does not override DANE that fails (RFC 8461 section 2).
+  static bool delivers(const MxVerdict& host, const MxMembership& member) {
+    const DaneState dane = host.dane ? host.dane->state : DaneState::unknown;
+    if (dane == DaneState::bogus) return false;
+    if (dane != DaneState::usable) return *host.secure_delivery;
+    const bool names_differ = host.dane->authenticated == true && member.dane_verified == false;
+    return host.dane->delivery.value_or(*host.secure_delivery) && !names_differ;
   }
 
   /// The patterns that the domain serves now, whatever senders may still hold. Beside more hosts than are probed they
@@ -606,8 +662,20 @@ class DomainJudge {
   /// policy host is nobody's business (RFC 8461 section 3.1), and no `mx` pattern applies.
   void drop_faults_no_sender_sees() {
     if (verdict_.record == RecordStatus::valid || policy_applies()) return;
-    std::erase_if(verdict_.faults,
-                  [](const Fault& fault) { return is_policy_fault(fault) || fault.reason == kNotCoveredReason; });
+    std::erase_if(verdict_.faults, [this](const Fault& fault) {
+      return is_policy_fault(fault) || fault.reason == kNotCoveredReason || is_excused_by_dane(fault);
+    });
+  }
+
+  /// Senders that verify names and authorities do so for MTA-STS alone; DANE has its own (RFC 7672 section 3.1).
+  [[nodiscard]] bool is_excused_by_dane(const Fault& fault) const {
+    const bool verified = std::any_of(verdict_.mx.begin(), verdict_.mx.end(), [&](const MxMembership& member) {
+      return member.host == fault.host && member.dane_verified == true;
+    });
+    const bool by_certificate = fault.type == ResultType::certificate_expired ||
+                                fault.type == ResultType::certificate_host_mismatch ||
+                                fault.type == ResultType::certificate_not_trusted || fault.reason == "incomplete-chain";
+    return verified && by_certificate;
   }
 
   [[nodiscard]] bool has_fault_at(const std::string& host) const {
@@ -681,7 +749,10 @@ class DomainJudge {
 
   void judge_state() {
     judge_success();
-    const bool hosts_unknown = verdict_.dns_success[static_cast<std::size_t>(DnsQuery::mx_host)] == false;
+    const auto failed = [this](DnsQuery query) {
+      return verdict_.dns_success[static_cast<std::size_t>(query)] == false;
+    };
+    const bool hosts_unknown = failed(DnsQuery::mx_host) || failed(DnsQuery::tlsa);  // senders wait for either
     const bool failing =
         own_half_failing(verdict_) || !verdict_.faults.empty() || hosts_unknown || verdict_.deliverable == false;
     verdict_.state = failing ? DomainState::failing : DomainState::ok;
@@ -703,7 +774,12 @@ class DomainJudge {
     if (verdict_.mx_hosts) mx_set_good = !verdict_.mx.empty() || verdict_.null_mx;
     verdict_.success = coverage_good && !has_policy_faults();
     for (const auto& part : {record_good, verdict_.fetch_success, verdict_.policy_valid, mx_set_good}) need(part);
-    for (const MxMembership& member : verdict_.mx) need(host_good(host_verdict(member.host)));
+    for (const MxMembership& member : verdict_.mx) {
+      const MxVerdict* host = host_verdict(member.host);
+      need(host_good(host));
+      if (host != nullptr && host->dane && host->dane->state == DaneState::usable) need(member.dane_verified);
+    }
+    if (has_dane_faults()) verdict_.success = false;
   }
 
   /// Success needs this part, too; nullopt where it is not known.
@@ -720,6 +796,13 @@ class DomainJudge {
   /// Also true where only one of several addresses is at fault.
   [[nodiscard]] bool has_policy_faults() const {
     return std::any_of(verdict_.faults.begin(), verdict_.faults.end(), is_policy_fault);
+  }
+
+  [[nodiscard]] bool has_dane_faults() const {
+    return std::any_of(verdict_.faults.begin(), verdict_.faults.end(), [](const Fault& fault) {
+      return fault.type == ResultType::tlsa_invalid || fault.type == ResultType::dnssec_invalid ||
+             fault.type == ResultType::dane_required;
+    });
   }
 
   static bool all_families_verified(const MxVerdict& host) {

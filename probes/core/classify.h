@@ -78,6 +78,7 @@ struct DomainInputs {
   const MxVerdicts& mx;           // hosts without an entry were not observed
   const DomainVerdict* previous;  // nullptr before the first verdict
   std::optional<StsMode> expected_mode;
+  bool require_dane;
   std::size_t max_hosts;  // hosts beyond it are not probed
 };
 

@@ -6,11 +6,16 @@ namespace mtasts {
 Finding failed_lookup(std::string_view type, const std::string& name, const std::string& owner,
                       const DnsLookup& lookup) {
   const bool silence = lookup.status == DnsStatus::timeout;
-  const std::string ending = silence ? "no answer in time" : "the answer is an error, such as SERVFAIL";
+  const bool bogus = lookup.security == DnsSecurity::bogus;
+  const std::string ending = bogus     ? "DNSSEC validation fails"
+                             : silence ? "no answer in time"
+                                       : "the answer is an error, such as SERVFAIL";
   return {.code = "lookup-failed",
           .host = owner,
           .message = std::string(type) + " " + name + ": " + ending,
-          .reason = silence ? "dns-timeout" : "dns-servfail"};
+          .reason = bogus     ? "dnssec-bogus"
+                    : silence ? "dns-timeout"
+                              : "dns-servfail"};
 }
 
 }  // namespace mtasts

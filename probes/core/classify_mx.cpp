@@ -3,6 +3,7 @@
 #include <set>
 
 #include "probes/core/classify.h"
+#include "probes/core/classify_dane.h"
 #include "probes/core/classify_dns.h"
 #include "probes/core/classify_tls.h"
 #include "probes/core/own_trouble.h"
@@ -259,6 +260,7 @@ MxVerdict classify_mx_host(const MxHostObservation& seen, const MxVerdict* previ
     std::erase_if(verdict.findings, [](const Finding& finding) { return finding.code == "lookup-failed"; });
   }
   add_failed_lookups(seen, verdict.findings);
+  judge_dane(seen, previous, verdict);
   if (has_no_address) {
     verdict.findings.push_back({"mx-no-address", seen.host, seen.host + " has neither an A nor an AAAA record"});
   }

@@ -12,6 +12,7 @@
 
 #include "probes/core/ip_address.h"
 #include "probes/core/report_target.h"
+#include "probes/core/tlsa_record.h"
 
 namespace mtasts {
 
@@ -21,14 +22,17 @@ using Milliseconds = std::chrono::milliseconds;
 /// How a lookup ended. servfail is any answer but NOERROR and NXDOMAIN, and any answer that cannot be read.
 enum class DnsStatus { answered, nodata, nxdomain, servfail, timeout };
 
+/// What DNSSEC says of an answer (RFC 4035 section 4.3). indeterminate: nobody whom we trust with it has validated.
+enum class DnsSecurity { indeterminate, insecure, secure, bogus };
+
 struct DnsLookup {
   DnsStatus status{DnsStatus::timeout};
-  bool resolver_down{};                       // it failed, and no DNS server of ours answered anything
-  bool authenticated{};                       // AD, from a resolver that is trusted with it
-  std::optional<std::chrono::seconds> ttl{};  // the largest seen along the CNAME chain
-  std::string canonical_name{};               // the end of the CNAME chain, the name asked for without one
-  std::vector<std::string> aliases{};         // what the chain's CNAMEs point at, in order; the last is canonical_name
-  std::string server{};                       // "ADDRESS:PORT" that answered, "" when none did
+  bool resolver_down{};                              // it failed, and no DNS server of ours answered anything
+  DnsSecurity security{DnsSecurity::indeterminate};  // bogus only with servfail
+  std::optional<std::chrono::seconds> ttl{};         // the largest seen along the CNAME chain
+  std::string canonical_name{};                      // the end of the CNAME chain, the name asked for without one
+  std::vector<std::string> aliases{};  // what the chain's CNAMEs point at, in order; the last is canonical_name
+  std::string server{};                // "ADDRESS:PORT" that answered, "" when none did
 };
 
 struct TxtObservation {
@@ -52,6 +56,13 @@ struct AddressObservation {
   std::optional<DnsLookup> ipv4{};  // nullopt: that family was not asked for
   std::optional<DnsLookup> ipv6{};
   std::vector<IpAddress> addresses{};  // IPv4 first, each family in answer order
+};
+
+/// The TLSA records of an MX host.
+struct TlsaObservation {
+  std::string base_domain{};  // RFC 7672 section 2.2.2: the records are at _25._tcp below it, and it is the name in SNI
+  DnsLookup lookup{};
+  std::vector<TlsaRecord> records{};
 };
 
 /// Where in a session something went wrong.
@@ -115,6 +126,16 @@ struct CertificateProblem {
   std::string text{};
 };
 
+/// What TLSA records say of a chain.
+struct DaneObservation {
+  bool authenticated{};  // some usable record does, names aside; by the strongest digest published of each kind
+  std::vector<std::size_t> matching{};  // indexes of the records that would, each alone
+  bool needs_name{};                    // by DANE-TA(2): one of the names must match, too (RFC 7672 section 3.2.3)
+  bool names_base_domain{};             // the TLSA base domain does
+  std::string common_name{};            // of the leaf: counts where it has no SAN DNS-ID
+  std::string problem{};                // why none does, in OpenSSL's words; "" when one does
+};
+
 /// A completed handshake, trusted or not.
 struct TlsObservation {
   std::string version{};  // "TLSv1.3"
@@ -125,6 +146,8 @@ struct TlsObservation {
   std::optional<UnixTime> not_after{};         // earliest along the path built, the leaf's when none was
   bool public_issuance{};                      // leaf has SCTs, a CA/Browser Forum policy or an AIA caIssuers URL
   bool issuer_seen_elsewhere{};                // the missing issuer was an intermediate of another verified path
+  std::string key_sha256{};                    // of the leaf's SubjectPublicKeyInfo, as in a TLSA record 3 1 1
+  std::optional<DaneObservation> dane{};       // nullopt: there were no TLSA records to match
 };
 
 /// HTTPS GET of the policy at one address.
@@ -166,8 +189,11 @@ struct SmtpObservation {
 struct MxHostObservation {
   std::string host{};
   AddressObservation lookup{};
+  std::optional<TlsaObservation> tlsa{};    // nullopt: not asked for, as its addresses are not secure
   std::vector<SmtpObservation> sessions{};  // one per address probed
-  std::size_t addresses_skipped{};          // beyond max_addresses
+  // The same with the TLSA base domain in SNI, where it is another name than the host's (RFC 7672 section 8.1).
+  std::vector<SmtpObservation> base_domain_sessions{};
+  std::size_t addresses_skipped{};  // beyond max_addresses
   UnixTime ended{};
   Milliseconds duration{};
   std::optional<std::string> spoiled{};  // our own trouble, in words: nothing above may change a verdict

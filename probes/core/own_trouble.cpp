@@ -65,7 +65,9 @@ std::optional<std::string> take_out_own_trouble(PolicyObservation& seen) {
 }
 
 std::optional<std::string> take_out_own_trouble(MxHostObservation& seen) {
-  return take_out(seen.sessions, seen.lookup);
+  AddressObservation same = seen.lookup;  // both kinds of sessions are with its addresses
+  const auto trouble = take_out(seen.base_domain_sessions, same);
+  return trouble ? trouble : take_out(seen.sessions, seen.lookup);
 }
 
 std::optional<std::string> take_out_own_trouble(ReportTargetObservation& seen) {

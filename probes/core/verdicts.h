@@ -80,16 +80,34 @@ struct MxFamilyVerdict {
   bool operator==(const MxFamilyVerdict&) const = default;
 };
 
+/// Whether DANE applies to an MX host (RFC 7672 section 2.2). unknown: our resolver does not say, or the lookup failed;
+/// bogus: addresses or TLSA records fail validation; unusable: none of the records is fit for SMTP.
+enum class DaneState { unknown, bogus, insecure_address, no_records, unusable, usable };
+
+struct DaneVerdict {
+  DaneState state{DaneState::unknown};
+  std::size_t records{};                // of a secure answer
+  std::optional<bool> authenticated{};  // by a record, names aside, at every address that showed a certificate
+  std::optional<bool> delivery{};       // some address would take mail, authenticated
+  // Names in certificates that a DANE-TA(2) record vouches for and that are not for the TLSA base domain: they must be
+  // for the next-hop domain. One list per address.
+  std::vector<std::vector<std::string>> names_needed{};
+
+  bool operator==(const DaneVerdict&) const = default;
+};
+
 /// One MX host, whichever domains use it. A family without addresses has no verdict.
 struct MxVerdict {
   std::string host{};
   std::optional<MxFamilyVerdict> ipv4{};
   std::optional<MxFamilyVerdict> ipv6{};
-  std::optional<bool> lookup_success{};   // false: SERVFAIL or timeout
-  bool known{};                           // false: nothing observed yet, or our own trouble spoiled the last probe
-  std::string unknown_reason{};           // why it is not known, in words; "" while it is
-  std::optional<bool> secure_delivery{};  // some address is reachable, speaks STARTTLS and verifies
-  std::vector<Fault> faults{};            // the same for every domain that uses the host
+  std::optional<bool> lookup_success{};       // false: SERVFAIL or timeout
+  std::optional<bool> tlsa_lookup_success{};  // the same of its TLSA records; nullopt: not asked for
+  std::optional<DaneVerdict> dane{};          // nullopt: never looked at
+  bool known{};                               // false: nothing observed yet, or our own trouble spoiled the last probe
+  std::string unknown_reason{};               // why it is not known, in words; "" while it is
+  std::optional<bool> secure_delivery{};      // some address is reachable, speaks STARTTLS and verifies
+  std::vector<Fault> faults{};                // the same for every domain that uses the host
   std::vector<Finding> findings{};
   UnixTime probed{};
   Milliseconds duration{};
@@ -115,8 +133,9 @@ struct PolicyInForce {
 struct MxMembership {
   std::string host{};
   std::uint16_t preference{};
-  std::optional<bool> covered{};      // nullopt without a policy or in mode none
-  std::optional<bool> deliverable{};  // nullopt until the host was observed
+  std::optional<bool> covered{};        // nullopt without a policy or in mode none
+  std::optional<bool> deliverable{};    // nullopt until the host was observed
+  std::optional<bool> dane_verified{};  // nullopt where DANE does not apply, or nobody saw a certificate
 };
 
 /// What is known of one domain. "Not seen" is nullopt, never 0.

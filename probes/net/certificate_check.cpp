@@ -132,6 +132,17 @@ Certificate describe(X509* certificate, const Digest& digest) {
   return seen;
 }
 
+/// Of the SubjectPublicKeyInfo, which a TLSA record with selector 1 is about (RFC 6698 section 2.1.2).
+std::string key_sha256_of(X509* certificate) {
+  unsigned char* der = nullptr;
+  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+  if (size <= 0) return "";
+  const Text owner(reinterpret_cast<char*>(der));
+  Digest digest{};
+  EVP_Digest(der, static_cast<std::size_t>(size), digest.data(), nullptr, EVP_sha256(), nullptr);
+  return hex(digest.data(), digest.size());
+}
+
 bool has_public_policy(X509* certificate) {
   const Policies policies(
       static_cast<CERTIFICATEPOLICIES*>(X509_get_ext_d2i(certificate, NID_certificate_policies, nullptr, nullptr)));
@@ -335,6 +346,7 @@ void judge_chain(STACK_OF(X509) * sent, const std::string& reference_name, TlsCo
   for (int i = 0; i < sk_X509_num(sent) && i < kMaxChain; ++i) {
     seen.chain.push_back(describe(sk_X509_value(sent, i), digests[static_cast<std::size_t>(i)]));
   }
+  seen.key_sha256 = key_sha256_of(sk_X509_value(sent, 0));
   const VerificationKey key = memory_key(digests, reference_name);
   const RememberedVerification* known = context.recall(key, now);
   if (known == nullptr) return verify_chain(sent, reference_name, context, now, key, seen);

@@ -147,7 +147,7 @@ asio::awaitable<std::optional<NetFailure>> Connection::start_tls(std::string ser
     step = session_->handshake();
   }
   if (step != TlsStep::done) co_return tls_failure(NetStage::handshake);
-  observation_ = session_->observe(net_.now());
+  observation_ = session_->observe(net_.now(), tlsa_);
   pass_.reset();
   co_return std::nullopt;
 }

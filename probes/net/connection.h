@@ -50,6 +50,8 @@ class Connection {
   /// up nearly all of the limit before, a handshake gets kLeastHandshake nevertheless: a timeout of a handshake that
   /// had no time would say something about TLS that nobody saw.
   boost::asio::awaitable<std::optional<NetFailure>> start_tls(std::string server_name);
+  /// TLSA records that the chain is matched with after the handshake. Input: before start_tls().
+  void expect_tlsa(std::vector<TlsaRecord> records) { tlsa_ = std::move(records); }
 
   /// At least one byte, or an empty string at the end of the stream. Input: `stage` names the wait in a failure.
   boost::asio::awaitable<std::optional<NetFailure>> read_some(NetStage stage, std::string& into);
@@ -80,6 +82,7 @@ class Connection {
   boost::asio::ip::tcp::socket socket_;  // outlives the session: see TlsSession
   std::unique_ptr<TlsSession> session_;
   std::optional<TlsObservation> observation_;
+  std::vector<TlsaRecord> tlsa_;
   std::optional<HandshakeGate::Pass> pass_;
   std::chrono::milliseconds limit_;
   Deadline deadline_;

@@ -56,6 +56,24 @@ std::optional<IpAddress> address_of(const ldns_rr* record, IpFamily family) {
   return address;
 }
 
+std::string hex_of(const ldns_rdf* data) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (std::size_t i = 0; i < ldns_rdf_size(data); ++i) {
+    const std::uint8_t octet = ldns_rdf_data(data)[i];
+    text += {kDigits[octet >> 4], kDigits[octet & 0xf]};
+  }
+  return text;
+}
+
+void take_tlsa(const ldns_rr* record, DnsAnswer& answer) {
+  if (ldns_rr_rd_count(record) < 4 || answer.tlsa.size() >= kMaxTlsaRecords) return;
+  answer.tlsa.push_back({.usage = ldns_rdf2native_int8(ldns_rr_rdf(record, 0)),
+                         .selector = ldns_rdf2native_int8(ldns_rr_rdf(record, 1)),
+                         .matching_type = ldns_rdf2native_int8(ldns_rr_rdf(record, 2)),
+                         .data = hex_of(ldns_rr_rdf(record, 3))});
+}
+
 void take_record(const ldns_rr* record, DnsAnswer& answer) {
   switch (ldns_rr_get_type(record)) {
     case LDNS_RR_TYPE_TXT:
@@ -72,6 +90,10 @@ void take_record(const ldns_rr* record, DnsAnswer& answer) {
     case LDNS_RR_TYPE_AAAA:
       if (const auto address = address_of(record, IpFamily::ipv6)) answer.addresses.push_back(*address);
       return;
+    case LDNS_RR_TYPE_TLSA:
+      return take_tlsa(record, answer);
+    case LDNS_RR_TYPE_CNAME:
+      return answer.aliases.push_back(name_of(ldns_rr_rdf(record, 0)));
     default:
       return;
   }
@@ -151,7 +173,10 @@ std::vector<std::uint8_t> encode_query(const DnsQuestion& question, std::uint16_
   ldns_rdf* name = ldns_dname_new_frm_str(question.name.c_str());
   if (name == nullptr) return {};
   const auto type = static_cast<ldns_rr_type>(question.type);
-  const Packet packet(ldns_pkt_query_new(name, type, LDNS_RR_CLASS_IN, LDNS_RD | LDNS_AD));  // takes the name over
+  const Packet packet(ldns_pkt_query_new(
+      name, type, LDNS_RR_CLASS_IN,
+      static_cast<std::uint16_t>(LDNS_RD | LDNS_AD |
+                                 (question.checking_disabled ? LDNS_CD : 0))));  // takes the name over
   if (!packet) return {};
   ldns_pkt_set_id(packet.get(), id);
   ldns_pkt_set_edns_udp_size(packet.get(), kUdpPayload);

@@ -12,14 +12,15 @@
 
 namespace mtasts {
 
-enum class RrType : std::uint16_t { a = 1, ns = 2, soa = 6, mx = 15, txt = 16, aaaa = 28 };
+enum class RrType : std::uint16_t { a = 1, ns = 2, cname = 5, soa = 6, mx = 15, txt = 16, aaaa = 28, tlsa = 52 };
 
 struct DnsQuestion {
   std::string name{};  // presentation form, final dot optional
   RrType type{RrType::a};
+  bool checking_disabled{};  // CD: the answer is wanted even if validation fails (RFC 4035 section 3.2.2)
 };
 
-/// What an answer's section says after its CNAME chain was followed.
+/// What an answer's section says after its CNAME chain was followed; of a question for CNAME only its own, as alias.
 struct DnsAnswer {
   DnsStatus status{DnsStatus::servfail};
   bool authentic_data{};
@@ -31,12 +32,14 @@ struct DnsAnswer {
   std::vector<std::string> txt{};
   std::vector<MxRecord> mx{};
   std::vector<IpAddress> addresses{};
+  std::vector<TlsaRecord> tlsa{};
 };
 
 /// Payload size that passes every path without fragments (DNS flag day 2020).
 constexpr std::uint16_t kUdpPayload = 1232;
 
-/// The query's bytes: RD, AD (RFC 6840 section 5.7), EDNS0. Errors: an empty vector for a name that DNS cannot carry.
+/// The query's bytes: RD, AD (RFC 6840 section 5.7), CD if wanted, EDNS0. Errors: an empty vector for a name that DNS
+/// cannot carry.
 std::vector<std::uint8_t> encode_query(const DnsQuestion& question, std::uint16_t id);
 
 /// Reads an answer. Errors: nullopt when the bytes are no answer to this question and id, and so must be ignored.

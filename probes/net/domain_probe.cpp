@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
+#include "probes/core/classify_dane.h"
 #include "probes/core/own_trouble.h"
 #include "probes/core/sts_record.h"
 
@@ -110,6 +111,60 @@ asio::awaitable<void> observe_report_host(NetContext& net, Resolver& resolver, P
   seen.spoiled = take_out_own_trouble(seen);
 }
 
+/// Asks for TLSA records where DANE may apply: below the end of the CNAME chain if all of it is secure, else, and where
+/// there are none, below the host's own name; below that also where the chain begins securely and ends otherwise. Not
+/// asked for where the addresses are not secure. Source: RFC 7672 section 2.2.2.
+asio::awaitable<std::optional<TlsaObservation>> observe_host_tlsa(Resolver& resolver, std::string host,
+                                                                  const AddressObservation& lookup,
+                                                                  std::uint16_t port) {
+  const DnsSecurity security = security_of(lookup);
+  const std::string end = expanded_name(lookup, host);
+  if (security == DnsSecurity::secure && end != host) {
+    TlsaObservation seen = co_await resolver.observe_tlsa(end, port);
+    const bool settles = lookup_failed(seen.lookup) || seen.lookup.security == DnsSecurity::bogus;
+    if (settles || !secure_records(seen).empty()) co_return seen;
+  }
+  bool may_apply = security == DnsSecurity::secure;
+  if (security == DnsSecurity::insecure && end != host) {
+    const DnsLookup alias = co_await resolver.observe_alias(host);
+    may_apply = alias.security == DnsSecurity::secure;
+  }
+  if (!may_apply) co_return std::nullopt;
+  TlsaObservation seen = co_await resolver.observe_tlsa(std::move(host), port);
+  co_return seen;
+}
+
+/// One session per address. Input: `name` for SNI; `records` to match; `spent`, what connections have taken so far.
+asio::awaitable<std::vector<SmtpObservation>> observe_sessions(NetContext& net, std::string name,
+                                                               const std::vector<IpAddress>& addresses,
+                                                               ProbeOptions options, std::vector<TlsaRecord> records,
+                                                               Milliseconds& spent) {
+  std::vector<SmtpObservation> sessions;
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    SmtpProbeOptions smtp = options.smtp;
+    smtp.timeout = share_of(options.timeout, spent, addresses.size() - i, smtp.timeout);
+    smtp.tlsa = records;
+    SmtpObservation session = co_await observe_smtp(net, name, addresses[i], smtp);
+    spent += session.lasted;
+    sessions.push_back(std::move(session));
+  }
+  co_return sessions;
+}
+
+/// The sessions with a host's addresses, and those with its TLSA base domain in SNI, where that is another name.
+asio::awaitable<void> observe_host_sessions(NetContext& net, const std::vector<IpAddress>& addresses,
+                                            ProbeOptions options, MxHostObservation& seen) {
+  Milliseconds spent{};
+  const std::span<const TlsaRecord> secure = secure_records(seen.tlsa);
+  const std::vector<TlsaRecord> records(secure.begin(), secure.end());
+  const bool other_name = seen.tlsa && seen.tlsa->base_domain != seen.host;
+  const std::vector<TlsaRecord> of_host = other_name ? std::vector<TlsaRecord>{} : records;
+  seen.sessions = co_await observe_sessions(net, seen.host, addresses, options, of_host, spent);
+  if (!other_name || records.empty()) co_return;
+  const std::string base_domain = seen.tlsa->base_domain;
+  seen.base_domain_sessions = co_await observe_sessions(net, base_domain, addresses, options, records, spent);
+}
+
 bool must_wait(const DomainObservation& seen, const std::optional<std::string>& not_for_id) {
   if (!not_for_id) return false;
   const StsRecordSet records = parse_sts_records(seen.sts.records);
@@ -166,16 +221,11 @@ asio::awaitable<MxHostObservation> observe_mx_host(NetContext& net, Resolver& re
   seen.lookup = co_await resolver.observe_addresses(host, options.ipv4, options.ipv6);
   const std::vector<IpAddress> addresses = chosen_addresses(seen.lookup, options);
   seen.addresses_skipped = seen.lookup.addresses.size() - addresses.size();
-  Milliseconds spent{};
-  for (std::size_t i = 0; i < addresses.size(); ++i) {
-    SmtpProbeOptions smtp = options.smtp;
-    smtp.timeout = share_of(options.timeout, spent, addresses.size() - i, smtp.timeout);
-    SmtpObservation session = co_await observe_smtp(net, host, addresses[i], smtp);
-    spent += session.lasted;
-    seen.sessions.push_back(std::move(session));
-  }
+  seen.tlsa = co_await observe_host_tlsa(resolver, host, seen.lookup, options.smtp.port);
+  co_await observe_host_sessions(net, addresses, options, seen);
   seen.spoiled = take_out_own_trouble(seen);
-  if (resolver_down(seen.lookup)) seen.spoiled = std::string(kResolverDown);
+  const bool no_resolver = resolver_down(seen.lookup) || (seen.tlsa && seen.tlsa->lookup.resolver_down);
+  if (no_resolver) seen.spoiled = std::string(kResolverDown);
   seen.duration = clock.elapsed();
   seen.ended = net.now();
   co_return seen;

@@ -95,8 +95,27 @@ class Resolver::HealthCheck {
   Resolver& resolver_;
 };
 
+/// know_servers() under way; its end, however it comes, wakes those who wait for it.
+class Resolver::Introduction {
+ public:
+  explicit Introduction(Resolver& resolver) : resolver_(resolver) { resolver_.introducing_ = true; }
+  ~Introduction() {
+    resolver_.introducing_ = false;
+    while (!resolver_.introduction_waiting_.empty()) resolver_.introduction_waiting_.wake_one();
+  }
+  Introduction(const Introduction&) = delete;
+  Introduction& operator=(const Introduction&) = delete;
+
+ private:
+  Resolver& resolver_;
+};
+
 Resolver::Resolver(LoopClock& clock, ResolverOptions options)
-    : clock_(clock), options_(std::move(options)), waiting_(clock.io()), health_waiting_(clock.io()) {
+    : clock_(clock),
+      options_(std::move(options)),
+      waiting_(clock.io()),
+      introduction_waiting_(clock.io()),
+      health_waiting_(clock.io()) {
   for (const ResolverServer& server : options_.servers) {
     servers_.push_back({.endpoint = server.endpoint, .trust = server.trust, .text = text_of(server.endpoint)});
   }
@@ -120,6 +139,20 @@ std::map<IpFamily, bool> Resolver::answering() const {
     by_family[family] = by_family[family] || *server.answered;
   }
   return by_family;
+}
+
+/// Before the first question: whether a server that must prove it validates. Until that is known its AD counts for
+/// nothing, and what it says of the first names would differ from what it says of the next.
+asio::awaitable<void> Resolver::know_servers() {
+  if (introducing_) co_return co_await introduction_waiting_.wait();
+  const auto unknown = [this](const Server& server) {
+    return options_.dnssec && server.trust == AdTrust::probe && !server.asked;
+  };
+  if (std::none_of(servers_.begin(), servers_.end(), unknown)) co_return;
+  const Introduction introduction(*this);
+  for (Server& server : servers_) {
+    if (unknown(server)) co_await ask_health(server);
+  }
 }
 
 asio::awaitable<void> Resolver::take_turn() {
@@ -241,13 +274,30 @@ asio::awaitable<Resolver::Reply> Resolver::ask_surely(DnsQuestion question) {
   const bool failed = reply.answer.status == DnsStatus::servfail || reply.answer.status == DnsStatus::timeout;
   if (!failed) co_return reply;
   const bool some_answer = co_await healthy();
-  if (some_answer) co_return co_await ask_once(question);
-  reply.resolver_down = true;
+  reply.resolver_down = !some_answer;
+  if (!some_answer) co_return reply;
+  reply = co_await ask_once(question);
+  const bool may_be_bogus = options_.dnssec && reply.answer.status == DnsStatus::servfail;
+  if (may_be_bogus) co_return co_await ask_unchecked(std::move(question), std::move(reply));
   co_return reply;
+}
+
+/// Tells bogus data from name servers that fail: a validating resolver that is told not to check (CD) gives bogus data
+/// out, and fails again when it checks (RFC 4035 section 3.2.2). Input: `failed`, the answer to the checked question.
+asio::awaitable<Resolver::Reply> Resolver::ask_unchecked(DnsQuestion question, Reply failed) {
+  question.checking_disabled = true;
+  const Reply unchecked = co_await ask_once(question);
+  const DnsStatus status = unchecked.answer.status;
+  if (status == DnsStatus::servfail || status == DnsStatus::timeout) co_return failed;
+  question.checking_disabled = false;
+  Reply again = co_await ask_once(question);
+  again.bogus = again.answer.status == DnsStatus::servfail;
+  co_return again;
 }
 
 /// Asks, and asks again where an answer ends in a CNAME whose target it does not bring along.
 asio::awaitable<Resolver::Reply> Resolver::ask(DnsQuestion question) {
+  co_await know_servers();
   Reply reply = co_await ask_surely(question);
   for (int hop = 0; hop < kMaxOpenChains && reply.answer.chain_open; ++hop) {
     const bool authentic_so_far = reply.answer.authentic_data;
@@ -263,10 +313,18 @@ asio::awaitable<Resolver::Reply> Resolver::ask(DnsQuestion question) {
   co_return reply;
 }
 
+DnsSecurity Resolver::security_of(const Reply& reply) const {
+  if (reply.bogus) return DnsSecurity::bogus;
+  const bool answered = reply.answer.status != DnsStatus::servfail && reply.answer.status != DnsStatus::timeout;
+  const bool can_tell = options_.dnssec && answered && reply.server != nullptr && trusts(*reply.server);
+  if (!can_tell) return DnsSecurity::indeterminate;
+  return reply.answer.authentic_data ? DnsSecurity::secure : DnsSecurity::insecure;
+}
+
 DnsLookup Resolver::lookup_of(const Reply& reply) const {
   return {.status = reply.answer.status,
           .resolver_down = reply.resolver_down,
-          .authenticated = reply.server != nullptr && reply.answer.authentic_data && trusts(*reply.server),
+          .security = security_of(reply),
           .ttl = reply.answer.ttl,
           .canonical_name = reply.answer.canonical_name,
           .aliases = reply.answer.aliases,
@@ -304,11 +362,27 @@ asio::awaitable<AddressObservation> Resolver::observe_addresses(std::string name
   co_return seen;
 }
 
-/// Asks what every resolver can answer, so that silence says something about this one.
+asio::awaitable<TlsaObservation> Resolver::observe_tlsa(std::string base_domain, std::uint16_t port) {
+  const DnsQuestion question{.name = "_" + std::to_string(port) + "._tcp." + base_domain, .type = RrType::tlsa};
+  Reply reply = co_await ask(question);
+  TlsaObservation seen{
+      .base_domain = std::move(base_domain), .lookup = lookup_of(reply), .records = std::move(reply.answer.tlsa)};
+  co_return seen;
+}
+
+asio::awaitable<DnsLookup> Resolver::observe_alias(std::string name) {
+  const DnsQuestion question{.name = std::move(name), .type = RrType::cname};
+  const Reply reply = co_await ask(question);
+  co_return lookup_of(reply);
+}
+
+/// Asks what every resolver can answer, so that silence says something about this one, and what it signs.
 asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_health(Server& server) {
   const DnsQuestion question{.name = ".", .type = RrType::soa};
   auto answer = co_await ask_server(server, question);
   server.answered = answer.has_value();
+  server.asked = true;
+  if (answer) server.proved = answer->authentic_data;
   co_return answer;
 }
 
@@ -316,7 +390,6 @@ asio::awaitable<void> Resolver::check_servers() {
   std::optional<std::size_t> first;
   for (std::size_t i = 0; i < servers_.size(); ++i) {
     const auto answer = co_await ask_health(servers_[i]);
-    servers_[i].proved = answer && answer->authentic_data;
     if (answer && answer->status != DnsStatus::servfail && !first) first = i;
   }
   first_ = first.value_or(0);

@@ -33,6 +33,7 @@ struct ResolverOptions {
   std::chrono::milliseconds timeout{5000};  // per attempt
   int attempts{3};                          // but each server is tried once at least
   std::size_t max_outstanding{256};         // bursts of UDP lose packets even with large buffers
+  bool dnssec{true};                        // false: no answer is looked at for what DNSSEC says of it
 };
 
 /// How `trust_ad: auto` judges a server: a resolver on this very host that is not a forwarding stub.
@@ -52,6 +53,10 @@ class Resolver {
   boost::asio::awaitable<MxSetObservation> observe_mx(std::string name);
   /// Input: name; whether to ask for A and AAAA. The order of the result is A first.
   boost::asio::awaitable<AddressObservation> observe_addresses(std::string name, bool ipv4, bool ipv6);
+  /// The records at _PORT._tcp.BASE (RFC 7672 section 2.2).
+  boost::asio::awaitable<TlsaObservation> observe_tlsa(std::string base_domain, std::uint16_t port);
+  /// The CNAME record of this name alone: what DNSSEC says of it, wherever it leads.
+  boost::asio::awaitable<DnsLookup> observe_alias(std::string name);
 
   /// Asks every server for `. SOA`: learns which ones answer and which ones set AD.
   boost::asio::awaitable<void> check_servers();
@@ -68,6 +73,7 @@ class Resolver {
     boost::asio::ip::udp::endpoint endpoint;
     AdTrust trust;
     bool proved{};                   // `. SOA` came back with AD
+    bool asked{};                    // for that
     std::optional<bool> answered{};  // see answering()
     std::string text;
   };
@@ -75,15 +81,19 @@ class Resolver {
     DnsAnswer answer;
     const Server* server{};
     bool resolver_down{};
+    bool bogus{};
   };
   class Turn;
   class HealthCheck;
+  class Introduction;
 
+  boost::asio::awaitable<void> know_servers();
   boost::asio::awaitable<void> take_turn();
   void end_turn();
   boost::asio::awaitable<Reply> ask(DnsQuestion question);
   boost::asio::awaitable<Reply> ask_surely(DnsQuestion question);
   boost::asio::awaitable<Reply> ask_once(DnsQuestion question);
+  boost::asio::awaitable<Reply> ask_unchecked(DnsQuestion question, Reply failed);
   boost::asio::awaitable<std::optional<DnsAnswer>> ask_server(Server& server, DnsQuestion question);
   boost::asio::awaitable<std::optional<DnsAnswer>> ask_health(Server& server);
   boost::asio::awaitable<std::optional<DnsAnswer>> ask_udp(const Server& server, DnsQuestion question);
@@ -94,6 +104,7 @@ class Resolver {
   [[nodiscard]] std::size_t attempts() const;
   std::vector<Server*> servers_in_order();
   DnsLookup lookup_of(const Reply& reply) const;
+  [[nodiscard]] DnsSecurity security_of(const Reply& reply) const;
   [[nodiscard]] bool trusts(const Server& server) const;
 
   LoopClock& clock_;
@@ -102,6 +113,8 @@ class Resolver {
   std::size_t first_{};  // of servers_: the one to ask first
   std::size_t outstanding_{};
   WaitQueue waiting_;
+  bool introducing_{};                     // see know_servers()
+  WaitQueue introduction_waiting_;         // for its end
   WaitQueue health_waiting_;               // for the end of a health check under way
   std::shared_ptr<bool> health_answer_{};  // of the check under way, nullptr without one
 };

@@ -28,7 +28,9 @@ class SmtpSession {
         dialogue_(address, options.hello_name),
         host_(std::move(host)),
         address_(address),
-        port_(options.port) {}
+        port_(options.port) {
+    connection_.expect_tlsa(std::move(options.tlsa));
+  }
 
   asio::awaitable<SmtpObservation> run() {
     auto failure = co_await connection_.connect(address_, port_);

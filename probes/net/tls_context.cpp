@@ -7,6 +7,7 @@
 #include <csignal>
 #include <stdexcept>
 
+#include "probes/net/dane_check.h"
 #include "probes/net/tls_trust_store.h"
 
 namespace mtasts {
@@ -37,6 +38,7 @@ TlsContext::TlsContext(const TlsOptions& options) : context_(SSL_CTX_new(TLS_cli
   SSL_CTX_set_options(context_, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
   SSL_CTX_set_cert_verify_callback(context_, accept_any_chain, nullptr);
   try {
+    enable_dane(context_);
     load_trust_store(trust_store(), options.ca_file);
   } catch (...) {
     SSL_CTX_free(context_);

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "probes/net/certificate_check.h"
+#include "probes/net/dane_check.h"
 
 namespace mtasts {
 namespace {
@@ -110,8 +111,10 @@ void TlsSession::say_goodbye() {
 
 bool TlsSession::end_announced() const { return (SSL_get_shutdown(session_) & SSL_RECEIVED_SHUTDOWN) != 0; }
 
-TlsObservation TlsSession::observe(UnixTime now) const {
-  return check_certificates(session_, server_name_, context_, now);
+TlsObservation TlsSession::observe(UnixTime now, std::span<const TlsaRecord> tlsa) const {
+  TlsObservation seen = check_certificates(session_, server_name_, context_, now);
+  if (!tlsa.empty()) seen.dane = check_dane(session_, tlsa, server_name_, now);
+  return seen;
 }
 
 }  // namespace mtasts

@@ -35,8 +35,9 @@ class TlsSession {
   /// Did close_notify come? A stream that ends without it may have been cut by anybody (RFC 8446 section 6.1).
   [[nodiscard]] bool end_announced() const;
 
-  /// What the handshake showed. Input: after handshake() came to done.
-  [[nodiscard]] TlsObservation observe(UnixTime now) const;
+  /// What the handshake showed. Input: after handshake() came to done; the TLSA records to match, with the server name
+  /// as their base domain.
+  [[nodiscard]] TlsObservation observe(UnixTime now, std::span<const TlsaRecord> tlsa) const;
   /// Why a step came to failed.
   [[nodiscard]] const NetFailure& failure() const { return failure_; }
 

@@ -60,6 +60,12 @@ class LabProbe : public testing::Test {
     return config;
   }
 
+  static bool needs_dane(const std::string& domain) {
+    const auto& all = lab_->scenarios();
+    const auto found = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.domain == domain; });
+    return found != all.end() && found->require_dane;
+  }
+
   /// Probes domains side by side, as `check` does. The order of the result is that of the input.
   static std::vector<LiveProbe> probe(const std::vector<std::string>& domains, const Config& config) {
     boost::asio::io_context io{1};
@@ -73,7 +79,8 @@ class LabProbe : public testing::Test {
       boost::asio::co_spawn(io, observe_live(engine, domains[i], kPatient, std::nullopt),
                             [&probes, &engine, name = domains[i], i](std::exception_ptr error, LiveObservation seen) {
                               ASSERT_EQ(error, nullptr);
-                              probes[i] = judge_live(*engine, {.name = name}, {}, std::move(seen));
+                              probes[i] = judge_live(*engine, {.name = name, .require_dane = needs_dane(name)}, {},
+                                                     std::move(seen));
                             });
     }
     io.run();

@@ -56,6 +56,36 @@ class ResolverTest : public HostilePeer {
   lab::DnsServer silent_{io_, 0};
 };
 
+TEST_F(ResolverTest, TellsWhatDnssecSaysOfAName) {
+  lab::DnsSet record;
+  record.txt = {"signed"};
+  dns_.put("signed.test", record);
+  dns_.set_signed("signed.test", true);
+  record.security = lab::DnsSecurity::bogus;
+  dns_.put("bogus.signed.test", record);
+  lab::DnsSet broken;
+  broken.fault = lab::DnsFault::servfail;
+  dns_.put("broken.signed.test", broken);
+  ResolverOptions trusting = options({dns_.port()});
+  trusting.servers[0].trust = AdTrust::probe;
+  Resolver resolver(clock_, trusting);
+  EXPECT_EQ(look_up(resolver, "signed.test").security, DnsSecurity::secure);
+  EXPECT_EQ(look_up(resolver, kName).security, DnsSecurity::insecure);
+  EXPECT_EQ(look_up(resolver, "bogus.signed.test").security, DnsSecurity::bogus);
+  EXPECT_EQ(look_up(resolver, "bogus.signed.test").status, DnsStatus::servfail);
+  EXPECT_EQ(look_up(resolver, "broken.signed.test").security, DnsSecurity::indeterminate);
+  ResolverOptions distrusting = trusting;
+  distrusting.servers[0].trust = AdTrust::never;
+  Resolver other(clock_, distrusting);
+  EXPECT_EQ(look_up(other, "signed.test").security, DnsSecurity::indeterminate);
+  EXPECT_EQ(look_up(other, "bogus.signed.test").security, DnsSecurity::bogus) << "the failure itself tells";
+  ResolverOptions off = trusting;
+  off.dnssec = false;
+  Resolver blind(clock_, off);
+  EXPECT_EQ(look_up(blind, "signed.test").security, DnsSecurity::indeterminate);
+  EXPECT_EQ(look_up(blind, "bogus.signed.test").security, DnsSecurity::indeterminate);
+}
+
 TEST_F(ResolverTest, EveryServerIsTriedHoweverFewTheAttempts) {
   Resolver resolver(clock_, options({silent_.port(), silent_.port(), dns_.port()}));
   EXPECT_EQ(look_up(resolver, kName).status, DnsStatus::answered);

@@ -42,6 +42,10 @@ void append_records(const std::string& name, const DnsSet& set, std::uint16_t ty
         if (static_cast<std::uint16_t>(kind) == type) add(kind, render_address(address));
       }
       break;
+    case DnsType::tlsa:
+      for (const auto& entry : set.tlsa)
+        add(DnsType::tlsa, render_tlsa(entry.usage, entry.selector, entry.matching_type, entry.data));
+      break;
     default:
       break;
   }
@@ -154,12 +158,37 @@ DnsFault DnsServer::fault_of(const std::string& name) const {
   return found == names_.end() ? DnsFault::none : found->second.fault;
 }
 
+void DnsServer::set_signed(const std::string& zone, bool is_signed) {
+  is_signed ? void(signed_zones_.insert(zone)) : void(signed_zones_.erase(zone));
+}
+
+bool DnsServer::in_signed_zone(const std::string& name) const {
+  if (name.empty()) return true;  // a resolver that validates shows it by the root
+  for (std::size_t at = 0; at != std::string::npos; at = name.find('.', at + 1)) {
+    if (signed_zones_.contains(name.substr(at == 0 ? 0 : at + 1))) return true;
+  }
+  return false;
+}
+
+/// That of the nearest name above it that has a word of its own.
+DnsSecurity DnsServer::security_of(const std::string& name) const {
+  for (std::size_t at = 0; at != std::string::npos; at = name.find('.', at + 1)) {
+    const auto found = names_.find(name.substr(at == 0 ? 0 : at + 1));
+    if (found != names_.end() && found->second.security != DnsSecurity::of_zone) return found->second.security;
+  }
+  return DnsSecurity::of_zone;
+}
+
 DnsAnswer DnsServer::answer(const DnsQuestion& question) const {
   const bool root_soa = question.name.empty() && question.type == static_cast<std::uint16_t>(DnsType::soa);
   if (mode_ == DnsMode::servfail || (mode_ == DnsMode::cut && !root_soa)) return only(DnsCode::servfail);
   DnsAnswer result;
+  result.authentic = true;
   std::string name = question.name;
   for (int hops = 0; hops < kMaxChain; ++hops) {
+    const DnsSecurity security = security_of(name);
+    if (security == DnsSecurity::bogus && !question.checking_disabled) return only(DnsCode::servfail);
+    result.authentic = result.authentic && security == DnsSecurity::of_zone && in_signed_zone(name);
     const auto found = names_.find(name);
     if (found == names_.end()) {
       if (!ancestors_.contains(name)) result.code = DnsCode::nxdomain;
@@ -170,11 +199,13 @@ DnsAnswer DnsServer::answer(const DnsQuestion& question) const {
     if (set.fault == DnsFault::refused) return only(DnsCode::refused);
     if (set.fault == DnsFault::nxdomain) result.code = DnsCode::nxdomain;
     if (set.fault == DnsFault::nxdomain || set.fault == DnsFault::nodata) break;
+    const bool alias_is_asked_for = question.type == static_cast<std::uint16_t>(DnsType::cname);
     if (set.cname.empty()) {
       append_records(name, set, question.type, result.answers);
       break;
     }
     result.answers.push_back({name, DnsType::cname, render_name(set.cname)});
+    if (alias_is_asked_for) break;
     name = set.cname;
   }
   auto& section = root_soa ? result.answers : result.authority;

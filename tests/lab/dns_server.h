@@ -30,13 +30,25 @@ struct MxEntry {
   std::string host{};  // "" is the root of a null MX
 };
 
+/// What a validating resolver makes of a name: secure with all of a signed zone, insecure and bogus by itself.
+enum class DnsSecurity { of_zone, insecure, bogus };
+
+struct TlsaEntry {
+  std::uint8_t usage{};
+  std::uint8_t selector{};
+  std::uint8_t matching_type{};
+  Octets data{};
+};
+
 /// All records of one owner name.
 struct DnsSet {
   std::vector<std::string> txt{};
   std::vector<MxEntry> mx{};
   std::vector<std::string> addresses{};  // IPv4 and IPv6
+  std::vector<TlsaEntry> tlsa{};
   std::string cname{};
   DnsFault fault{DnsFault::none};
+  DnsSecurity security{DnsSecurity::of_zone};
 };
 
 /// What the whole server does; `answer` is the normal state.
@@ -54,6 +66,8 @@ class DnsServer {
   std::uint16_t port() const { return port_; }
 
   void put(const std::string& name, DnsSet set);
+  /// Everything at and below the name is signed, or no longer.
+  void set_signed(const std::string& zone, bool is_signed);
   void remove(const std::string& name) { names_.erase(name); }
   void set_mode(DnsMode mode) { mode_ = mode; }
   void set_latency(std::chrono::milliseconds latency) { latency_ = latency; }
@@ -71,6 +85,8 @@ class DnsServer {
   void send_forgeries(const DnsQuestion& question, const boost::asio::ip::udp::endpoint& client);
   DnsAnswer answer(const DnsQuestion& question) const;
   DnsFault fault_of(const std::string& name) const;
+  DnsSecurity security_of(const std::string& name) const;
+  bool in_signed_zone(const std::string& name) const;
   bool drop_this_one(const DnsQuestion& question);
 
   boost::asio::io_context& context_;
@@ -81,6 +97,7 @@ class DnsServer {
   std::chrono::milliseconds latency_{};
   std::uint64_t queries_{};
   std::unordered_map<std::string, DnsSet> names_;
+  std::unordered_set<std::string> signed_zones_;
   std::unordered_set<std::string> ancestors_;                          // empty non-terminals (RFC 8020)
   std::map<std::pair<std::string, std::uint16_t>, unsigned> dropped_;  // of lose_first
 };

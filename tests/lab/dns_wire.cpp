@@ -77,12 +77,13 @@ void put_opt(Octets& out) {
 }
 
 Octets render(const DnsQuestion& question, const DnsAnswer& answer) {
-  constexpr std::uint16_t kResponseFlags = 0x8180;  // QR, RD, RA; never AD
+  constexpr std::uint16_t kResponseFlags = 0x8180;  // QR, RD, RA
   constexpr std::uint16_t kTruncated = 0x0200;
+  constexpr std::uint16_t kAuthentic = 0x0020;
   Octets out;
   put(out, question.id);
   put(out, static_cast<std::uint16_t>(kResponseFlags | (answer.truncated ? kTruncated : 0) |
-                                      static_cast<std::uint16_t>(answer.code)));
+                                      (answer.authentic ? kAuthentic : 0) | static_cast<std::uint16_t>(answer.code)));
   put(out, std::uint16_t{1});
   put(out, static_cast<std::uint16_t>(answer.answers.size()));
   put(out, static_cast<std::uint16_t>(answer.authority.size()));
@@ -100,7 +101,9 @@ std::optional<DnsQuestion> parse_query(std::span<const std::uint8_t> message) {
   Reader reader{message};
   DnsQuestion question;
   question.id = reader.number();
-  const bool is_query = (reader.number() & 0xf800) == 0;  // QR 0, opcode QUERY
+  const std::uint16_t flags = reader.number();
+  const bool is_query = (flags & 0xf800) == 0;  // QR 0, opcode QUERY
+  question.checking_disabled = (flags & 0x0010) != 0;
   const bool one_question = reader.number() == 1;
   reader.number();
   reader.number();
@@ -166,6 +169,12 @@ Octets render_txt(const std::string& text) {
     out.insert(out.end(), part.begin(), part.end());
     start += kMaxString;
   } while (start < text.size());
+  return out;
+}
+
+Octets render_tlsa(std::uint8_t usage, std::uint8_t selector, std::uint8_t matching_type, const Octets& data) {
+  Octets out{usage, selector, matching_type};
+  put(out, data);
   return out;
 }
 

@@ -14,7 +14,7 @@ namespace mtasts::lab {
 
 using Octets = std::vector<std::uint8_t>;
 
-enum class DnsType : std::uint16_t { a = 1, cname = 5, soa = 6, mx = 15, txt = 16, aaaa = 28, opt = 41 };
+enum class DnsType : std::uint16_t { a = 1, cname = 5, soa = 6, mx = 15, txt = 16, aaaa = 28, opt = 41, tlsa = 52 };
 enum class DnsCode : std::uint8_t { noerror = 0, formerr = 1, servfail = 2, nxdomain = 3, notimp = 4, refused = 5 };
 
 /// One question as it came. `name` is lower case without a final dot, "" for the root.
@@ -22,6 +22,7 @@ struct DnsQuestion {
   std::uint16_t id{};
   std::string name{};
   std::uint16_t type{};
+  bool checking_disabled{};           // CD
   Octets section{};                   // the question section as sent, for the echo
   std::optional<std::size_t> edns{};  // UDP payload size the client takes, when it sent an OPT record
 };
@@ -41,6 +42,7 @@ struct DnsRecord {
 struct DnsAnswer {
   DnsCode code{DnsCode::noerror};
   bool truncated{};
+  bool authentic{};  // AD
   std::vector<DnsRecord> answers{};
   std::vector<DnsRecord> authority{};
 };
@@ -54,5 +56,6 @@ Octets render_address(const std::string& address);
 Octets render_mx(std::uint16_t preference, const std::string& host);
 Octets render_txt(const std::string& text);
 Octets render_soa();
+Octets render_tlsa(std::uint8_t usage, std::uint8_t selector, std::uint8_t matching_type, const Octets& data);
 
 }  // namespace mtasts::lab

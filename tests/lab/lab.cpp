@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -60,13 +61,21 @@ bool holds_records(const DnsSet& set) {
 
 using DnsSets = std::map<std::string, DnsSet>;
 
+/// TLSA records are at the port that the lab's MX hosts listen on.
+std::string at_port(std::string name, std::uint16_t port) {
+  constexpr std::string_view kWritten = "_25.";
+  return name.starts_with(kWritten) ? "_" + std::to_string(port) + "." + name.substr(kWritten.size()) : name;
+}
+
 /// Lays what a scenario says of its names over what follows from its servers.
-void override_names(const Scenario& scenario, DnsSets& sets) {
-  for (const auto& [name, wanted] : scenario.dns) {
+void override_names(const Scenario& scenario, std::uint16_t smtp_port, DnsSets& sets) {
+  for (const auto& [written, wanted] : scenario.dns) {
+    const std::string name = at_port(written, smtp_port);
     DnsSet& set = sets[name];
     if (wanted.cname.ends_with("." + scenario.domain)) sets[wanted.cname] = set;
     if (holds_records(wanted)) set = wanted;
     set.fault = wanted.fault;
+    set.security = wanted.security;
   }
 }
 
@@ -88,6 +97,10 @@ class Lab::Impl {
 
   void set(const std::string& domain, const std::string& scenario);
   void set_dns(DnsMode mode) { dns_.set_mode(mode); }
+  bool requires_dane(const std::string& domain) const {
+    return std::any_of(scenarios_.begin(), scenarios_.end(),
+                       [&](const Scenario& scenario) { return scenario.domain == domain && scenario.require_dane; });
+  }
   std::string control(const std::string& line);
 
   LabOptions options_;
@@ -107,6 +120,7 @@ class Lab::Impl {
 
   void build_table();
   void build_site(const Scenario& scenario);
+  std::vector<TlsaEntry> tlsa_of(const MxHostSpec& host);
   void build_bulk();
   void build_bulk_domain(std::size_t index);
   std::string bulk_mx(std::size_t index);
@@ -209,12 +223,26 @@ void Lab::Impl::build_site(const Scenario& scenario) {
     for (const auto& server : host.servers) {
       if (can_serve(server)) sets[host.host].addresses.push_back(serve(server, site));
     }
+    const std::string& base = host.tlsa_base.empty() ? host.host : host.tlsa_base;
+    if (!host.tlsa.empty()) sets[at_port("_25._tcp." + base, options_.smtp_port)].tlsa = tlsa_of(host);
   }
-  override_names(scenario, sets);
+  dns_.set_signed(domain, scenario.is_signed);
+  override_names(scenario, options_.smtp_port, sets);
   for (auto& [name, set] : sets) {
     site.names.push_back(name);
     dns_.put(name, std::move(set));
   }
+}
+
+std::vector<TlsaEntry> Lab::Impl::tlsa_of(const MxHostSpec& host) {
+  std::vector<TlsaEntry> entries;
+  for (const TlsaSpec& spec : host.tlsa) {
+    Octets data = tls_.tlsa_data(host.servers.front().tls, spec.usage, spec.selector, spec.matching_type);
+    if (spec.wrong) data.back() ^= 0xff;
+    entries.push_back({static_cast<std::uint8_t>(spec.usage), static_cast<std::uint8_t>(spec.selector),
+                       static_cast<std::uint8_t>(spec.matching_type), std::move(data)});
+  }
+  return entries;
 }
 
 void Lab::Impl::set(const std::string& domain, const std::string& scenario) {
@@ -377,7 +405,10 @@ std::string Lab::config_yaml(const std::string& ca_file, const std::string& stor
       << "tls: {ca_file: \"" << ca_file << "\"}\n"
       << "storage: {path: \"" << storage << "\"}\n"
       << "domains:\n";
-  for (const auto& domain : impl_->domains_) out << "  - " << domain << "\n";
+  for (const auto& domain : impl_->domains_) {
+    impl_->requires_dane(domain) ? out << "  - {name: " << domain << ", require_dane: true}\n"
+                                 : out << "  - " << domain << "\n";
+  }
   return out.str();
 }
 

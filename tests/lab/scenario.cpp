@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <initializer_list>
+#include <sstream>
 #include <stdexcept>
 #include <string_view>
 
@@ -74,6 +75,20 @@ constexpr auto kDnsFaults = std::to_array<std::pair<std::string_view, DnsFault>>
                                                                                   {"lose-first", DnsFault::lose_first},
                                                                                   {"slow", DnsFault::slow},
                                                                                   {"garbage", DnsFault::garbage}});
+
+constexpr auto kSecurities = std::to_array<std::pair<std::string_view, DnsSecurity>>(
+    {{"of-zone", DnsSecurity::of_zone}, {"insecure", DnsSecurity::insecure}, {"bogus", DnsSecurity::bogus}});
+
+/// "3 1 1", and "3 1 1 wrong" for a key that nobody has.
+TlsaSpec tlsa_spec(const YAML::Node& node) {
+  std::istringstream words(node.as<std::string>());
+  TlsaSpec spec;
+  std::string wrong;
+  if (!(words >> spec.usage >> spec.selector >> spec.matching_type)) refuse(node, "a TLSA record is three numbers");
+  words >> wrong;
+  spec.wrong = wrong == "wrong";
+  return spec;
+}
 
 /// One entry of the table on its way to a Scenario; knows the domain, which names and texts refer to.
 class EntryReader {
@@ -181,12 +196,14 @@ MxServerSpec EntryReader::mx_server(const YAML::Node& node, const std::string& h
 }
 
 MxHostSpec EntryReader::mx_host(const YAML::Node& node) const {
-  check_keys(node, {"host", "preference", "listed", "servers"});
+  check_keys(node, {"host", "preference", "listed", "servers", "tlsa", "tlsa_base"});
   MxHostSpec host;
   const auto written = node["host"].as<std::string>();
   host.host = name(written);
   host.preference = node["preference"].as<std::uint16_t>(host.preference);
   host.listed = node["listed"].as<bool>(true);
+  for (const auto& record : node["tlsa"]) host.tlsa.push_back(tlsa_spec(record));
+  if (node["tlsa_base"]) host.tlsa_base = name(node["tlsa_base"].as<std::string>());
   const bool elsewhere = written.ends_with('.');
   if (!node["servers"] && !elsewhere) host.servers.push_back(mx_server(YAML::Node(YAML::NodeType::Map), host.host));
   for (const auto& server : node["servers"]) host.servers.push_back(mx_server(server, host.host));
@@ -201,12 +218,13 @@ std::vector<MxHostSpec> EntryReader::mx() const {
 }
 
 DnsSet EntryReader::dns_set(const YAML::Node& node) const {
-  check_keys(node, {"txt", "mx", "address", "cname", "fault"});
+  check_keys(node, {"txt", "mx", "address", "cname", "fault", "security"});
   DnsSet set;
   set.txt = texts(node["txt"]);
   set.addresses = texts(node["address"]);
   if (node["cname"]) set.cname = name(node["cname"].as<std::string>());
   if (node["fault"]) set.fault = look_up(node["fault"], kDnsFaults);
+  if (node["security"]) set.security = look_up(node["security"], kSecurities);
   for (const auto& written : texts(node["mx"])) {
     const auto blank = written.find(' ');
     const std::string host = written.substr(blank + 1);
@@ -253,11 +271,13 @@ Expectation EntryReader::expectation(const YAML::Node& node) const {
 }
 
 Scenario EntryReader::read() const {
-  check_keys(entry_, {"name", "about", "policy", "mx", "dns", "expect"});
+  check_keys(entry_, {"name", "about", "signed", "require_dane", "policy", "mx", "dns", "expect"});
   Scenario scenario;
   scenario.name = entry_["name"].as<std::string>();
   scenario.domain = domain_;
   scenario.about = entry_["about"].as<std::string>();
+  scenario.is_signed = entry_["signed"].as<bool>(false);
+  scenario.require_dane = entry_["require_dane"].as<bool>(false);
   scenario.mx = mx();
   scenario.policy = policy(entry_["policy"], scenario.mx);
   for (const auto& owner : entry_["dns"]) {

@@ -15,11 +15,21 @@
 
 namespace mtasts::lab {
 
+/// A TLSA record for what the host's first server shows, or for something else.
+struct TlsaSpec {
+  int usage{};
+  int selector{};
+  int matching_type{};
+  bool wrong{};
+};
+
 /// One name in the MX set. Without servers it has no address here (another scenario may own it).
 struct MxHostSpec {
   std::string host{};
   std::uint16_t preference{10};
   bool listed{true};  // false: it has an address but no MX record
+  std::vector<TlsaSpec> tlsa{};
+  std::string tlsa_base{};  // whose records they are, "" for the host's own
   std::vector<MxServerSpec> servers{};
 };
 
@@ -50,6 +60,8 @@ struct Scenario {
   std::string name{};    // first label
   std::string domain{};  // full name
   std::string about{};   // one sentence
+  bool is_signed{};      // DNSSEC
+  bool require_dane{};
   std::vector<PolicyServerSpec> policy{};
   std::vector<MxHostSpec> mx{};
   std::vector<std::pair<std::string, DnsSet>> dns{};  // what differs from the records that follow from the servers

@@ -57,6 +57,24 @@ int TlsServer::choose_by_name(SSL* ssl, void* self) {
   return name != nullptr && static_cast<TlsServer*>(self)->dress(ssl, "good", name) ? 1 : 0;
 }
 
+std::vector<std::uint8_t> TlsServer::tlsa_data(const TlsSpec& spec, int usage, int selector, int matching_type) {
+  const Credentials shown = mint_.credentials(spec.certificate, spec.name);
+  X509* certificate = usage % 2 == 1 ? shown.chain.front() : shown.chain.back();
+  unsigned char* der = nullptr;
+  const int size =
+      selector == 0 ? i2d_X509(certificate, &der) : i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+  if (size <= 0 || selector > 1 || matching_type > 2) throw std::invalid_argument("no such TLSA record");
+  std::vector<std::uint8_t> whole(der, der + size);
+  OPENSSL_free(der);
+  if (matching_type == 0) return whole;
+  std::vector<std::uint8_t> digest(EVP_MAX_MD_SIZE);
+  unsigned int length = 0;
+  EVP_Digest(whole.data(), whole.size(), digest.data(), &length, matching_type == 1 ? EVP_sha256() : EVP_sha512(),
+             nullptr);
+  digest.resize(length);
+  return digest;
+}
+
 void TlsServer::prepare(const TlsSpec& spec) {
   if (!spec.name.empty()) mint_.credentials(spec.certificate, spec.name);
 }

@@ -38,6 +38,10 @@ class TlsServer {
   /// Mints what a spec needs now, so that a misspelt kind fails at start. Errors: std::invalid_argument.
   void prepare(const TlsSpec& spec);
 
+  /// The data of a TLSA record for what a spec shows: of the leaf for usages 1 and 3, of the last certificate sent for
+  /// 0 and 2. Errors: std::invalid_argument for numbers that no such record has.
+  std::vector<std::uint8_t> tlsa_data(const TlsSpec& spec, int usage, int selector, int matching_type);
+
   std::string root_pem() const { return mint_.root_pem(); }
 
  private:

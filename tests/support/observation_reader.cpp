@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/observation_reader.h"
 
+#include <sstream>
+
 namespace mtasts::test {
 namespace {
 
@@ -46,6 +48,11 @@ constexpr std::array<Word<CertificateFault>, 8> kProblemWords{{{"expired", Certi
                                                                {"unknown-ca", CertificateFault::unknown_ca},
                                                                {"missing-issuer", CertificateFault::missing_issuer},
                                                                {"chain-error", CertificateFault::chain_error}}};
+
+constexpr std::array<Word<DnsSecurity>, 4> kSecurityWords{{{"indeterminate", DnsSecurity::indeterminate},
+                                                           {"insecure", DnsSecurity::insecure},
+                                                           {"secure", DnsSecurity::secure},
+                                                           {"bogus", DnsSecurity::bogus}}};
 
 /// What is said of one address, else what is said of all.
 YAML::Node child_of_either(const YAML::Node& map, const YAML::Node& around, std::string_view key) {
@@ -168,10 +175,23 @@ Certificate ObservationReader::certificate(const YAML::Node& map, UnixTime not_a
           .self_issued = yaml_.value(child(map, "self_issued"), false)};
 }
 
+/// A chain that the first record authenticates, unless the map says otherwise.
+DaneObservation ObservationReader::dane(const YAML::Node& map) const {
+  yaml_.check_keys(map, {"authenticated", "matching", "needs_name", "names_base_domain", "common_name"});
+  DaneObservation seen{.authenticated = yaml_.value(child(map, "authenticated"), true),
+                       .needs_name = yaml_.value(child(map, "needs_name"), false),
+                       .names_base_domain = yaml_.value(child(map, "names_base_domain"), false),
+                       .common_name = yaml_.value<std::string>(child(map, "common_name"), "")};
+  seen.matching = yaml_.value<std::vector<std::size_t>>(
+      child(map, "matching"), seen.authenticated ? std::vector<std::size_t>{0} : std::vector<std::size_t>{});
+  if (!seen.authenticated) seen.problem = "no matching DANE TLSA records";
+  return seen;
+}
+
 /// A chain of one certificate that verifies, unless the map says otherwise.
 TlsObservation ObservationReader::tls(const YAML::Node& map) const {
-  yaml_.check_keys(map,
-                   {"version", "cipher", "problems", "public_issuance", "issuer_seen_elsewhere", "not_after", "chain"});
+  yaml_.check_keys(
+      map, {"version", "cipher", "problems", "public_issuance", "issuer_seen_elsewhere", "not_after", "chain", "dane"});
   const UnixTime not_after = epoch_ + yaml_.duration(child(map, "not_after"), std::chrono::days{120});
   TlsObservation seen{.version = yaml_.value<std::string>(child(map, "version"), "TLSv1.3"),
                       .cipher = yaml_.value<std::string>(child(map, "cipher"), "TLS_AES_256_GCM_SHA384"),
@@ -184,6 +204,32 @@ TlsObservation ObservationReader::tls(const YAML::Node& map) const {
   for (const YAML::Node& one : chain) seen.chain.push_back(certificate(one, not_after));
   if (!chain.IsDefined()) seen.chain.push_back(certificate(chain, not_after));
   if (!seen.chain.empty()) seen.not_after = not_after;
+  if (const YAML::Node matched = child(map, "dane"); matched.IsDefined()) seen.dane = dane(matched);
+  return seen;
+}
+
+/// "USAGE SELECTOR TYPE", with a digest that needs no spelling out.
+TlsaRecord ObservationReader::tlsa_record(const YAML::Node& node) const {
+  std::istringstream words(yaml_.value<std::string>(node, ""));
+  int usage = 0, selector = 0, matching_type = 0;
+  if (!(words >> usage >> selector >> matching_type)) yaml_.refuse(node, "a TLSA record is three numbers");
+  return {.usage = static_cast<std::uint8_t>(usage),
+          .selector = static_cast<std::uint8_t>(selector),
+          .matching_type = static_cast<std::uint8_t>(matching_type),
+          .data = std::string(matching_type == 2 ? 128 : 64, 'a')};
+}
+
+/// A secure answer, unless the map says otherwise.
+std::optional<TlsaObservation> ObservationReader::tlsa(const std::string& host, const YAML::Node& map) const {
+  if (!map.IsDefined()) return std::nullopt;
+  yaml_.check_keys(map, {"base", "lookup", "security", "records"});
+  TlsaObservation seen{.base_domain = yaml_.value<std::string>(child(map, "base"), host)};
+  for (const YAML::Node& one : child(map, "records")) seen.records.push_back(tlsa_record(one));
+  seen.lookup.status = seen.records.empty() ? DnsStatus::nodata : DnsStatus::answered;
+  if (const YAML::Node word = child(map, "lookup"); word.IsDefined()) seen.lookup.status = yaml_.word(word, kDnsWords);
+  seen.lookup.security = DnsSecurity::secure;
+  if (const YAML::Node word = child(map, "security"); word.IsDefined())
+    seen.lookup.security = yaml_.word(word, kSecurityWords);
   return seen;
 }
 
@@ -269,7 +315,7 @@ SmtpObservation ObservationReader::session(const Target& target, const YAML::Nod
 
 MxHostObservation ObservationReader::mx_host(const std::string& host, const YAML::Node& map) const {
   yaml_.check_keys(map, {"lookup", "sessions", "skipped", "duration", "spoiled", "failure", "greeting", "hello",
-                         "starttls", "bytes_after_starttls", "hello_after_tls", "tls"});
+                         "starttls", "bytes_after_starttls", "hello_after_tls", "tls", "security", "tlsa"});
   const Targets found = targets(child(map, "sessions"), child(map, "lookup"));
   MxHostObservation seen{.host = host,
                          .lookup = found.lookup,
@@ -277,12 +323,18 @@ MxHostObservation ObservationReader::mx_host(const std::string& host, const YAML
                          .ended = now_,
                          .duration = Milliseconds{yaml_.value(child(map, "duration"), 100)}};
   for (const Target& target : found.all) seen.sessions.push_back(session(target, map));
+  if (const YAML::Node word = child(map, "security"); word.IsDefined()) {
+    for (auto* lookup : {&seen.lookup.ipv4, &seen.lookup.ipv6})
+      if (*lookup) (*lookup)->security = yaml_.word(word, kSecurityWords);
+  }
+  seen.tlsa = tlsa(host, child(map, "tlsa"));
+  if (seen.tlsa && seen.tlsa->base_domain != host) seen.base_domain_sessions = seen.sessions;
   if (child(map, "spoiled").IsDefined()) seen.spoiled = yaml_.value<std::string>(child(map, "spoiled"), "");
   return seen;
 }
 
 DomainObservation ObservationReader::domain(const YAML::Node& map) const {
-  yaml_.check_keys(map, {"sts", "tlsrpt", "targets", "mx", "policy", "hosts", "http", "spoiled"});
+  yaml_.check_keys(map, {"sts", "tlsrpt", "targets", "mx", "mx_security", "policy", "hosts", "http", "spoiled"});
   DomainObservation seen{.domain = "example.org",
                          .sts = txt(child(map, "sts"), "v=STSv1; id=1;"),
                          .tlsrpt = txt(child(map, "tlsrpt"), "v=TLSRPTv1; rua=mailto:tls@example.org"),
@@ -292,6 +344,8 @@ DomainObservation ObservationReader::domain(const YAML::Node& map) const {
                          .dns_duration = Milliseconds{10},
                          .policy_duration = Milliseconds{20},
                          .total_duration = Milliseconds{40}};
+  if (const YAML::Node word = child(map, "mx_security"); word.IsDefined())
+    seen.mx.lookup.security = yaml_.word(word, kSecurityWords);
   if (const YAML::Node http = child(map, "http"); http.IsDefined()) {
     yaml_.check_keys(http, {"status", "location"});
     seen.clear_text = PolicyFetchAttempt{.http_status = yaml_.value(child(http, "status"), 0),

@@ -47,7 +47,10 @@ class ObservationReader {
   [[nodiscard]] Targets targets(const YAML::Node& list, const YAML::Node& lookup_node) const;
   [[nodiscard]] std::optional<NetFailure> failure(const YAML::Node& node) const;
   [[nodiscard]] Certificate certificate(const YAML::Node& map, UnixTime not_after) const;
+  [[nodiscard]] DaneObservation dane(const YAML::Node& map) const;
   [[nodiscard]] TlsObservation tls(const YAML::Node& map) const;
+  [[nodiscard]] TlsaRecord tlsa_record(const YAML::Node& node) const;
+  [[nodiscard]] std::optional<TlsaObservation> tlsa(const std::string& host, const YAML::Node& map) const;
   [[nodiscard]] std::string policy_text(const YAML::Node& map, const YAML::Node& around) const;
   [[nodiscard]] PolicyFetchAttempt attempt(const Target& target, const YAML::Node& around) const;
   [[nodiscard]] std::optional<PolicyObservation> policy(const YAML::Node& node) const;

@@ -100,6 +100,7 @@ TEST(Config, ReadsEveryValue) {
                   DnsServer{*parse_ip_address("::1"), 53}, DnsServer{*parse_ip_address("2001:db8::1"), 53}));
   EXPECT_EQ(config.dns.timeout, 500ms);
   EXPECT_EQ(config.dns.trust_ad, TrustAd::never);
+  EXPECT_EQ(config.dns.validate, DnsValidation::off);
   EXPECT_EQ(config.policy, (PolicyConfig{8443, 8080, 10s, 1024 * 1024}));
   EXPECT_EQ(
       config.smtp,
@@ -227,12 +228,14 @@ TEST(Config, BoundsTheNumberOfMailboxes) {
 }
 
 TEST(Config, WarnsOfKeysWithoutEffect) {
-  EXPECT_EQ(lines_of(parse("domains:\n  - example.org\n  - name: example.net\n    require_dane: true\n"
-                           "findings:\n  ready_after: 7d\n  expiry_high: 3d\n"
-                           "tlsrpt: {authserv_id: mx.example.org}\n")
-                         .warnings),
-            "test.yaml:4: domains[].require_dane: has no effect yet: this version does not probe DANE\n"
+  const std::string dane = "domains:\n  - example.org\n  - name: example.net\n    require_dane: true\n";
+  EXPECT_EQ(lines_of(parse(dane + "findings:\n  ready_after: 7d\n  expiry_high: 3d\n").warnings),
             "test.yaml:7: findings.expiry_high: has no effect yet: this version shows no such finding\n");
+  const std::string never =
+      "test.yaml:4: domains[].require_dane: can never be judged: nobody's word on DNSSEC counts; remove dns.validate: "
+      "off and dns.trust_ad: false\n";
+  EXPECT_EQ(lines_of(parse(dane + "dns: {validate: off}\n").warnings), never);
+  EXPECT_EQ(lines_of(parse(dane + "dns: {trust_ad: false}\n").warnings), never);
   EXPECT_EQ(lines_of(parse("domains: [example.org]\nfindings: {expiry_high: 7d, expiry_warning: 30d}\n").warnings), "");
 }
 

@@ -90,6 +90,35 @@ TEST(DnsQuery, IsEmptyForANameThatDnsCannotCarry) {
   EXPECT_TRUE(encode_query({"a..example", RrType::a}, kId).empty());
 }
 
+TEST(DnsQuery, SaysCheckingDisabled) {
+  const Wire query = encode_query({.name = "a.example", .type = RrType::a, .checking_disabled = true}, kId);
+  EXPECT_EQ(query.at(3), 0x30);  // AD and CD (RFC 4035 section 3.2.2)
+}
+
+TEST(DnsAnswerTest, ReadsTlsaRecords) {
+  const DnsQuestion question{"_25._tcp.a.example", RrType::tlsa};
+  const DnsAnswer answer =
+      decoded(question, kPlain, {{question.name, 52, {3, 1, 1, 0xab, 0x00, 0xff}}, {question.name, 52, {2, 0, 0}}});
+  EXPECT_EQ(answer.status, DnsStatus::answered);
+  EXPECT_EQ(answer.tlsa, (std::vector<TlsaRecord>{{3, 1, 1, "ab00ff"}}));  // a record without data is none
+}
+
+TEST(DnsAnswerTest, BoundsTheNumberOfTlsaRecords) {
+  const DnsQuestion question{"_25._tcp.a.example", RrType::tlsa};
+  const std::vector<Record> many(500, {question.name, 52, {3, 1, 1, 0xab}});
+  EXPECT_EQ(decoded(question, kPlain, many).tlsa.size(), kMaxTlsaRecords);
+}
+
+TEST(DnsAnswerTest, AQuestionForAnAliasIsAnsweredByItsOwn) {
+  const DnsQuestion question{"a.example", RrType::cname};
+  const DnsAnswer answer =
+      decoded(question, kPlain, {cname("a.example", "b.example"), cname("b.example", "c.example")});
+  EXPECT_EQ(answer.status, DnsStatus::answered);
+  EXPECT_EQ(answer.aliases, std::vector<std::string>{"b.example"});
+  EXPECT_EQ(answer.canonical_name, "a.example");
+  EXPECT_FALSE(answer.chain_open);
+}
+
 TEST(DnsAnswerTest, IgnoresWhatAnswersSomethingElse) {
   const Wire wire = message(kA, kPlain, {kAddress});
   EXPECT_TRUE(decode_answer(wire, kA, kId));

@@ -58,7 +58,7 @@ DomainVerdict good_verdict() {
   verdict.enforced_until = kNow + std::chrono::days{14};
   verdict.mx_set_last_change = kNow - std::chrono::days{50};
   verdict.mx_hosts = 2;
-  verdict.mx = {{"mx1.example.org", 10, true, true}, {"mx2.example.net", 20, true, std::nullopt}};
+  verdict.mx = {{"mx1.example.org", 10, true, true, true}, {"mx2.example.net", 20, true, std::nullopt, std::nullopt}};
   verdict.coverage = 1.0;
   verdict.deliverable = true;
   return verdict;
@@ -78,7 +78,7 @@ DomainVerdict bad_verdict() {
   verdict.policy_not_after = kNow - std::chrono::hours{12};
   verdict.coverage = std::nullopt;
   verdict.deliverable = false;
-  verdict.mx = {{"mx1.example.org", 10, std::nullopt, false}};
+  verdict.mx = {{"mx1.example.org", 10, std::nullopt, false, std::nullopt}};
   verdict.mx_hosts = 1;
   verdict.faults = {{ResultType::sts_policy_invalid, "mta-sts.bad.example", "policy-mode", "one"},
                     {ResultType::certificate_expired, "mx1.example.org", "expired", "IPv4"},
@@ -102,6 +102,7 @@ MxVerdict mx_verdict() {
                                  kNow + std::chrono::days{60}};
   verdict.ipv6 = MxFamilyVerdict{};
   verdict.ipv6->unreachable_reason = "timeout";
+  verdict.dane = DaneVerdict{.state = DaneState::usable, .records = 2, .authenticated = true};
   return verdict;
 }
 
@@ -123,6 +124,19 @@ std::string domain_text(const DomainVerdict& verdict) {
 
 TEST(Metrics, FleetAsInTheGoldenFile) {
   expect_golden(MTASTS_TEST_DATA "/metrics/fleet.golden", render_snapshot(fleet(), kNow));
+}
+
+TEST(Metrics, WhetherThereAreTlsaRecordsIsSaidOnlyWhereSomebodyKnows) {
+  MxVerdict verdict = mx_verdict();
+  const auto says = [&](DaneState state) {
+    verdict.dane->state = state;
+    verdict.dane->records = 0;
+    return render_mx_series(verdict.host, &verdict).text.find("mtasts_mx_tlsa_records{") != std::string::npos;
+  };
+  EXPECT_TRUE(says(DaneState::insecure_address));
+  EXPECT_TRUE(says(DaneState::no_records));
+  EXPECT_FALSE(says(DaneState::unknown));
+  EXPECT_FALSE(says(DaneState::bogus));
 }
 
 TEST(Metrics, TheDocumentationIsTheTable) { expect_golden(MTASTS_SOURCE_DIR "/docs/metrics.md", render_metrics_doc()); }
@@ -194,10 +208,11 @@ TEST(Metrics, DaysAreCountedAtScrapeTime) {
 
 TEST(Metrics, SeriesPerDomainAndHost) {
   constexpr std::size_t kFixed = 52;  // a valid policy with expect_mode, its days left and domain_info among them
-  constexpr std::size_t kPerMx = 2;   // mtasts_mx_covered, mtasts_mx_deliverable
-  constexpr std::size_t kDualStack = 15;
+  constexpr std::size_t kPerMx = 3;   // mtasts_mx_covered, mtasts_mx_deliverable, mtasts_mx_dane_verified
+  constexpr std::size_t kDualStack = 16;
   DomainVerdict verdict = good_verdict();
   verdict.mx[1].deliverable = true;
+  verdict.mx[1].dane_verified = true;
   const RenderedSeries domain = render_domain_series("good.example", {}, &verdict);
   EXPECT_LE(series_in(domain.text) + domain.expiry.size(), kFixed + kPerMx * verdict.mx.size());
   MxVerdict host = mx_verdict();

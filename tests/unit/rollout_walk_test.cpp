@@ -85,6 +85,7 @@ class Walk {
                               .mx = hosts,
                               .previous = verdict_ ? &*verdict_ : nullptr,
                               .expected_mode = std::nullopt,
+                              .require_dane = false,
                               .max_hosts = 32};
     verdict_ = classify_domain(inputs, {}, now_);
     note_faults(memory_, *verdict_, now_);

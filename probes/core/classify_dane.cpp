@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probes/core/classify_dane.h"
+
+#include <algorithm>
+
+#include "probes/core/classify_dns.h"
+#include "probes/core/own_trouble.h"
+#include "probes/core/sts_policy.h"
+
+namespace mtasts {
+namespace {
+
+// As much of a digest as tells records apart.
+constexpr std::size_t kMostDigits = 12;
+// Records that a message names; a published set has a handful.
+constexpr std::size_t kMostNamed = 3;
+
+std::string owner_of(const TlsaObservation& tlsa) { return "TLSA records of " + tlsa.base_domain; }
+
+std::string at(const SmtpObservation& session) { return " (" + to_string(session.address) + ")"; }
+
+/// "3 1 1 0123456789ab...".
+std::string short_text(TlsaRecord record) {
+  if (record.data.size() > kMostDigits) record.data = record.data.substr(0, kMostDigits) + "...";
+  return to_string(record);
+}
+
+std::string texts_of(const std::vector<TlsaRecord>& records) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(records.size(), kMostNamed); ++i)
+    text += (i == 0 ? "" : ", ") + short_text(records[i]);
+  return records.size() > kMostNamed ? text + " and " + std::to_string(records.size() - kMostNamed) + " more" : text;
+}
+
+DaneState state_of(const MxHostObservation& seen) {
+  const DnsSecurity address = security_of(seen.lookup);
+  const DnsLookup* lookup = seen.tlsa ? &seen.tlsa->lookup : nullptr;
+  if (address == DnsSecurity::bogus || (lookup != nullptr && lookup->security == DnsSecurity::bogus))
+    return DaneState::bogus;
+  if (lookup == nullptr) return address == DnsSecurity::insecure ? DaneState::insecure_address : DaneState::unknown;
+  if (lookup_failed(*lookup) || lookup->security == DnsSecurity::indeterminate) return DaneState::unknown;
+  const std::span<const TlsaRecord> records = secure_records(seen.tlsa);
+  if (records.empty()) return DaneState::no_records;
+  return has_usable(records) ? DaneState::usable : DaneState::unusable;
+}
+
+std::vector<std::string> presented_names(const TlsObservation& tls) {
+  const std::vector<std::string>& names = tls.chain.front().dns_names;
+  if (!names.empty()) return names;
+  return tls.dane->common_name.empty() ? std::vector<std::string>{} : std::vector{tls.dane->common_name};
+}
+
+bool lookup_failed_somewhere(const MxHostObservation& seen) {
+  return lookup_failed(seen.lookup) || (seen.tlsa && lookup_failed(seen.tlsa->lookup));
+}
+
+class HostDane {
+ public:
+  HostDane(const MxHostObservation& seen, MxVerdict& verdict) : seen_(seen), verdict_(verdict) {}
+
+  void judge() {
+    DaneVerdict dane{.state = state_of(seen_)};
+    dane.records = secure_records(seen_.tlsa).size();
+    judge_lookups();
+    if (dane.state == DaneState::usable) {
+      if (!seen_.sessions.empty()) dane.delivery = false;
+      for (const SmtpObservation& session : dane_sessions(seen_)) judge_session(session, dane);
+      find_rollover();
+    }
+    if (dane.state == DaneState::unusable) find_unusable();
+    verdict_.dane = std::move(dane);
+  }
+
+ private:
+  void judge_lookups() {
+    const auto bogus = [&](const std::string& what) {
+      verdict_.faults.push_back({ResultType::dnssec_invalid, seen_.host, "dnssec-bogus",
+                                 "DNSSEC validation of the " + what + " fails: the answers are bogus"});
+    };
+    if (security_of(seen_.lookup) == DnsSecurity::bogus) bogus("addresses of " + seen_.host);
+    if (!seen_.tlsa) return;
+    const DnsLookup& lookup = seen_.tlsa->lookup;
+    verdict_.tlsa_lookup_success = !lookup_failed(lookup);
+    if (lookup.security == DnsSecurity::bogus) return bogus(owner_of(*seen_.tlsa));
+    if (lookup_failed(lookup))
+      verdict_.findings.push_back(failed_lookup("TLSA", seen_.tlsa->base_domain, seen_.host, lookup));
+  }
+
+  /// An address that shows no certificate says nothing of DANE: that TLS fails is a fault of its own.
+  void judge_session(const SmtpObservation& session, DaneVerdict& dane) {
+    if (!session.tls || !session.tls->dane) return;
+    const DaneObservation& matched = *session.tls->dane;
+    dane.authenticated = dane.authenticated.value_or(true) && matched.authenticated;
+    const bool takes_mail = matched.authenticated && session.hello_after_tls;
+    dane.delivery = dane.delivery.value_or(false) || takes_mail;
+    if (!matched.authenticated) {
+      fault("tlsa-mismatch",
+            "none of the " + owner_of(*seen_.tlsa) + " matches the certificate: " + matched.problem + at(session));
+    } else if (matched.needs_name && !matched.names_base_domain) {
+      dane.names_needed.push_back(presented_names(*session.tls));
+    }
+  }
+
+  void fault(std::string_view reason, std::string message) {
+    const auto same = [&](const Fault& other) {
+      return other.type == ResultType::tlsa_invalid && other.reason == reason;
+    };
+    if (std::none_of(verdict_.faults.begin(), verdict_.faults.end(), same))
+      verdict_.faults.push_back({ResultType::tlsa_invalid, seen_.host, std::string(reason), std::move(message)});
+  }
+
+  [[nodiscard]] bool matches_some_session(std::size_t record) const {
+    const auto& sessions = dane_sessions(seen_);
+    return std::any_of(sessions.begin(), sessions.end(), [record](const SmtpObservation& session) {
+      if (!session.tls || !session.tls->dane) return false;
+      const std::vector<std::size_t>& matching = session.tls->dane->matching;
+      return std::find(matching.begin(), matching.end(), record) != matching.end();
+    });
+  }
+
+  /// Some of the records match: the others are for a certificate to come, or one that is gone.
+  void find_rollover() {
+    std::vector<TlsaRecord> matching, others;
+    const auto& records = seen_.tlsa->records;
+    for (std::size_t i = 0; i < records.size(); ++i)
+      (matches_some_session(i) ? matching : others).push_back(records[i]);
+    if (matching.empty() || others.empty()) return;
+    verdict_.findings.push_back({"tlsa-rollover", seen_.host,
+                                 std::to_string(matching.size()) + " of " + std::to_string(records.size()) + " " +
+                                     owner_of(*seen_.tlsa) + " match what is served; not " + texts_of(others)});
+  }
+
+  void find_unusable() {
+    const TlsaRecord& first = seen_.tlsa->records.front();
+    verdict_.findings.push_back({"tlsa-unusable", seen_.host,
+                                 "none of the " + owner_of(*seen_.tlsa) + " can be used: " + short_text(first) + ": " +
+                                     unusable_reason(first)});
+  }
+
+  const MxHostObservation& seen_;
+  MxVerdict& verdict_;
+};
+
+}  // namespace
+
+DnsSecurity security_of(const AddressObservation& seen) {
+  std::optional<DnsSecurity> worst;
+  for (const auto& lookup : {seen.ipv4, seen.ipv6}) {
+    if (!lookup || lookup->status != DnsStatus::answered) continue;
+    worst = std::min(worst.value_or(lookup->security), lookup->security);  // indeterminate, insecure, secure
+  }
+  if (worst) return *worst;
+  const auto is_bogus = [](const std::optional<DnsLookup>& one) { return one && one->security == DnsSecurity::bogus; };
+  return is_bogus(seen.ipv4) || is_bogus(seen.ipv6) ? DnsSecurity::bogus : DnsSecurity::indeterminate;
+}
+
+std::string expanded_name(const AddressObservation& seen, const std::string& host) {
+  for (const auto& lookup : {seen.ipv4, seen.ipv6})
+    if (lookup && !lookup->aliases.empty()) return lookup->aliases.back();
+  return host;
+}
+
+std::span<const TlsaRecord> secure_records(const std::optional<TlsaObservation>& tlsa) {
+  if (!tlsa || tlsa->lookup.security != DnsSecurity::secure) return {};
+  return tlsa->records;
+}
+
+const std::vector<SmtpObservation>& dane_sessions(const MxHostObservation& seen) {
+  const bool other_name = seen.tlsa && seen.tlsa->base_domain != seen.host;
+  return other_name ? seen.base_domain_sessions : seen.sessions;
+}
+
+void judge_dane(const MxHostObservation& seen, const MxVerdict* previous, MxVerdict& verdict) {
+  HostDane(seen, verdict).judge();
+  if (previous == nullptr || !previous->dane) return;
+  DaneVerdict& dane = *verdict.dane;
+  const DaneVerdict& last = *previous->dane;
+  const bool both_usable = dane.state == DaneState::usable && last.state == DaneState::usable;
+  if (dane.state == DaneState::unknown && lookup_failed_somewhere(seen)) {
+    dane = last;                                    // a lookup that failed says nothing
+  } else if (both_usable && !dane.authenticated) {  // nobody shows a certificate now
+    dane.authenticated = last.authenticated;
+    dane.names_needed = last.names_needed;
+  }
+}
+
+std::optional<bool> passes_dane(const DaneVerdict& dane, const std::string& domain, DnsSecurity mx) {
+  if (dane.state != DaneState::usable || !dane.authenticated) return std::nullopt;
+  if (!*dane.authenticated) return false;
+  const bool named = std::all_of(dane.names_needed.begin(), dane.names_needed.end(), [&](const auto& names) {
+    return std::any_of(names.begin(), names.end(),
+                       [&](const std::string& name) { return mx_pattern_matches(name, domain); });
+  });
+  if (dane.names_needed.empty() || !named) return named;
+  return mx == DnsSecurity::indeterminate ? std::nullopt : std::optional(mx == DnsSecurity::secure);
+}
+
+std::string_view dane_required_reason(const DaneVerdict& dane, DnsSecurity mx) {
+  switch (dane.state) {
+    case DaneState::unknown:
+    case DaneState::bogus:
+      return "";
+    case DaneState::insecure_address:
+      return "insecure-address";
+    case DaneState::no_records:
+      return "tlsa-missing";
+    case DaneState::unusable:
+      return "tlsa-unusable";
+    case DaneState::usable:
+      break;
+  }
+  return mx == DnsSecurity::insecure ? "insecure-mx" : "";
+}
+
+}  // namespace mtasts
