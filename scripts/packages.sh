@@ -36,7 +36,7 @@ packages_for() {
       ;;
     test)
       echo "libgtest-dev libgmock-dev python3 python3-yaml openssl curl"
-      echo "unbound nginx postfix opendkim opendkim-tools dovecot-imapd prometheus prometheus-alertmanager libfaketime"
+      echo "unbound nsd ldnsutils nginx postfix opendkim opendkim-tools dovecot-imapd prometheus prometheus-alertmanager libfaketime"
       ;;
     browser)
       echo "chromium"
