@@ -15,6 +15,13 @@ pkg_check_modules(LDNS REQUIRED IMPORTED_TARGET ldns)
 pkg_check_modules(PSL REQUIRED IMPORTED_TARGET libpsl)
 pkg_check_modules(GMIME REQUIRED IMPORTED_TARGET gmime-3.0)
 
+# libunbound.pc demands what only a static library needs (libevent), and Debian does not bring it along.
+find_path(UNBOUND_INCLUDE_DIR unbound.h REQUIRED)
+find_library(UNBOUND_LIBRARY unbound REQUIRED)
+add_library(mtasts_unbound INTERFACE)
+target_include_directories(mtasts_unbound SYSTEM INTERFACE ${UNBOUND_INCLUDE_DIR})
+target_link_libraries(mtasts_unbound INTERFACE ${UNBOUND_LIBRARY})
+
 # SOCI ships no CMake package in Debian 12.
 find_path(SOCI_INCLUDE_DIR soci/soci.h REQUIRED)
 find_library(SOCI_CORE_LIBRARY soci_core REQUIRED)

@@ -188,8 +188,11 @@ constexpr ConfigField<DnsConfig> kDnsFields[] = {
      }},
     {"validate",
      [](DnsConfig& to, const ConfigValue& value) {
-       value.get_choice(to.validate, {{"resolver", DnsValidation::resolver}, {"off", DnsValidation::off}});
+       value.get_choice(
+           to.validate,
+           {{"resolver", DnsValidation::resolver}, {"local", DnsValidation::local}, {"off", DnsValidation::off}});
      }},
+    {"trust_anchor", [](DnsConfig& to, const ConfigValue& value) { value.get(to.trust_anchor); }},
 };
 
 constexpr ConfigField<PolicyConfig> kPolicyFields[] = {
@@ -630,9 +633,14 @@ bool is_threshold_set(const Config& config) {
 }
 
 bool dane_is_never_judged(const Config& config) {
-  const bool validated = config.dns.validate != DnsValidation::off && config.dns.trust_ad != TrustAd::never;
+  const bool by_resolver = config.dns.validate == DnsValidation::resolver && config.dns.trust_ad != TrustAd::never;
+  const bool validated = by_resolver || config.dns.validate == DnsValidation::local;
   return !validated && std::any_of(config.domains.begin(), config.domains.end(),
                                    [](const DomainConfig& domain) { return domain.require_dane; });
+}
+
+bool anchor_is_not_used(const Config& config) {
+  return !config.dns.trust_anchor.empty() && config.dns.validate != DnsValidation::local;
 }
 
 /// Reports by mail of which none could ever count.
@@ -657,17 +665,20 @@ std::vector<IdleKey> idle_keys() {
   const std::string mail =
       "none of these reports can count, because nobody's Authentication-Results are believed: they are stored and "
       "shown only; set tlsrpt.authserv_id, or tlsrpt.accept_unauthenticated";
-  return {{"findings.expiry_high", none, is_threshold_set<&FindingsConfig::expiry_high>},
-          {"tlsrpt.maildirs", mail, maildirs_never_count},
-          {"tlsrpt.spools", mail, spools_never_count},
-          {"tlsrpt.imap", mail, imap_never_counts},
-          {"tlsrpt.http.enabled",
-           "none of these reports can count, because no path has a token: they are stored and shown only; set "
-           "tlsrpt.http.tokens, or tlsrpt.accept_unauthenticated",
-           http_never_counts},
-          {"domains[].require_dane",
-           "can never be judged: nobody's word on DNSSEC counts; remove dns.validate: off and dns.trust_ad: false",
-           dane_is_never_judged}};
+  return {
+      {"findings.expiry_high", none, is_threshold_set<&FindingsConfig::expiry_high>},
+      {"tlsrpt.maildirs", mail, maildirs_never_count},
+      {"tlsrpt.spools", mail, spools_never_count},
+      {"tlsrpt.imap", mail, imap_never_counts},
+      {"tlsrpt.http.enabled",
+       "none of these reports can count, because no path has a token: they are stored and shown only; set "
+       "tlsrpt.http.tokens, or tlsrpt.accept_unauthenticated",
+       http_never_counts},
+      {"domains[].require_dane",
+       "can never be judged: nobody's word on DNSSEC counts; set dns.validate: local, or remove dns.validate: off and "
+       "dns.trust_ad: false",
+       dane_is_never_judged},
+      {"dns.trust_anchor", "has no effect without dns.validate: local", anchor_is_not_used}};
 }
 
 /// Says what the file asks for and will not get: silence would look like consent.

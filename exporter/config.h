@@ -48,8 +48,8 @@ struct DnsServer {
 
 /// Whether the AD bit of an answer is believed; automatic: from a validating resolver on this machine, or one that
 /// resolv.conf marks `trust-ad`.
-/// Who validates DNSSEC: the resolver, or nobody.
-enum class DnsValidation { resolver, off };
+/// Who validates DNSSEC: the resolver, this process, or nobody.
+enum class DnsValidation { resolver, local, off };
 
 enum class TrustAd { automatic, always, never };
 
@@ -59,6 +59,7 @@ struct DnsConfig {
   unsigned attempts{3};
   TrustAd trust_ad{TrustAd::automatic};
   DnsValidation validate{DnsValidation::resolver};
+  std::string trust_anchor{};  // file of DNSKEY or DS records, for local validation; empty: the root's, built in
 
   bool operator==(const DnsConfig&) const = default;
 };

@@ -69,7 +69,9 @@ ResolverOptions resolver_options(const Config& config) {
   ResolverOptions options{.servers = config.dns.servers.empty() ? system_servers() : configured_servers(config.dns),
                           .timeout = config.dns.timeout,
                           .attempts = static_cast<int>(config.dns.attempts),
-                          .dnssec = config.dns.validate != DnsValidation::off};
+                          .dnssec = config.dns.validate != DnsValidation::off,
+                          .validate_locally = config.dns.validate == DnsValidation::local,
+                          .trust_anchor_file = config.dns.trust_anchor};
   if (config.dns.trust_ad == TrustAd::automatic) return options;
   for (ResolverServer& server : options.servers) {
     server.trust = config.dns.trust_ad == TrustAd::always ? AdTrust::always : AdTrust::never;

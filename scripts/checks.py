@@ -16,6 +16,7 @@ SPDX = "SPDX-License-Identifier: Apache-2.0"
 DOORS = (
     ("openssl/", r"probes/net/(tls_\w+|certificate_\w+|dane_check|sha256)\.(h|cpp)|exporter/(http_server|web_config)\.cpp|tests/.*"),
     ("ldns/", r"probes/net/dns_message\.cpp|tests/.*"),
+    ("unbound.h", r"probes/net/dns_validator\.cpp"),
     ("libpsl.h", r"probes/core/public_suffix\.cpp"),
     ("yaml-cpp/", r"exporter/(config|web_config|yaml)\w*\.(h|cpp)|tests/.*"),
     ("prometheus/", r"exporter/metrics\w*\.(h|cpp)|tests/.*"),

@@ -24,7 +24,7 @@ debian_release() {
 packages_for() {
   case $1 in
     build)
-      echo "g++ cmake ninja-build pkg-config libssl-dev libldns-dev libyaml-cpp-dev libcpp-httplib-dev"
+      echo "g++ cmake ninja-build pkg-config libssl-dev libldns-dev libunbound-dev libyaml-cpp-dev libcpp-httplib-dev"
       echo "prometheus-cpp-dev libsoci-dev libcli11-dev libspdlog-dev libsqlite3-dev zlib1g-dev libcrypt-dev"
       echo "libgmime-3.0-dev libcurl4-openssl-dev libkainjow-mustache-dev libpsl-dev ca-certificates"
       # Debian 12's default Boost is 1.74; its libboost-* names are 1.83 from Debian 13 on.

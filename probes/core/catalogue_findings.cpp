@@ -154,7 +154,8 @@ constexpr auto kFindings = std::to_array<CatalogueEntry>({
      "The provider's zone is signed and the domain's own is not.", Look::mx_records, "dane-required"},
     {finding, "dane-not-judged", warning,
      "DANE is demanded, and nobody here can tell whether an MX host's records are secure.",
-     "Name a validating resolver in dns.servers, and set dns.trust_ad: true where the way to it is trusted.",
+     "Name a validating resolver in dns.servers and set dns.trust_ad where the way to it is trusted, or set "
+     "dns.validate: local.",
      "RFC 4035 section 4.9.3", "No DNS server of the exporter's validates, or its word is not trusted.", Look::tlsa,
      "dane-required"},
     {finding, "mx-unreachable", warning, "An MX host does not answer over an address family.",

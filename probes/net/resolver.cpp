@@ -119,9 +119,14 @@ Resolver::Resolver(LoopClock& clock, ResolverOptions options)
   for (const ResolverServer& server : options_.servers) {
     servers_.push_back({.endpoint = server.endpoint, .trust = server.trust, .text = text_of(server.endpoint)});
   }
+  if (!options_.validate_locally) return;
+  DnsValidatorOptions local{.trust_anchor_file = options_.trust_anchor_file};
+  for (const ResolverServer& server : options_.servers) local.servers.push_back(server.endpoint);
+  validator_ = std::make_unique<DnsValidator>(clock.io(), local);
 }
 
 bool Resolver::trusts(const Server& server) const {
+  if (validator_) return validator_->proved();
   return server.trust == AdTrust::always || (server.trust == AdTrust::probe && server.proved);
 }
 
@@ -146,10 +151,11 @@ std::map<IpFamily, bool> Resolver::answering() const {
 asio::awaitable<void> Resolver::know_servers() {
   if (introducing_) co_return co_await introduction_waiting_.wait();
   const auto unknown = [this](const Server& server) {
-    return options_.dnssec && server.trust == AdTrust::probe && !server.asked;
+    return options_.dnssec && (validator_ || server.trust == AdTrust::probe) && !server.asked;
   };
   if (std::none_of(servers_.begin(), servers_.end(), unknown)) co_return;
   const Introduction introduction(*this);
+  if (validator_) co_await validator_->prove(options_.timeout);
   for (Server& server : servers_) {
     if (unknown(server)) co_await ask_health(server);
   }
@@ -244,6 +250,22 @@ std::vector<Resolver::Server*> Resolver::servers_in_order() {
   return order;
 }
 
+/// One question, as often as any is asked; which server it goes to, libunbound decides. Input: validation is proved;
+/// until then, and with servers that leave signatures out, the servers are asked as if nobody validated.
+asio::awaitable<Resolver::Reply> Resolver::ask_validator(DnsQuestion question) {
+  Reply best;
+  best.answer.status = DnsStatus::timeout;
+  for (std::size_t attempt = 0; attempt < attempts(); ++attempt) {
+    auto seen = co_await validator_->resolve(question, options_.timeout);
+    if (!seen) continue;
+    best.answer = std::move(seen->answer);
+    best.bogus = seen->bogus;
+    best.server = &servers_[first_];
+    if (best.bogus || best.answer.status != DnsStatus::servfail) break;
+  }
+  co_return best;
+}
+
 /// Walks the servers until one gives an answer that settles the question. SERVFAIL beats silence: it is an answer.
 asio::awaitable<Resolver::Reply> Resolver::ask_once(DnsQuestion question) {
   Reply best;
@@ -251,6 +273,8 @@ asio::awaitable<Resolver::Reply> Resolver::ask_once(DnsQuestion question) {
   if (encode_query(question, 0).empty()) co_return best;  // DNS cannot carry such a name, so nobody has it
   co_await take_turn();
   const Turn turn(*this);
+  const bool validates = validator_ && validator_->proved();
+  if (validates) co_return co_await ask_validator(std::move(question));
   best.answer.status = DnsStatus::timeout;
   const std::vector<Server*> order = servers_in_order();
   bool silence = false;
@@ -277,7 +301,7 @@ asio::awaitable<Resolver::Reply> Resolver::ask_surely(DnsQuestion question) {
   reply.resolver_down = !some_answer;
   if (!some_answer) co_return reply;
   reply = co_await ask_once(question);
-  const bool may_be_bogus = options_.dnssec && reply.answer.status == DnsStatus::servfail;
+  const bool may_be_bogus = options_.dnssec && !validator_ && reply.answer.status == DnsStatus::servfail;
   if (may_be_bogus) co_return co_await ask_unchecked(std::move(question), std::move(reply));
   co_return reply;
 }
@@ -387,6 +411,7 @@ asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_health(Server& server) {
 }
 
 asio::awaitable<void> Resolver::check_servers() {
+  if (validator_) co_await validator_->prove(options_.timeout);
   std::optional<std::size_t> first;
   for (std::size_t i = 0; i < servers_.size(); ++i) {
     const auto answer = co_await ask_health(servers_[i]);

@@ -15,6 +15,7 @@
 
 #include "probes/core/observations.h"
 #include "probes/net/dns_message.h"
+#include "probes/net/dns_validator.h"
 #include "probes/net/loop_clock.h"
 #include "probes/net/wait_queue.h"
 
@@ -34,6 +35,8 @@ struct ResolverOptions {
   int attempts{3};                          // but each server is tried once at least
   std::size_t max_outstanding{256};         // bursts of UDP lose packets even with large buffers
   bool dnssec{true};                        // false: no answer is looked at for what DNSSEC says of it
+  bool validate_locally{};                  // by this process, whatever AD says
+  std::string trust_anchor_file{};          // for that; "": the root's, built in
 };
 
 /// How `trust_ad: auto` judges a server: a resolver on this very host that is not a forwarding stub.
@@ -45,6 +48,7 @@ std::vector<ResolverServer> parse_resolv_conf(std::string_view text);
 /// A stub resolver. Single-threaded: lives on one loop.
 class Resolver {
  public:
+  /// Errors: std::runtime_error when the trust anchor cannot be read.
   Resolver(LoopClock& clock, ResolverOptions options);
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
@@ -93,6 +97,7 @@ class Resolver {
   boost::asio::awaitable<Reply> ask(DnsQuestion question);
   boost::asio::awaitable<Reply> ask_surely(DnsQuestion question);
   boost::asio::awaitable<Reply> ask_once(DnsQuestion question);
+  boost::asio::awaitable<Reply> ask_validator(DnsQuestion question);
   boost::asio::awaitable<Reply> ask_unchecked(DnsQuestion question, Reply failed);
   boost::asio::awaitable<std::optional<DnsAnswer>> ask_server(Server& server, DnsQuestion question);
   boost::asio::awaitable<std::optional<DnsAnswer>> ask_health(Server& server);
@@ -110,7 +115,8 @@ class Resolver {
   LoopClock& clock_;
   ResolverOptions options_;
   std::vector<Server> servers_;
-  std::size_t first_{};  // of servers_: the one to ask first
+  std::unique_ptr<DnsValidator> validator_;  // nullptr: the servers validate, or nobody
+  std::size_t first_{};                      // of servers_: the one to ask first
   std::size_t outstanding_{};
   WaitQueue waiting_;
   bool introducing_{};                     // see know_servers()

@@ -56,7 +56,7 @@ class Dane(StackCase):
         cls.authority = Authority(cls.folder / "ca")
         cls.hosts = []
         cls.cases = {}
-        cls.zones = {"dane.test": [], "expired.dane.test": [], "unsigned.dane.test": [], "insecure.test": []}
+        cls.zones = {"dane.example": [], "expired.dane.example": [], "unsigned.dane.example": [], "insecure.example": []}
         cls.postfix_port = None
         cls._mint_hosts()
         cls.postfix = Postfix(cls.folder / "postfix", cls.hosts)
@@ -65,9 +65,9 @@ class Dane(StackCase):
 
     @classmethod
     def _mint_hosts(cls):
-        for number, name in enumerate(("mx.dane.test", "anchor.dane.test", "stranger.dane.test", "mx.expired.dane.test",
-                                       "mx.unsigned.dane.test"), 1):
-            names = ["else.example"] if name.startswith("stranger") else [name, "*.dane.test"]
+        for number, name in enumerate(("mx.dane.example", "anchor.dane.example", "stranger.dane.example", "mx.expired.dane.example",
+                                       "mx.unsigned.dane.example"), 1):
+            names = ["else.example"] if name.startswith("stranger") else [name, "*.dane.example"]
             certificate = cls.authority.mint(name, names)
             cls.hosts.append(MxHost(name, MX_ADDRESS.format(number), certificate))
 
@@ -76,14 +76,14 @@ class Dane(StackCase):
         return next(host for host in cls.hosts if host.name == name)
 
     @classmethod
-    def _alias(cls, label, certificate_of="mx.dane.test"):
-        """A host of its own name in dane.test, at the address of another."""
-        name = f"mx-{label}.dane.test"
-        cls.zones["dane.test"].append(f"{name}. 60 IN A {cls._host(certificate_of).address}")
+    def _alias(cls, label, certificate_of="mx.dane.example"):
+        """A host of its own name in dane.example, at the address of another."""
+        name = f"mx-{label}.dane.example"
+        cls.zones["dane.example"].append(f"{name}. 60 IN A {cls._host(certificate_of).address}")
         return name
 
     @classmethod
-    def _add(cls, label, case, tlsa=(), zone="dane.test", domain_zone="dane.test"):
+    def _add(cls, label, case, tlsa=(), zone="dane.example", domain_zone="dane.example"):
         domain = f"{label}.{domain_zone}"
         cls.zones[domain_zone].append(f"{domain}. 60 IN MX 10 {case.host}.")
         cls.zones[zone] += [f"_{cls.postfix.port}._tcp.{case.host}. 60 IN TLSA {record}" for record in tlsa]
@@ -92,7 +92,7 @@ class Dane(StackCase):
 
     @classmethod
     def _describe(cls):
-        own = cls._host("mx.dane.test")
+        own = cls._host("mx.dane.example")
         key = sha256(key_of(own.certificate))
         anchor = der_of(cls.authority.ca_file)
         cls._add("good", Case("the key of the host", "usable", True, sender="Verified", host=cls._alias("good")), [f"3 1 1 {key}"])
@@ -100,44 +100,45 @@ class Dane(StackCase):
                               host=cls._alias("both")), [f"3 1 1 {key}", f"3 1 1 {sha256(b'next')}"])
         cls._add("mismatch", Case("another key", "usable", False, ["tlsa-invalid"], sender="Untrusted",
                                   host=cls._alias("mismatch")), [f"3 1 1 {sha256(b'other')}"])
-        cls._add("anchor", Case("the whole authority", "usable", True, sender="Verified", host="anchor.dane.test"),
+        cls._add("anchor", Case("the whole authority", "usable", True, sender="Verified", host="anchor.dane.example"),
                  [f"2 0 0 {anchor.hex()}"])
-        cls.zones["dane.test"].append(f"anchor.dane.test. 60 IN A {cls._host('anchor.dane.test').address}")
+        cls.zones["dane.example"].append(f"anchor.dane.example. 60 IN A {cls._host('anchor.dane.example').address}")
         cls._add("stranger", Case("the authority, and a stranger's name", "usable", False, ["certificate-host-mismatch", "tlsa-invalid"],
-                                  sender="Untrusted", host="stranger.dane.test"), [f"2 0 0 {anchor.hex()}"])
-        cls.zones["dane.test"].append(f"stranger.dane.test. 60 IN A {cls._host('stranger.dane.test').address}")
+                                  sender="Untrusted", host="stranger.dane.example"), [f"2 0 0 {anchor.hex()}"])
+        cls.zones["dane.example"].append(f"stranger.dane.example. 60 IN A {cls._host('stranger.dane.example').address}")
         cls._add("unusable", Case("records for web servers", "unusable", None, findings=["tlsa-unusable"], sender="Anonymous|Untrusted",
                                   host=cls._alias("unusable")), [f"1 1 1 {key}"])
         cls._add("none", Case("no records", "no-records", None, sender="Untrusted", host=cls._alias("none")))
         real = cls._alias("real")
-        cls.zones["dane.test"] += [f"mx-cname.dane.test. 60 IN CNAME {real}.",
+        cls.zones["dane.example"] += [f"mx-cname.dane.example. 60 IN CNAME {real}.",
                                    f"_{cls.postfix.port}._tcp.{real}. 60 IN TLSA 3 1 1 {key}"]
-        cls._add("cname", Case("an alias", "usable", True, sender="Verified", host="mx-cname.dane.test"))
-        cls.zones["expired.dane.test"].append(f"mx.expired.dane.test. 60 IN A {cls._host('mx.expired.dane.test').address}")
+        cls._add("cname", Case("an alias", "usable", True, sender="Verified", host="mx-cname.dane.example"))
+        cls.zones["expired.dane.example"].append(f"mx.expired.dane.example. 60 IN A {cls._host('mx.expired.dane.example').address}")
         cls._add("expired", Case("signatures that have expired", "bogus", None, ["dnssec-invalid"], sender="lookup",
-                                 host="mx.expired.dane.test"), [f"3 1 1 {key}"], zone="expired.dane.test", domain_zone="insecure.test")
-        cls.zones["unsigned.dane.test"].append(f"mx.unsigned.dane.test. 60 IN A {cls._host('mx.unsigned.dane.test').address}")
+                                 host="mx.expired.dane.example"), [f"3 1 1 {key}"], zone="expired.dane.example", domain_zone="insecure.example")
+        cls.zones["unsigned.dane.example"].append(f"mx.unsigned.dane.example. 60 IN A {cls._host('mx.unsigned.dane.example').address}")
         cls._add("nods", Case("no DS at the parent, and wrong records", "insecure-address", None, sender="Untrusted",
-                              host="mx.unsigned.dane.test"), [f"3 1 1 {sha256(b'other')}"], zone="unsigned.dane.test")
+                              host="mx.unsigned.dane.example"), [f"3 1 1 {sha256(b'other')}"], zone="unsigned.dane.example")
         broken = cls._alias("broken")
-        cls.zones["dane.test"].append(f"_tcp.{broken}. 60 IN NS ns.dane.test.")
+        cls.zones["dane.example"].append(f"_tcp.{broken}. 60 IN NS ns.dane.example.")
         cls._add("broken", Case("name servers that refuse TLSA", "unknown", None, findings=["lookup-failed"], sender="lookup",
                                 host=broken))
         cls._add("hosted", Case("a domain that is not signed", "usable", True, findings=["dane-insecure-mx"], sender="Verified",
-                                host=cls.cases["good.dane.test"].host), domain_zone="insecure.test")
+                                host=cls.cases["good.dane.example"].host), domain_zone="insecure.example")
 
     @classmethod
     def _start(cls):
         folder = cls.folder / "zones"
-        expired = SignedZone(folder, "expired.dane.test", cls.zones["expired.dane.test"], expired=True)
-        unsigned = SignedZone(folder, "unsigned.dane.test", cls.zones["unsigned.dane.test"])
+        expired = SignedZone(folder, "expired.dane.example", cls.zones["expired.dane.example"], expired=True)
+        unsigned = SignedZone(folder, "unsigned.dane.example", cls.zones["unsigned.dane.example"])
         glue = [line for name in ("expired", "unsigned") for line in
-                (f"{name}.dane.test. 60 IN NS ns.{name}.dane.test.", f"ns.{name}.dane.test. 60 IN A 127.0.5.1")]
-        parent = SignedZone(folder, "dane.test", cls.zones["dane.test"] + glue + [expired.ds])
-        insecure = PlainZone(folder, "insecure.test", cls.zones["insecure.test"])
+                (f"{name}.dane.example. 60 IN NS ns.{name}.dane.example.", f"ns.{name}.dane.example. 60 IN A 127.0.5.1")]
+        parent = SignedZone(folder, "dane.example", cls.zones["dane.example"] + glue + [expired.ds])
+        insecure = PlainZone(folder, "insecure.example", cls.zones["insecure.example"])
         nsd = Nsd(cls.folder / "nsd", [expired, unsigned, parent, insecure])
-        stranger = Nsd(cls.folder / "stranger", [PlainZone(folder, "stranger.test", [])])
-        servers = {name: nsd for name in cls.zones} | {"_tcp.mx-broken.dane.test": stranger}
+        stranger = Nsd(cls.folder / "stranger", [PlainZone(folder, "stranger.example", [])])
+        servers = {name: nsd for name in cls.zones} | {"_tcp.mx-broken.dane.example": stranger}
+        cls.anchor = parent.anchor
         cls.unbound = ValidatingUnbound(cls.folder / "unbound", servers, parent.anchor)
         for server in (nsd, stranger, cls.unbound, cls.postfix):
             server.start()
@@ -156,7 +157,13 @@ class Dane(StackCase):
         return {result["domain"]: result for result in json.loads(answer.stdout)}
 
     def test_check_says_what_the_zones_say(self):
-        for domain, result in self.check(list(self.cases)).items():
+        self.compare(self.check(list(self.cases)))
+
+    def test_check_says_the_same_when_it_validates_by_itself(self):
+        self.compare(self.check(list(self.cases), trust_ad=False, validate="local", trust_anchor=str(self.anchor)))
+
+    def compare(self, results):
+        for domain, result in results.items():
             case = self.cases[domain]
             with self.subTest(case.about, domain=domain):
                 dane = result["mx"][0]["dane"]
@@ -196,8 +203,8 @@ class Dane(StackCase):
         return re.search(rf"{re.escape(host)}\.\s+\d+\s+IN\s+A\s+(\S+)", answer).group(1)
 
     def test_a_demand_for_dane(self):
-        demands = {"good.dane.test": [], "none.dane.test": ["tlsa-missing"], "unusable.dane.test": ["tlsa-unusable"],
-                   "nods.dane.test": ["insecure-address"], "hosted.insecure.test": ["insecure-mx"]}
+        demands = {"good.dane.example": [], "none.dane.example": ["tlsa-missing"], "unusable.dane.example": ["tlsa-unusable"],
+                   "nods.dane.example": ["insecure-address"], "hosted.insecure.example": ["insecure-mx"]}
         answers = self.check([{"name": domain, "require_dane": True} for domain in demands])
         for domain, reasons in demands.items():
             with self.subTest(domain):
@@ -207,7 +214,7 @@ class Dane(StackCase):
     def test_nobody_validates(self):
         for dns in ({"trust_ad": False}, {"validate": "off"}):
             with self.subTest(**dns):
-                answer = self.check([{"name": "mismatch.dane.test", "require_dane": True}], **dns)["mismatch.dane.test"]
+                answer = self.check([{"name": "mismatch.dane.example", "require_dane": True}], **dns)["mismatch.dane.example"]
                 self.assertEqual(answer["mx"][0]["dane"]["state"], "unknown")
                 self.assertEqual(answer["results"], [])
                 self.assertIn("dane-not-judged", [finding["code"] for finding in answer["findings"]])

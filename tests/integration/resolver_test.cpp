@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probes/net/resolver.h"
 
+#include <gmock/gmock.h>
+
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/udp.hpp>
@@ -84,6 +86,29 @@ TEST_F(ResolverTest, TellsWhatDnssecSaysOfAName) {
   Resolver blind(clock_, off);
   EXPECT_EQ(look_up(blind, "signed.test").security, DnsSecurity::indeterminate);
   EXPECT_EQ(look_up(blind, "bogus.signed.test").security, DnsSecurity::indeterminate);
+}
+
+TEST_F(ResolverTest, ServersThatLeaveSignaturesOutMakeNothingBogus) {
+  ResolverOptions local = options({dns_.port()});
+  local.validate_locally = true;
+  local.timeout = 3s;
+  Resolver resolver(clock_, local);
+  const DnsLookup lookup = look_up(resolver, kName);
+  EXPECT_EQ(lookup.status, DnsStatus::answered);
+  EXPECT_EQ(lookup.security, DnsSecurity::indeterminate);
+  EXPECT_THAT(resolver.authenticated(), testing::ElementsAre(testing::Pair(testing::_, false)));
+}
+
+TEST_F(ResolverTest, ATrustAnchorThatCannotBeReadIsNamed) {
+  ResolverOptions local = options({dns_.port()});
+  local.validate_locally = true;
+  local.trust_anchor_file = "/nowhere/root.key";
+  try {
+    const Resolver resolver(clock_, local);
+    FAIL();
+  } catch (const std::runtime_error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("dns.trust_anchor: '/nowhere/root.key'"));
+  }
 }
 
 TEST_F(ResolverTest, EveryServerIsTriedHoweverFewTheAttempts) {

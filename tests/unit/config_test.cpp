@@ -232,8 +232,8 @@ TEST(Config, WarnsOfKeysWithoutEffect) {
   EXPECT_EQ(lines_of(parse(dane + "findings:\n  ready_after: 7d\n  expiry_high: 3d\n").warnings),
             "test.yaml:7: findings.expiry_high: has no effect yet: this version shows no such finding\n");
   const std::string never =
-      "test.yaml:4: domains[].require_dane: can never be judged: nobody's word on DNSSEC counts; remove dns.validate: "
-      "off and dns.trust_ad: false\n";
+      "test.yaml:4: domains[].require_dane: can never be judged: nobody's word on DNSSEC counts; set dns.validate: "
+      "local, or remove dns.validate: off and dns.trust_ad: false\n";
   EXPECT_EQ(lines_of(parse(dane + "dns: {validate: off}\n").warnings), never);
   EXPECT_EQ(lines_of(parse(dane + "dns: {trust_ad: false}\n").warnings), never);
   EXPECT_EQ(lines_of(parse("domains: [example.org]\nfindings: {expiry_high: 7d, expiry_warning: 30d}\n").warnings), "");
