@@ -20,6 +20,14 @@ bool has_finding(const DomainVerdict& verdict, std::string_view code) {
   return std::ranges::any_of(verdict.findings, [code](const Finding& finding) { return finding.code == code; });
 }
 
+/// Would the MX hosts be good enough for a sender that knows MTA-STS alone?
+bool only_dane_fails(const DomainVerdict& verdict) {
+  return fails_dane(verdict) && std::ranges::all_of(verdict.faults, [](const Fault& fault) {
+           return is_policy_fault(fault) || fault.type == ResultType::tlsa_invalid ||
+                  fault.type == ResultType::dnssec_invalid || fault.type == ResultType::dane_required;
+         });
+}
+
 /// What a fault means for mail while nobody can fetch a policy; we may not have seen the one that senders hold.
 std::string harm_without_policy(const DomainVerdict& verdict) {
   if (!verdict.record) return ". Which policy is in force is not known.";
@@ -48,7 +56,7 @@ std::string failing_sentence(const DomainVerdict& verdict) {
   if (takes_no_mail(verdict))
     return std::string(verdict.mx.size() == 1 ? "The only MX host takes no mail" : "No MX host takes mail") +
            " from here: if senders fare the same, no mail arrives, with MTA-STS or without.";
-  if (refuses_mail(verdict) && mode_in_force(verdict) != StsMode::enforce)
+  if (refuses_mail(verdict) && (mode_in_force(verdict) != StsMode::enforce || only_dane_fails(verdict)))
     return "Senders with DANE hold the mail back, whatever the policy says: no MX host passes.";
   if (refuses_mail(verdict))
     return "Mail is refused: the policy in force is in mode enforce, and senders that apply it deliver to " +

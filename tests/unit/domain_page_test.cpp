@@ -57,6 +57,27 @@ TEST(DomainPage, TheVerdictSaysWhetherMailIsHarmed) {
   EXPECT_THAT(verdict_words({}, false).sentence, HasSubstr("No probe has ended yet"));
 }
 
+TEST(DomainPage, DaneFailsWhateverThePolicySays) {
+  DomainVerdict verdict = enforcing(DomainState::failing, false);
+  verdict.faults = {{ResultType::tlsa_invalid, "mx.a.test", "tlsa-mismatch", "no match"}};
+  for (const StsMode mode : {StsMode::enforce, StsMode::testing}) {
+    verdict.in_force->policy.mode = mode;
+    EXPECT_THAT(sentence_of(verdict), HasSubstr("Senders with DANE hold the mail back"));
+  }
+  verdict.deliverable = true;
+  EXPECT_THAT(sentence_of(verdict), HasSubstr("senders with DANE pass the failing host over"));
+  verdict.deliverable = false;
+  verdict.in_force->policy.mode = StsMode::enforce;
+  verdict.faults.push_back({ResultType::certificate_expired, "mx.a.test", "expired", "it expired"});
+  EXPECT_THAT(sentence_of(verdict), HasSubstr("Mail is refused"));
+}
+
+TEST(DomainPage, ADomainWithDaneAloneIsNotWithoutProtection) {
+  DomainVerdict verdict{.domain = "a.test", .state = DomainState::ok, .record = RecordStatus::none};
+  verdict.mx = {{.host = "mx.a.test", .dane_verified = true}};
+  EXPECT_THAT(sentence_of(verdict), HasSubstr("senders with DANE verify the MX hosts by their TLSA records"));
+}
+
 TEST(DomainPage, AHostThatAnswersNobodyIsNoMatterOfThePolicy) {
   DomainVerdict verdict = enforcing(DomainState::failing, false);
   for (const StsMode mode : {StsMode::enforce, StsMode::testing}) {
