@@ -218,9 +218,9 @@ class TextReport {
                       : start + family_columns("ipv6", *host->ipv6) + end);
     paragraph(blank + "at ", addresses_text(mx.host));
     if (const std::string dane = dane_text(result_, mx); !dane.empty()) paragraph(blank + "DANE: ", dane);
-    // Never wrapped: it is to be pasted.
-    for (const std::string& record : tlsa_lines(result_, mx, options_.places.smtp_port))
-      line(blank + "to publish for the key it shows: " + record);
+    const std::string publish = blank + "to publish for the key it shows: ";
+    for (std::string& record : tlsa_lines(result_, mx, options_.places.smtp_port))
+      line(record.insert(0, publish));  // never wrapped: it is to be pasted
   }
 
   static std::string no_family_text(const MxVerdict* host) {
