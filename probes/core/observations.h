@@ -129,7 +129,7 @@ struct CertificateProblem {
 /// What TLSA records say of a chain.
 struct DaneObservation {
   bool authenticated{};  // some usable record does, names aside; by the strongest digest published of each kind
-  std::vector<std::size_t> matching{};  // indexes of the records that would, each alone
+  std::vector<std::size_t> matching{};  // indexes of the records that would, each alone; empty of a large set
   bool needs_name{};                    // by DANE-TA(2): one of the names must match, too (RFC 7672 section 3.2.3)
   bool names_base_domain{};             // the TLSA base domain does
   std::string common_name{};            // of the leaf: counts where it has no SAN DNS-ID
