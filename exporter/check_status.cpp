@@ -34,6 +34,16 @@ bool is_dane_fault(const Fault& fault) {
          fault.type == ResultType::dane_required;
 }
 
+/// One without TLSA records would take the mail of senders with DANE, too.
+bool fails_dane_everywhere(const DomainVerdict& verdict) {
+  return !verdict.mx.empty() && std::all_of(verdict.mx.begin(), verdict.mx.end(), [&](const MxMembership& mx) {
+    return std::any_of(verdict.faults.begin(), verdict.faults.end(), [&](const Fault& fault) {
+      const bool of_dane = fault.type == ResultType::tlsa_invalid || fault.type == ResultType::dnssec_invalid;
+      return of_dane && fault.host == mx.host;
+    });
+  });
+}
+
 Severity severity_in(const FindCode& find, CodeKind kind, std::string_view code) {
   const CatalogueEntry* entry = find(kind, code);
   return entry != nullptr ? entry->severity : Severity::warning;
@@ -55,7 +65,7 @@ bool fails_dane(const DomainVerdict& verdict) {
 }
 
 bool refuses_mail(const DomainVerdict& verdict) {
-  return (fails_dane(verdict) || mode_in_force(verdict) == StsMode::enforce) && verdict.deliverable == false;
+  return (fails_dane_everywhere(verdict) || mode_in_force(verdict) == StsMode::enforce) && verdict.deliverable == false;
 }
 
 bool takes_no_mail(const DomainVerdict& verdict) {

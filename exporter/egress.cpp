@@ -66,6 +66,12 @@ bool no_lookup_answered(const DomainObservation& seen) {
   return lookup_failed(seen.sts.lookup) && lookup_failed(seen.tlsrpt.lookup) && lookup_failed(seen.mx.lookup);
 }
 
+/// Bogus records are an answer of a kind.
+bool any_lookup_failed(const MxHostObservation& seen) {
+  const bool tlsa_failed = seen.tlsa && lookup_failed(seen.tlsa->lookup);
+  return lookup_failed(seen.lookup) || (tlsa_failed && seen.tlsa->lookup.security != DnsSecurity::bogus);
+}
+
 bool any_lookup_failed(const DomainObservation& seen) {
   return own_lookups_failed(seen) || (seen.policy && lookup_failed(seen.policy->lookup));
 }
@@ -137,7 +143,7 @@ void Egress::note_mx_host(MxHostObservation& seen, const Suspected& suspected) {
   for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6})
     note(EgressKind::smtp, family, seen.host, seen.sessions, suspected);
   seen.spoiled = take_out_own_trouble(seen);
-  if (lookup_failed(seen.lookup)) note_host_lookup(seen, suspected);
+  if (any_lookup_failed(seen)) note_host_lookup(seen, suspected);
 }
 
 /// Hosts are no witnesses of their own: the names of many may hang on the name servers of one domain.
@@ -211,7 +217,7 @@ void Egress::excuse(MxHostObservation& seen) const {
   for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6})
     excuse(EgressKind::smtp, family, seen.host, seen.sessions);
   seen.spoiled = take_out_own_trouble(seen);
-  if (lookup_failed(seen.lookup) && lookups_lost()) seen.spoiled = std::string(kLookupsLost);
+  if (any_lookup_failed(seen) && lookups_lost()) seen.spoiled = std::string(kLookupsLost);
 }
 
 void Egress::was_reached(IpFamily family, const std::string& mx_host) {

@@ -104,8 +104,9 @@ asio::awaitable<LiveObservation> observe_live(std::shared_ptr<ProbeEngine> engin
       probe_mx_hosts(engine, std::move(names), options) && observe_clear_text(engine->net, observed.seen, options);
   std::tie(observed.hosts, observed.seen.clear_text) = co_await std::move(hosts_and_clear_text);
   for (MxHostObservation& host : observed.hosts) {
-    if (cut_short(*engine, host.sessions, options.timeout, options.smtp.timeout))
-      host.spoiled = std::string(kTooLittleTime);
+    const bool cut = cut_short(*engine, host.sessions, options.timeout, options.smtp.timeout) ||
+                     cut_short(*engine, host.base_domain_sessions, options.timeout, options.smtp.timeout);
+    if (cut) host.spoiled = std::string(kTooLittleTime);
   }
   observed.duration = std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - start);
   co_return observed;

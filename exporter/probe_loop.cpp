@@ -634,8 +634,9 @@ class ProbeLoop::Core {
   }
 
   void excuse_clock(MxHostObservation& seen) const {
-    for (const SmtpObservation& session : seen.sessions) {
-      if (session.tls && clock_spoils(*session.tls, seen.ended)) seen.spoiled = std::string(kClockWrong);
+    for (const auto* sessions : {&seen.sessions, &seen.base_domain_sessions}) {
+      for (const SmtpObservation& session : *sessions)
+        if (session.tls && clock_spoils(*session.tls, seen.ended)) seen.spoiled = std::string(kClockWrong);
     }
   }
 

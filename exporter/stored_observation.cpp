@@ -149,11 +149,16 @@ void keep_bodies_once(std::vector<PolicyFetchAttempt>& attempts) {
   }
 }
 
+/// The second sessions with an MX host's addresses show what the first do, under another name.
+void drop_seconds(DomainObservation&) {}
+void drop_seconds(MxHostObservation& seen) { seen.base_domain_sessions.clear(); }
+
 template <class T>
 std::string render_within_bounds(T seen) {
   std::string text = render(seen);
   if (text.size() <= kMostOctets) return text;
   for (auto& part : parts_of(seen)) drop_pem(part.tls);
+  drop_seconds(seen);
   text = render(seen);
   if (text.size() <= kMostOctets) return text;
   for (auto& part : parts_of(seen)) drop_all(part);

@@ -149,7 +149,7 @@ constexpr auto kFindings = std::to_array<CatalogueEntry>({
      "A change of keys is under way or was never finished, or the host has a second certificate of another kind.",
      Look::tlsa, "tlsa-invalid"},
     {finding, "dane-insecure-mx", info,
-     "The MX hosts have TLSA records, but the domain's MX records are not signed: few senders check them then.",
+     "The MX hosts have TLSA records, but the domain's MX records are not signed: senders need not check them then.",
      "Sign the domain's zone, and publish its DS record at the parent.", "RFC 7672 section 2.2.1",
      "The provider's zone is signed and the domain's own is not.", Look::mx_records, "dane-required"},
     {finding, "dane-not-judged", warning,

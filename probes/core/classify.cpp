@@ -578,7 +578,8 @@ class DomainJudge {
 
   void judge_required_dane(const std::string& host, const DaneVerdict& dane, DnsSecurity mx) {
     const std::string_view reason = dane_required_reason(dane, mx);
-    if (dane.state == DaneState::unknown) {
+    const bool unknown_mx = dane.state == DaneState::usable && mx == DnsSecurity::indeterminate;
+    if (dane.state == DaneState::unknown || unknown_mx) {
       find("dane-not-judged", host,
            "require_dane is set, and whether " + host + " has secure TLSA records is not known");
     } else if (!reason.empty()) {

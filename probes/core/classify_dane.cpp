@@ -54,6 +54,28 @@ bool lookup_failed_somewhere(const MxHostObservation& seen) {
   return lookup_failed(seen.lookup) || (seen.tlsa && lookup_failed(seen.tlsa->lookup));
 }
 
+/// Each once: what an earlier verdict left may be there already.
+void add_fault(MxVerdict& verdict, Fault fault) {
+  const auto same = [&](const Fault& other) { return other.type == fault.type && other.reason == fault.reason; };
+  if (std::none_of(verdict.faults.begin(), verdict.faults.end(), same)) verdict.faults.push_back(std::move(fault));
+}
+
+/// A lookup that failed says nothing: what was found before stays. Whether mail is taken now is another matter.
+void keep_dane(const MxHostObservation& seen, const MxVerdict& previous, MxVerdict& verdict) {
+  verdict.dane = previous.dane;
+  for (const Fault& fault : previous.faults)
+    if (fault.type == ResultType::tlsa_invalid || fault.type == ResultType::dnssec_invalid) add_fault(verdict, fault);
+  for (const Finding& finding : previous.findings) {
+    const bool kept = std::find(verdict.findings.begin(), verdict.findings.end(), finding) != verdict.findings.end();
+    if (finding.code.starts_with("tlsa-") && !kept) verdict.findings.push_back(finding);
+  }
+  if (seen.sessions.empty() || !verdict.dane->delivery) return;
+  const bool takes_mail = std::any_of(seen.sessions.begin(), seen.sessions.end(), [](const SmtpObservation& session) {
+    return session.tls && session.hello_after_tls;
+  });
+  verdict.dane->delivery = *verdict.dane->delivery && takes_mail;
+}
+
 class HostDane {
  public:
   HostDane(const MxHostObservation& seen, MxVerdict& verdict) : seen_(seen), verdict_(verdict) {}
@@ -74,8 +96,8 @@ class HostDane {
  private:
   void judge_lookups() {
     const auto bogus = [&](const std::string& what) {
-      verdict_.faults.push_back({ResultType::dnssec_invalid, seen_.host, "dnssec-bogus",
-                                 "DNSSEC validation of the " + what + " fails: the answers are bogus"});
+      add_fault(verdict_, {ResultType::dnssec_invalid, seen_.host, "dnssec-bogus",
+                           "DNSSEC validation of the " + what + " fails: the answers are bogus"});
     };
     if (security_of(seen_.lookup) == DnsSecurity::bogus) bogus("addresses of " + seen_.host);
     if (!seen_.tlsa) return;
@@ -102,11 +124,7 @@ class HostDane {
   }
 
   void fault(std::string_view reason, std::string message) {
-    const auto same = [&](const Fault& other) {
-      return other.type == ResultType::tlsa_invalid && other.reason == reason;
-    };
-    if (std::none_of(verdict_.faults.begin(), verdict_.faults.end(), same))
-      verdict_.faults.push_back({ResultType::tlsa_invalid, seen_.host, std::string(reason), std::move(message)});
+    add_fault(verdict_, {ResultType::tlsa_invalid, seen_.host, std::string(reason), std::move(message)});
   }
 
   [[nodiscard]] bool matches_some_session(std::size_t record) const {
@@ -177,7 +195,7 @@ void judge_dane(const MxHostObservation& seen, const MxVerdict* previous, MxVerd
   const DaneVerdict& last = *previous->dane;
   const bool both_usable = dane.state == DaneState::usable && last.state == DaneState::usable;
   if (dane.state == DaneState::unknown && lookup_failed_somewhere(seen)) {
-    dane = last;                                    // a lookup that failed says nothing
+    keep_dane(seen, *previous, verdict);
   } else if (both_usable && !dane.authenticated) {  // nobody shows a certificate now
     dane.authenticated = last.authenticated;
     dane.names_needed = last.names_needed;
@@ -192,7 +210,8 @@ std::optional<bool> passes_dane(const DaneVerdict& dane, const std::string& doma
                        [&](const std::string& name) { return mx_pattern_matches(name, domain); });
   });
   if (dane.names_needed.empty() || !named) return named;
-  return mx == DnsSecurity::indeterminate ? std::nullopt : std::optional(mx == DnsSecurity::secure);
+  const bool known = mx == DnsSecurity::secure || mx == DnsSecurity::insecure;
+  return known ? std::optional(mx == DnsSecurity::secure) : std::nullopt;
 }
 
 std::string_view dane_required_reason(const DaneVerdict& dane, DnsSecurity mx) {

@@ -126,6 +126,7 @@ void see_fault(DomainMemory& memory, const Fault& fault, UnixTime now, std::vect
 
 std::vector<FaultEpisode> note_faults(DomainMemory& memory, const DomainVerdict& verdict, UnixTime now) {
   lower_times(memory, now);
+  if (!memory.last_ended && memory.standing.empty()) memory.last_ended = memory.last_fault;  // of an older memory
   const bool was_blind = memory.last_watched && now - *memory.last_watched > kLongestGap;
   if (!memory.watched_since || was_blind) memory.watched_since = now;  // time that nobody watched is not clean time
   memory.last_watched = now;

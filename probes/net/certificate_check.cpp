@@ -29,7 +29,7 @@ using Access = std::unique_ptr<AUTHORITY_INFO_ACCESS, Deleter<AUTHORITY_INFO_ACC
 using VerifyContext = std::unique_ptr<X509_STORE_CTX, Deleter<X509_STORE_CTX_free>>;
 
 // Bounds on what is kept of a certificate: memory must not grow with what peers send.
-constexpr std::size_t kMaxNames = 64;
+constexpr std::size_t kMaxNames = 128;  // public authorities issue for a hundred
 constexpr std::size_t kMaxNameLength = 512;
 constexpr int kMaxChain = 16;
 constexpr long kMaxPem = 64L * 1024;  // some thirty times what a public authority's certificate takes

@@ -25,6 +25,7 @@ using Octets = std::vector<unsigned char>;
 constexpr std::size_t kMostNameOctets = 256;
 // Records that are tried one by one; each may cost the verification of a chain. A published set has a handful.
 constexpr std::size_t kMostAlone = 16;
+constexpr int kMostSent = 16;  // certificates, likewise
 
 int value_of(char digit) { return digit <= '9' ? digit - '0' : digit - 'a' + 10; }
 
@@ -103,7 +104,8 @@ DaneObservation check_dane(SSL* session, std::span<const TlsaRecord> records, co
   const Outcome all = verify(session_with(context, records, base_domain).get(), leaf, sent, now);
   seen.authenticated = all.good;
   seen.problem = all.problem;
-  for (std::size_t i = 0; i < records.size() && records.size() <= kMostAlone; ++i) {
+  const bool affordable = records.size() <= kMostAlone && sk_X509_num(sent) <= kMostSent;
+  for (std::size_t i = 0; i < records.size() && affordable; ++i) {
     if (!unusable_reason(records[i]).empty()) continue;
     const Session alone = session_with(context, records.subspan(i, 1), base_domain);
     if (verify(alone.get(), leaf, sent, now).good) seen.matching.push_back(i);

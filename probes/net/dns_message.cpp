@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <tuple>
 
 #include "probes/core/domain_name.h"
 #include "probes/net/c_handle.h"
@@ -67,11 +68,20 @@ std::string hex_of(const ldns_rdf* data) {
 }
 
 void take_tlsa(const ldns_rr* record, DnsAnswer& answer) {
-  if (ldns_rr_rd_count(record) < 4 || answer.tlsa.size() >= kMaxTlsaRecords) return;
+  if (ldns_rr_rd_count(record) < 4) return;
   answer.tlsa.push_back({.usage = ldns_rdf2native_int8(ldns_rr_rdf(record, 0)),
                          .selector = ldns_rdf2native_int8(ldns_rr_rdf(record, 1)),
                          .matching_type = ldns_rdf2native_int8(ldns_rr_rdf(record, 2)),
                          .data = hex_of(ldns_rr_rdf(record, 3))});
+}
+
+/// DNS turns the order of records round and round; which ones are kept of too many must not depend on it.
+void put_in_order(std::vector<TlsaRecord>& records) {
+  std::sort(records.begin(), records.end(), [](const TlsaRecord& a, const TlsaRecord& b) {
+    return std::tie(a.usage, a.selector, a.matching_type, a.data) <
+           std::tie(b.usage, b.selector, b.matching_type, b.data);
+  });
+  if (records.size() > kMaxTlsaRecords) records.resize(kMaxTlsaRecords);
 }
 
 void take_record(const ldns_rr* record, DnsAnswer& answer) {
@@ -200,6 +210,7 @@ std::optional<DnsAnswer> decode_answer(std::span<const std::uint8_t> bytes, cons
   answer.authentic_data = ldns_pkt_ad(raw);
   answer.truncated = ldns_pkt_tc(raw);
   take_answer_section(ldns_pkt_answer(raw), name.get(), question.type, answer);
+  put_in_order(answer.tlsa);
   return answer;
 }
 

@@ -20,6 +20,7 @@ namespace {
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr int kClassIn = 1;
+constexpr std::chrono::seconds kMostTtl{60};  // of the cache below
 
 // The key signing keys of the root zone, of 2017 and 2024. Source: https://data.iana.org/root-anchors/root-anchors.xml
 constexpr const char* kRootKeys[] = {
@@ -28,10 +29,11 @@ constexpr const char* kRootKeys[] = {
 
 /// A monitor wants to see a repair soon, and memory that does not grow with what others publish.
 constexpr std::pair<const char*, const char*> kSettings[] = {
-    {"cache-max-ttl:", "60"},     {"cache-max-negative-ttl:", "60"}, {"val-bogus-ttl:", "5"},
-    {"infra-host-ttl:", "60"},    {"msg-cache-size:", "4m"},         {"rrset-cache-size:", "8m"},
-    {"key-cache-size:", "4m"},    {"neg-cache-size:", "1m"},         {"do-not-query-localhost:", "no"},
-    {"unblock-lan-zones:", "yes"}};
+    {"cache-max-ttl:", "60"},      {"cache-max-negative-ttl:", "60"}, {"val-bogus-ttl:", "5"},
+    {"infra-host-ttl:", "60"},     {"msg-cache-size:", "4m"},         {"rrset-cache-size:", "8m"},
+    {"key-cache-size:", "4m"},     {"neg-cache-size:", "1m"},         {"do-not-query-localhost:", "no"},
+    {"unblock-lan-zones:", "yes"}, {"outgoing-range:", "512"},        {"num-queries-per-thread:", "512"},
+    {"outgoing-num-tcp:", "16"}};
 
 using Result = std::unique_ptr<ub_result, Deleter<ub_resolve_free>>;
 
@@ -61,6 +63,7 @@ std::optional<ValidatedAnswer> answer_of(const ub_result& result, const DnsQuest
   if (!answer) return std::nullopt;
   seen.answer = std::move(*answer);
   seen.answer.authentic_data = result.secure != 0;
+  if (seen.answer.ttl && *seen.answer.ttl >= kMostTtl) seen.answer.ttl.reset();  // what was published may be longer
   return seen;
 }
 
@@ -71,10 +74,14 @@ class DnsValidator::Context {
   Context(asio::io_context& io, const DnsValidatorOptions& options)
       : io_(io), unbound_(ub_ctx_create()), readable_(io), anchor_(".") {
     if (!unbound_) throw std::runtime_error("libunbound cannot make a context");
+    ub_ctx_debugout(unbound_.get(), nullptr);  // it would write into our log, in a form of its own
     for (const auto& [name, value] : kSettings) ub_ctx_set_option(unbound_.get(), name, value);
     for (const auto& server : options.servers) ub_ctx_set_fwd(unbound_.get(), text_of(server).c_str());
     add_trust_anchor(options.trust_anchor_file);
     ub_ctx_async(unbound_.get(), 1);
+    // The first zone that is added makes libunbound read its settings, and the anchor among them.
+    if (ub_ctx_zone_add(unbound_.get(), "mtasts-exporter.invalid.", "static") != 0)
+      throw std::runtime_error(anchor_trouble(options.trust_anchor_file));
   }
   ~Context() {
     if (readable_.is_open()) readable_.release();  // it is libunbound's
@@ -106,6 +113,7 @@ class DnsValidator::Context {
       if (!outstanding) return;
       ub_cancel(owner.unbound_.get(), id);
       owner.outstanding_.erase(this);
+      owner.rest();  // libunbound says nothing more of a question that was taken back
     }
     Waiting(const Waiting&) = delete;
     Waiting& operator=(const Waiting&) = delete;
@@ -144,8 +152,12 @@ class DnsValidator::Context {
     }
     anchor_ = owner_in(file);
     if (anchor_.empty() || ub_ctx_add_ta_file(unbound_.get(), file.c_str()) != 0)
-      throw std::runtime_error("dns.trust_anchor: '" + file +
-                               "' holds no DNSKEY or DS record that can be read; leave the key out for the root's");
+      throw std::runtime_error(anchor_trouble(file));
+  }
+
+  static std::string anchor_trouble(const std::string& file) {
+    return "dns.trust_anchor: '" + file +
+           "' holds no DNSKEY or DS record that can be read; leave the key out for the root's";
   }
 
   /// Waits for answers only while some are awaited, lest a loop that has nothing else to do never ends.
@@ -153,12 +165,20 @@ class DnsValidator::Context {
     if (listening_) return;
     if (!readable_.is_open()) readable_.assign(ub_fd(unbound_.get()));
     listening_ = true;
-    readable_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
+    const auto on_readable = [this, alive = std::weak_ptr(alive_), wait = ++waits_](const boost::system::error_code&) {
+      if (alive.expired() || wait != waits_) return;  // an earlier wait, or one of a context that is gone
       listening_ = false;
-      if (error) return;
       ub_process(unbound_.get());
       if (!outstanding_.empty()) listen();
-    });
+    };
+    readable_.async_wait(asio::posix::stream_descriptor::wait_read, on_readable);
+  }
+
+  void rest() {
+    if (!listening_ || !outstanding_.empty()) return;
+    listening_ = false;
+    ++waits_;
+    readable_.cancel();
   }
 
   asio::io_context& io_;
@@ -167,6 +187,8 @@ class DnsValidator::Context {
   std::string anchor_;
   std::set<Waiting*> outstanding_{};
   bool listening_{};
+  std::uint64_t waits_{};  // begun or given up
+  std::shared_ptr<bool> alive_{std::make_shared<bool>(true)};
   bool proved_{};
 };
 

@@ -5,6 +5,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "probes/core/classify_dane.h"
+#include "probes/core/domain_name.h"
 #include "probes/core/own_trouble.h"
 #include "probes/core/sts_record.h"
 
@@ -119,7 +120,7 @@ asio::awaitable<std::optional<TlsaObservation>> observe_host_tlsa(Resolver& reso
                                                                   std::uint16_t port) {
   const DnsSecurity security = security_of(lookup);
   const std::string end = expanded_name(lookup, host);
-  if (security == DnsSecurity::secure && end != host) {
+  if (security == DnsSecurity::secure && end != host && parse_domain_name(end)) {
     TlsaObservation seen = co_await resolver.observe_tlsa(end, port);
     const bool settles = lookup_failed(seen.lookup) || seen.lookup.security == DnsSecurity::bogus;
     if (settles || !secure_records(seen).empty()) co_return seen;
@@ -127,6 +128,8 @@ asio::awaitable<std::optional<TlsaObservation>> observe_host_tlsa(Resolver& reso
   bool may_apply = security == DnsSecurity::secure;
   if (security == DnsSecurity::insecure && end != host) {
     const DnsLookup alias = co_await resolver.observe_alias(host);
+    TlsaObservation unknown{.base_domain = host, .lookup = alias};
+    if (lookup_failed(alias)) co_return unknown;
     may_apply = alias.security == DnsSecurity::secure;
   }
   if (!may_apply) co_return std::nullopt;

@@ -260,6 +260,7 @@ asio::awaitable<Resolver::Reply> Resolver::ask_validator(DnsQuestion question) {
     if (!seen) continue;
     best.answer = std::move(seen->answer);
     best.bogus = seen->bogus;
+    best.validated = true;
     best.server = &servers_[first_];
     if (best.bogus || best.answer.status != DnsStatus::servfail) break;
   }
@@ -274,7 +275,12 @@ asio::awaitable<Resolver::Reply> Resolver::ask_once(DnsQuestion question) {
   co_await take_turn();
   const Turn turn(*this);
   const bool validates = validator_ && validator_->proved();
-  if (validates) co_return co_await ask_validator(std::move(question));
+  if (validates) {
+    Reply reply = co_await ask_validator(question);
+    if (!reply.bogus) co_return reply;
+    co_await validator_->prove(options_.timeout);  // servers that began to leave signatures out, a clock that jumped
+    if (validator_->proved()) co_return reply;
+  }
   best.answer.status = DnsStatus::timeout;
   const std::vector<Server*> order = servers_in_order();
   bool silence = false;
@@ -340,7 +346,8 @@ asio::awaitable<Resolver::Reply> Resolver::ask(DnsQuestion question) {
 DnsSecurity Resolver::security_of(const Reply& reply) const {
   if (reply.bogus) return DnsSecurity::bogus;
   const bool answered = reply.answer.status != DnsStatus::servfail && reply.answer.status != DnsStatus::timeout;
-  const bool can_tell = options_.dnssec && answered && reply.server != nullptr && trusts(*reply.server);
+  const bool trusted = validator_ ? reply.validated : reply.server != nullptr && trusts(*reply.server);
+  const bool can_tell = options_.dnssec && answered && trusted;
   if (!can_tell) return DnsSecurity::indeterminate;
   return reply.answer.authentic_data ? DnsSecurity::secure : DnsSecurity::insecure;
 }

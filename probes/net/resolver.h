@@ -86,6 +86,7 @@ class Resolver {
     const Server* server{};
     bool resolver_down{};
     bool bogus{};
+    bool validated{};  // by this process
   };
   class Turn;
   class HealthCheck;

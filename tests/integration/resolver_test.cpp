@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/udp.hpp>
+#include <fstream>
 #include <thread>
 #include <vector>
 
@@ -99,15 +100,30 @@ TEST_F(ResolverTest, ServersThatLeaveSignaturesOutMakeNothingBogus) {
   EXPECT_THAT(resolver.authenticated(), testing::ElementsAre(testing::Pair(testing::_, false)));
 }
 
-TEST_F(ResolverTest, ATrustAnchorThatCannotBeReadIsNamed) {
-  ResolverOptions local = options({dns_.port()});
+TEST_F(ResolverTest, WhatTheValidatorNoLongerWaitsForEndsTheLoop) {
+  ResolverOptions local = options({silent_.port()});
   local.validate_locally = true;
-  local.trust_anchor_file = "/nowhere/root.key";
-  try {
-    const Resolver resolver(clock_, local);
-    FAIL();
-  } catch (const std::runtime_error& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr("dns.trust_anchor: '/nowhere/root.key'"));
+  {
+    Resolver resolver(clock_, local);
+    EXPECT_EQ(look_up(resolver, kName).status, DnsStatus::timeout);
+  }
+  io_.restart();
+  io_.run_for(200ms);  // what the resolver left behind must not touch it
+}
+
+TEST_F(ResolverTest, ATrustAnchorThatCannotBeReadIsNamed) {
+  const std::string garbage = testing::TempDir() + "garbage.key";
+  std::ofstream(garbage) << "example. IN DS 1 2 not hexadecimal\n";
+  for (const std::string& file : {std::string("/nowhere/root.key"), garbage}) {
+    ResolverOptions local = options({dns_.port()});
+    local.validate_locally = true;
+    local.trust_anchor_file = file;
+    try {
+      const Resolver resolver(clock_, local);
+      FAIL() << file;
+    } catch (const std::runtime_error& error) {
+      EXPECT_THAT(error.what(), testing::HasSubstr("dns.trust_anchor: '" + file + "'"));
+    }
   }
 }
 

@@ -103,6 +103,12 @@ TEST(DnsAnswerTest, ReadsTlsaRecords) {
   EXPECT_EQ(answer.tlsa, (std::vector<TlsaRecord>{{3, 1, 1, "ab00ff"}}));  // a record without data is none
 }
 
+TEST(DnsAnswerTest, TheOrderOfTlsaRecordsIsChance) {
+  const DnsQuestion question{"_25._tcp.a.example", RrType::tlsa};
+  const Record one{question.name, 52, {3, 1, 1, 0xab}}, two{question.name, 52, {2, 1, 1, 0xab}};
+  EXPECT_EQ(decoded(question, kPlain, {one, two}).tlsa, decoded(question, kPlain, {two, one}).tlsa);
+}
+
 TEST(DnsAnswerTest, BoundsTheNumberOfTlsaRecords) {
   const DnsQuestion question{"_25._tcp.a.example", RrType::tlsa};
   const std::vector<Record> many(500, {question.name, 52, {3, 1, 1, 0xab}});

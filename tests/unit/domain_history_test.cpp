@@ -54,6 +54,14 @@ TEST(NoteFaults, TimeThatNobodyWatchedDoesNotCount) {
   EXPECT_EQ(memory.watched_since, kNow + 100h);
 }
 
+TEST(NoteFaults, AnOlderMemorysLastFaultStays) {
+  DomainMemory memory;
+  memory.watched_since = kNow;
+  memory.last_fault = kNow + 1h;
+  note_faults(memory, verdict_with({}), kNow + 2h);
+  EXPECT_EQ(memory.last_fault, kNow + 1h);
+}
+
 TEST(NoteFaults, AClockThatWasAheadIsForgiven) {
   DomainMemory memory;
   note_faults(memory, verdict_with({kExpired}), kNow + 500h);
