@@ -3,14 +3,17 @@
 
 #include <unbound.h>
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cstdint>
 #include <fstream>
 #include <set>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 
 #include "probes/net/c_handle.h"
 
