@@ -44,8 +44,8 @@ class DnsValidator {
   /// Asks for what the trust anchor itself signs.
   boost::asio::awaitable<void> prove(std::chrono::milliseconds timeout);
 
-  /// Was that secure when it was last answered? If not, servers that leave signatures out, or a wrong clock of ours, make
-  /// everything look bogus, and nothing must be said of any name.
+  /// Was that secure when it was last answered? If not, servers that leave signatures out, or a wrong clock of ours,
+  /// make everything look bogus, and nothing must be said of any name.
   [[nodiscard]] bool proved() const;
 
  private:
