@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "probes/core/classify_dane.h"
+
 namespace mtasts {
 namespace {
 
@@ -29,18 +31,16 @@ bool is_unknown(const CheckResult& result) {
          dns_failed(DnsQuery::mta_sts) || dns_failed(DnsQuery::mx) || no_host_known || is_nonexistent(result);
 }
 
-bool is_dane_fault(const Fault& fault) {
-  return fault.type == ResultType::tlsa_invalid || fault.type == ResultType::dnssec_invalid ||
-         fault.type == ResultType::dane_required;
+/// Senders with DANE pass the host over; dane-required concerns those alone that demand it.
+bool stops_dane(const Fault& fault) {
+  return fault.type == ResultType::tlsa_invalid || fault.type == ResultType::dnssec_invalid;
 }
 
 /// One without TLSA records would take the mail of senders with DANE, too.
 bool fails_dane_everywhere(const DomainVerdict& verdict) {
   return !verdict.mx.empty() && std::all_of(verdict.mx.begin(), verdict.mx.end(), [&](const MxMembership& mx) {
-    return std::any_of(verdict.faults.begin(), verdict.faults.end(), [&](const Fault& fault) {
-      const bool of_dane = fault.type == ResultType::tlsa_invalid || fault.type == ResultType::dnssec_invalid;
-      return of_dane && fault.host == mx.host;
-    });
+    return std::any_of(verdict.faults.begin(), verdict.faults.end(),
+                       [&](const Fault& fault) { return stops_dane(fault) && fault.host == mx.host; });
   });
 }
 
@@ -61,7 +61,7 @@ std::optional<StsMode> mode_in_force(const DomainVerdict& verdict) {
 }
 
 bool fails_dane(const DomainVerdict& verdict) {
-  return has_fault(verdict, ResultType::tlsa_invalid) || has_fault(verdict, ResultType::dnssec_invalid);
+  return std::any_of(verdict.faults.begin(), verdict.faults.end(), stops_dane);
 }
 
 bool refuses_mail(const DomainVerdict& verdict) {

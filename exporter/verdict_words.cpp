@@ -3,6 +3,7 @@
 
 #include "exporter/check_report.h"
 #include "exporter/domain_sections.h"
+#include "probes/core/classify_dane.h"
 
 namespace mtasts {
 namespace {
@@ -23,8 +24,7 @@ bool has_finding(const DomainVerdict& verdict, std::string_view code) {
 /// Would the MX hosts be good enough for a sender that knows MTA-STS alone?
 bool only_dane_fails(const DomainVerdict& verdict) {
   return fails_dane(verdict) && std::ranges::all_of(verdict.faults, [](const Fault& fault) {
-           return is_policy_fault(fault) || fault.type == ResultType::tlsa_invalid ||
-                  fault.type == ResultType::dnssec_invalid || fault.type == ResultType::dane_required;
+           return is_policy_fault(fault) || is_dane_fault(fault);
          });
 }
 

@@ -800,10 +800,7 @@ class DomainJudge {
   }
 
   [[nodiscard]] bool has_dane_faults() const {
-    return std::any_of(verdict_.faults.begin(), verdict_.faults.end(), [](const Fault& fault) {
-      return fault.type == ResultType::tlsa_invalid || fault.type == ResultType::dnssec_invalid ||
-             fault.type == ResultType::dane_required;
-    });
+    return std::any_of(verdict_.faults.begin(), verdict_.faults.end(), is_dane_fault);
   }
 
   static bool all_families_verified(const MxVerdict& host) {

@@ -64,7 +64,7 @@ void add_fault(MxVerdict& verdict, Fault fault) {
 void keep_dane(const MxHostObservation& seen, const MxVerdict& previous, MxVerdict& verdict) {
   verdict.dane = previous.dane;
   for (const Fault& fault : previous.faults)
-    if (fault.type == ResultType::tlsa_invalid || fault.type == ResultType::dnssec_invalid) add_fault(verdict, fault);
+    if (is_dane_fault(fault)) add_fault(verdict, fault);
   for (const Finding& finding : previous.findings) {
     const bool kept = std::find(verdict.findings.begin(), verdict.findings.end(), finding) != verdict.findings.end();
     if (finding.code.starts_with("tlsa-") && !kept) verdict.findings.push_back(finding);
@@ -160,6 +160,11 @@ class HostDane {
 };
 
 }  // namespace
+
+bool is_dane_fault(const Fault& fault) {
+  return fault.type == ResultType::tlsa_invalid || fault.type == ResultType::dnssec_invalid ||
+         fault.type == ResultType::dane_required;
+}
 
 DnsSecurity security_of(const AddressObservation& seen) {
   std::optional<DnsSecurity> worst;

@@ -29,6 +29,9 @@ const std::vector<SmtpObservation>& dane_sessions(const MxHostObservation& seen)
 /// Input: `verdict` holds nothing of DANE yet; `previous` lends what a failed lookup hides.
 void judge_dane(const MxHostObservation& seen, const MxVerdict* previous, MxVerdict& verdict);
 
+/// Is it one of the three types of DANE (RFC 8460 section 4.3.2.1)? No MTA-STS policy is asked about them.
+bool is_dane_fault(const Fault& fault);
+
 /// Does a host that DANE applies to pass it for mail to `domain`? nullopt where DANE does not apply, nobody saw its
 /// certificates, or it hangs on what nobody knows. Input: `mx`, what DNSSEC says of the domain's MX records: unless
 /// they are secure, the domain is no name to look for (RFC 7672 section 3.2.3).

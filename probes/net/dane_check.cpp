@@ -104,7 +104,8 @@ DaneObservation check_dane(SSL* session, std::span<const TlsaRecord> records, co
   const Outcome all = verify(session_with(context, records, base_domain).get(), leaf, sent, now);
   seen.authenticated = all.good;
   seen.problem = all.problem;
-  const bool affordable = records.size() <= kMostAlone && sk_X509_num(sent) <= kMostSent;
+  if (records.size() == 1 && all.good) seen.matching.push_back(0);
+  const bool affordable = records.size() > 1 && records.size() <= kMostAlone && sk_X509_num(sent) <= kMostSent;
   for (std::size_t i = 0; i < records.size() && affordable; ++i) {
     if (!unusable_reason(records[i]).empty()) continue;
     const Session alone = session_with(context, records.subspan(i, 1), base_domain);
