@@ -16,6 +16,14 @@
 
 #include "exporter/stored_json.h"
 #include "probes/core/ip_address.h"
+#include "probes/core/observations.h"
+
+namespace mtasts {
+
+BOOST_DESCRIBE_ENUM(DnsSecurity, unchecked, indeterminate, insecure, secure,
+                    bogus)  // verdicts and observations have it
+
+}  // namespace mtasts
 
 namespace mtasts::described {
 

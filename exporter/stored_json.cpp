@@ -18,7 +18,7 @@ BOOST_DESCRIBE_STRUCT(Finding, (), (code, host, message, reason))
 BOOST_DESCRIBE_STRUCT(MxFamilyVerdict, (),
                       (reachable, unreachable_reason, starttls, verified, tls_version, cipher, tls_observed, not_after))
 BOOST_DESCRIBE_ENUM(DaneState, unknown, bogus, insecure_address, no_records, unusable, usable)
-BOOST_DESCRIBE_STRUCT(DaneVerdict, (), (state, records, authenticated, delivery, names_needed))
+BOOST_DESCRIBE_STRUCT(DaneVerdict, (), (state, records, record_set, witnessed, authenticated, delivery, names_needed))
 BOOST_DESCRIBE_STRUCT(MxVerdict, (),
                       (host, ipv4, ipv6, lookup_success, tlsa_lookup_success, dane, known, unknown_reason,
                        secure_delivery, faults, findings, probed, duration))
@@ -28,8 +28,8 @@ BOOST_DESCRIBE_STRUCT(DomainVerdict, (),
                       (domain, state, success, probed, dns_duration, policy_duration, mx_duration, total_duration,
                        dns_success, record, record_id, tlsrpt, fetch_success, http_status, policy_valid, policy,
                        in_force, expected_mode, policy_not_after, policy_last_change, enforced_until,
-                       mx_set_last_change, watched_since, last_fault, null_mx, mx_hosts, mx, coverage, deliverable,
-                       faults, findings, unknown_reason))
+                       mx_set_last_change, watched_since, last_fault, null_mx, mx_hosts, mx_security, mx, coverage,
+                       deliverable, faults, findings, unknown_reason))
 BOOST_DESCRIBE_STRUCT(StandingFault, (), (type, host, reason, since, last_seen))
 BOOST_DESCRIBE_STRUCT(DomainMemory, (),
                       (policy, policy_id, policy_seen, body_sha256, policy_last_change, testing_since, enforced_until,

@@ -9,13 +9,13 @@
 namespace mtasts {
 
 BOOST_DESCRIBE_ENUM(DnsStatus, answered, nodata, nxdomain, servfail, timeout)
-BOOST_DESCRIBE_ENUM(DnsSecurity, indeterminate, insecure, secure, bogus)
 BOOST_DESCRIBE_ENUM(NetStage, connect, greeting, hello, starttls, handshake, request, response, after_tls)
 BOOST_DESCRIBE_ENUM(NetError, address_refused, refused, timeout, reset, closed, unreachable, tls_alert, tls_version,
                     tls_error, protocol, too_large, no_route, local)
 BOOST_DESCRIBE_ENUM(CertificateFault, expired, not_yet_valid, name_mismatch, no_san, self_signed, unknown_ca,
                     missing_issuer, chain_error)
-BOOST_DESCRIBE_STRUCT(DnsLookup, (), (status, resolver_down, security, ttl, canonical_name, aliases, server))
+BOOST_DESCRIBE_STRUCT(DnsLookup, (),
+                      (status, resolver_down, security, ttl, canonical_name, aliases, server, explanation))
 BOOST_DESCRIBE_STRUCT(TxtObservation, (), (lookup, records))
 BOOST_DESCRIBE_STRUCT(MxRecord, (), (preference, host))
 BOOST_DESCRIBE_STRUCT(MxSetObservation, (), (lookup, records))
@@ -28,7 +28,7 @@ BOOST_DESCRIBE_STRUCT(CertificateProblem, (), (fault, depth, text))
 BOOST_DESCRIBE_STRUCT(TlsaRecord, (), (usage, selector, matching_type, data))
 BOOST_DESCRIBE_STRUCT(TlsaObservation, (), (base_domain, lookup, records))
 BOOST_DESCRIBE_STRUCT(DaneObservation, (),
-                      (authenticated, matching, needs_name, names_base_domain, common_name, problem))
+                      (authenticated, matching, malformed, needs_name, names_base_domain, common_name, problem))
 BOOST_DESCRIBE_STRUCT(TlsObservation, (),
                       (version, cipher, chain, problems, path_built, not_after, public_issuance, issuer_seen_elsewhere,
                        key_sha256, dane))
@@ -58,9 +58,11 @@ constexpr std::size_t kMostOctets = std::size_t{256} * 1024;  // of a row
 
 /// Mixes values into a number; not for anything that somebody may gain by a collision.
 class Fingerprint {
-  /// Greetings hold the time and the session, and which name server answers first is chance, as is the order of
-  /// records and so of what was tried at their addresses.
-  static bool changes_by_itself(std::string_view member) { return member == "transcript" || member == "server"; }
+  /// Greetings hold the time and the session, which name server answers first is chance, and so is what it names of a
+  /// chain that fails; so is the order of records, and of what was tried at their addresses.
+  static bool changes_by_itself(std::string_view member) {
+    return member == "transcript" || member == "server" || member == "explanation";
+  }
 
  public:
   template <class T>

@@ -548,14 +548,21 @@ class DomainJudge {
     verdict_.total_duration = in_.seen.total_duration + verdict_.mx_duration;
   }
 
+  /// A resolver that does not tell for now, or an answer that fails, takes nothing back.
+  [[nodiscard]] DnsSecurity mx_security() const {
+    const DnsSecurity seen = in_.seen.mx.lookup.security;
+    const bool tells = seen != DnsSecurity::indeterminate && seen != DnsSecurity::bogus;
+    return tells || in_.previous == nullptr ? seen : in_.previous->mx_security;
+  }
+
   void judge_dane_of_hosts() {
-    const DnsSecurity mx = in_.seen.mx.lookup.security;
+    const DnsSecurity mx = verdict_.mx_security = mx_security();
     for (MxMembership& member : verdict_.mx) {
       const MxVerdict* host = host_verdict(member.host);
       if (host == nullptr || !host->dane) continue;
       need_tlsa_lookup(host->tlsa_lookup_success);
       member.dane_verified = passes_dane(*host->dane, verdict_.domain, mx);
-      if (member.dane_verified == false && host->dane->authenticated == true) {
+      if (member.dane_verified == false && host->dane->authenticated == true && host->dane->witnessed) {
         fault_at(member.host, ResultType::tlsa_invalid, "tlsa-name-mismatch",
                  "the certificate that a DANE-TA record vouches for names neither the host nor " + verdict_.domain);
       }
@@ -578,7 +585,7 @@ class DomainJudge {
 
   void judge_required_dane(const std::string& host, const DaneVerdict& dane, DnsSecurity mx) {
     const std::string_view reason = dane_required_reason(dane, mx);
-    const bool unknown_mx = dane.state == DaneState::usable && mx == DnsSecurity::indeterminate;
+    const bool unknown_mx = dane.state == DaneState::usable && mx != DnsSecurity::secure && mx != DnsSecurity::insecure;
     if (dane.state == DaneState::unknown || unknown_mx) {
       find("dane-not-judged", host,
            "require_dane is set, and whether " + host + " has secure TLSA records is not known");

@@ -38,7 +38,8 @@ DaneState state_of(const MxHostObservation& seen) {
   if (address == DnsSecurity::bogus || (lookup != nullptr && lookup->security == DnsSecurity::bogus))
     return DaneState::bogus;
   if (lookup == nullptr) return address == DnsSecurity::insecure ? DaneState::insecure_address : DaneState::unknown;
-  if (lookup_failed(*lookup) || lookup->security == DnsSecurity::indeterminate) return DaneState::unknown;
+  const bool tells = lookup->security == DnsSecurity::secure || lookup->security == DnsSecurity::insecure;
+  if (lookup_failed(*lookup) || !tells) return DaneState::unknown;
   const std::span<const TlsaRecord> records = secure_records(seen.tlsa);
   if (records.empty()) return DaneState::no_records;
   return has_usable(records) ? DaneState::usable : DaneState::unusable;
@@ -50,8 +51,19 @@ std::vector<std::string> presented_names(const TlsObservation& tls) {
   return tls.dane->common_name.empty() ? std::vector<std::string>{} : std::vector{tls.dane->common_name};
 }
 
-bool lookup_failed_somewhere(const MxHostObservation& seen) {
-  return lookup_failed(seen.lookup) || (seen.tlsa && lookup_failed(seen.tlsa->lookup));
+/// A lookup failed, or who validates for us does not say for now what an answer is worth.
+bool nobody_tells(const MxHostObservation& seen) {
+  const auto untold = [](const DnsLookup& lookup) {
+    return lookup_failed(lookup) || lookup.security == DnsSecurity::indeterminate;
+  };
+  return (seen.lookup.ipv4 && untold(*seen.lookup.ipv4)) || (seen.lookup.ipv6 && untold(*seen.lookup.ipv6)) ||
+         (seen.tlsa && untold(seen.tlsa->lookup));
+}
+
+std::size_t hash_of(std::span<const TlsaRecord> records) {
+  std::string all;
+  for (const TlsaRecord& record : records) all += to_string(record) + '\n';
+  return std::hash<std::string>{}(all);
 }
 
 /// Each once: what an earlier verdict left may be there already.
@@ -60,7 +72,7 @@ void add_fault(MxVerdict& verdict, Fault fault) {
   if (std::none_of(verdict.faults.begin(), verdict.faults.end(), same)) verdict.faults.push_back(std::move(fault));
 }
 
-/// A lookup that failed says nothing: what was found before stays. Whether mail is taken now is another matter.
+/// What was found before stays. Whether mail is taken now is another matter.
 void keep_dane(const MxHostObservation& seen, const MxVerdict& previous, MxVerdict& verdict) {
   verdict.dane = previous.dane;
   for (const Fault& fault : previous.faults)
@@ -82,8 +94,11 @@ class HostDane {
 
   void judge() {
     DaneVerdict dane{.state = state_of(seen_)};
-    dane.records = secure_records(seen_.tlsa).size();
+    const std::span<const TlsaRecord> records = secure_records(seen_.tlsa);
+    dane.records = records.size();
+    dane.record_set = hash_of(records);
     judge_lookups();
+    if (dane.state == DaneState::usable && all_unusable(records)) dane.state = DaneState::unusable;
     if (dane.state == DaneState::usable) {
       if (!seen_.sessions.empty()) dane.delivery = false;
       for (const SmtpObservation& session : dane_sessions(seen_)) judge_session(session, dane);
@@ -95,15 +110,17 @@ class HostDane {
 
  private:
   void judge_lookups() {
-    const auto bogus = [&](const std::string& what) {
+    const auto bogus = [&](const std::string& what, const DnsLookup& lookup) {
       add_fault(verdict_, {ResultType::dnssec_invalid, seen_.host, "dnssec-bogus",
-                           "DNSSEC validation of the " + what + " fails: the answers are bogus"});
+                           "DNSSEC validation of the " + what + " fails: the answers are bogus" +
+                               in_brackets(lookup.explanation)});
     };
-    if (security_of(seen_.lookup) == DnsSecurity::bogus) bogus("addresses of " + seen_.host);
+    if (security_of(seen_.lookup) == DnsSecurity::bogus)
+      bogus("addresses of " + seen_.host, *bogus_lookup(seen_.lookup));
     if (!seen_.tlsa) return;
     const DnsLookup& lookup = seen_.tlsa->lookup;
     verdict_.tlsa_lookup_success = !lookup_failed(lookup);
-    if (lookup.security == DnsSecurity::bogus) return bogus(owner_of(*seen_.tlsa));
+    if (lookup.security == DnsSecurity::bogus) return bogus(owner_of(*seen_.tlsa), lookup);
     if (lookup_failed(lookup))
       verdict_.findings.push_back(failed_lookup("TLSA", seen_.tlsa->base_domain, seen_.host, lookup));
   }
@@ -112,6 +129,7 @@ class HostDane {
   void judge_session(const SmtpObservation& session, DaneVerdict& dane) {
     if (!session.tls || !session.tls->dane) return;
     const DaneObservation& matched = *session.tls->dane;
+    dane.witnessed = true;
     dane.authenticated = dane.authenticated.value_or(true) && matched.authenticated;
     const bool takes_mail = matched.authenticated && session.hello_after_tls;
     dane.delivery = dane.delivery.value_or(false) || takes_mail;
@@ -127,13 +145,23 @@ class HostDane {
     add_fault(verdict_, {ResultType::tlsa_invalid, seen_.host, std::string(reason), std::move(message)});
   }
 
-  [[nodiscard]] bool matches_some_session(std::size_t record) const {
+  /// Does some session have the record in a list of its own?
+  [[nodiscard]] bool is_listed(std::size_t record, std::vector<std::size_t> DaneObservation::*list) const {
     const auto& sessions = dane_sessions(seen_);
-    return std::any_of(sessions.begin(), sessions.end(), [record](const SmtpObservation& session) {
+    return std::any_of(sessions.begin(), sessions.end(), [&](const SmtpObservation& session) {
       if (!session.tls || !session.tls->dane) return false;
-      const std::vector<std::size_t>& matching = session.tls->dane->matching;
-      return std::find(matching.begin(), matching.end(), record) != matching.end();
+      const std::vector<std::size_t>& records = (*session.tls->dane).*list;
+      return std::find(records.begin(), records.end(), record) != records.end();
     });
+  }
+
+  /// Whether full data holds a certificate or a key is known after a handshake only (RFC 7671 section 4.1: records
+  /// "with malformed associated data" are unusable).
+  [[nodiscard]] bool all_unusable(std::span<const TlsaRecord> records) const {
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      if (unusable_reason(records[i]).empty() && !is_listed(i, &DaneObservation::malformed)) return false;
+    }
+    return true;
   }
 
   /// Some of the records match: the others are for a certificate to come, or one that is gone.
@@ -141,7 +169,7 @@ class HostDane {
     std::vector<TlsaRecord> matching, others;
     const auto& records = seen_.tlsa->records;
     for (std::size_t i = 0; i < records.size(); ++i)
-      (matches_some_session(i) ? matching : others).push_back(records[i]);
+      (is_listed(i, &DaneObservation::matching) ? matching : others).push_back(records[i]);
     if (matching.empty() || others.empty()) return;
     verdict_.findings.push_back({"tlsa-rollover", seen_.host,
                                  std::to_string(matching.size()) + " of " + std::to_string(records.size()) + " " +
@@ -150,9 +178,11 @@ class HostDane {
 
   void find_unusable() {
     const TlsaRecord& first = seen_.tlsa->records.front();
-    verdict_.findings.push_back({"tlsa-unusable", seen_.host,
-                                 "none of the " + owner_of(*seen_.tlsa) + " can be used: " + short_text(first) + ": " +
-                                     unusable_reason(first)});
+    std::string reason = unusable_reason(first);
+    if (reason.empty()) reason = "the data is no " + std::string(first.selector == 0 ? "certificate" : "public key");
+    verdict_.findings.push_back(
+        {"tlsa-unusable", seen_.host,
+         "none of the " + owner_of(*seen_.tlsa) + " can be used: " + short_text(first) + ": " + reason});
   }
 
   const MxHostObservation& seen_;
@@ -166,15 +196,20 @@ bool is_dane_fault(const Fault& fault) {
          fault.type == ResultType::dane_required;
 }
 
+const DnsLookup* bogus_lookup(const AddressObservation& seen) {
+  for (const auto* lookup : {&seen.ipv4, &seen.ipv6})
+    if (*lookup && (*lookup)->security == DnsSecurity::bogus) return &**lookup;
+  return nullptr;
+}
+
 DnsSecurity security_of(const AddressObservation& seen) {
   std::optional<DnsSecurity> worst;
   for (const auto& lookup : {seen.ipv4, seen.ipv6}) {
     if (!lookup || lookup->status != DnsStatus::answered) continue;
-    worst = std::min(worst.value_or(lookup->security), lookup->security);  // indeterminate, insecure, secure
+    worst = std::min(worst.value_or(lookup->security), lookup->security);  // the enumerators are in this order
   }
   if (worst) return *worst;
-  const auto is_bogus = [](const std::optional<DnsLookup>& one) { return one && one->security == DnsSecurity::bogus; };
-  return is_bogus(seen.ipv4) || is_bogus(seen.ipv6) ? DnsSecurity::bogus : DnsSecurity::indeterminate;
+  return bogus_lookup(seen) != nullptr ? DnsSecurity::bogus : DnsSecurity::indeterminate;
 }
 
 std::string expanded_name(const AddressObservation& seen, const std::string& host) {
@@ -198,10 +233,10 @@ void judge_dane(const MxHostObservation& seen, const MxVerdict* previous, MxVerd
   if (previous == nullptr || !previous->dane) return;
   DaneVerdict& dane = *verdict.dane;
   const DaneVerdict& last = *previous->dane;
-  const bool both_usable = dane.state == DaneState::usable && last.state == DaneState::usable;
-  if (dane.state == DaneState::unknown && lookup_failed_somewhere(seen)) {
+  const bool same_records = dane.state == last.state && dane.record_set == last.record_set;
+  if (dane.state == DaneState::unknown && nobody_tells(seen)) {
     keep_dane(seen, *previous, verdict);
-  } else if (both_usable && !dane.authenticated) {  // nobody shows a certificate now
+  } else if (dane.state == DaneState::usable && same_records && !dane.witnessed) {
     dane.authenticated = last.authenticated;
     dane.names_needed = last.names_needed;
   }

@@ -16,6 +16,9 @@ namespace mtasts {
 /// failed lookups where none did.
 DnsSecurity security_of(const AddressObservation& seen);
 
+/// The lookup among them that is bogus; nullptr without one.
+const DnsLookup* bogus_lookup(const AddressObservation& seen);
+
 /// The end of a host's CNAME chain, the host itself without one.
 std::string expanded_name(const AddressObservation& seen, const std::string& host);
 

@@ -3,6 +3,8 @@
 
 namespace mtasts {
 
+std::string in_brackets(const std::string& explanation) { return explanation.empty() ? "" : " (" + explanation + ")"; }
+
 Finding failed_lookup(std::string_view type, const std::string& name, const std::string& owner,
                       const DnsLookup& lookup) {
   const bool silence = lookup.status == DnsStatus::timeout;
@@ -12,7 +14,7 @@ Finding failed_lookup(std::string_view type, const std::string& name, const std:
                                        : "the answer is an error, such as SERVFAIL";
   return {.code = "lookup-failed",
           .host = owner,
-          .message = std::string(type) + " " + name + ": " + ending,
+          .message = std::string(type) + " " + name + ": " + ending + in_brackets(lookup.explanation),
           .reason = bogus     ? "dnssec-bogus"
                     : silence ? "dns-timeout"
                               : "dns-servfail"};

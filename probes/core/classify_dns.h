@@ -11,6 +11,9 @@
 
 namespace mtasts {
 
+/// What whoever validates said of a failure, to append to a message: " (signature expired)"; "" when it said nothing.
+std::string in_brackets(const std::string& explanation);
+
 /// Names a question that the name servers did not answer, while they answer others. Input: a failed lookup; `type` as
 /// in a zone file, which begins the message, `owner` the domain or MX host that has the finding.
 Finding failed_lookup(std::string_view type, const std::string& name, const std::string& owner,

@@ -22,8 +22,9 @@ using Milliseconds = std::chrono::milliseconds;
 /// How a lookup ended. servfail is any answer but NOERROR and NXDOMAIN, and any answer that cannot be read.
 enum class DnsStatus { answered, nodata, nxdomain, servfail, timeout };
 
-/// What DNSSEC says of an answer (RFC 4035 section 4.3). indeterminate: nobody whom we trust with it has validated.
-enum class DnsSecurity { indeterminate, insecure, secure, bogus };
+/// What DNSSEC says of an answer (RFC 4035 section 4.3). unchecked: by configuration nobody is asked for it;
+/// indeterminate: who is asked does not say, for now.
+enum class DnsSecurity { unchecked, indeterminate, insecure, secure, bogus };
 
 struct DnsLookup {
   DnsStatus status{DnsStatus::timeout};
@@ -33,6 +34,7 @@ struct DnsLookup {
   std::string canonical_name{};                      // the end of the CNAME chain, the name asked for without one
   std::vector<std::string> aliases{};  // what the chain's CNAMEs point at, in order; the last is canonical_name
   std::string server{};                // "ADDRESS:PORT" that answered, "" when none did
+  std::string explanation{};           // why it failed, in the words of whoever validates; "" when it says nothing
 };
 
 struct TxtObservation {
@@ -129,11 +131,12 @@ struct CertificateProblem {
 /// What TLSA records say of a chain.
 struct DaneObservation {
   bool authenticated{};  // some usable record does, names aside; by the strongest digest published of each kind
-  std::vector<std::size_t> matching{};  // indexes of the records that would, each alone; empty of a large set
-  bool needs_name{};                    // by DANE-TA(2): one of the names must match, too (RFC 7672 section 3.2.3)
-  bool names_base_domain{};             // the TLSA base domain does
-  std::string common_name{};            // of the leaf: counts where it has no SAN DNS-ID
-  std::string problem{};                // why none does, in OpenSSL's words; "" when one does
+  std::vector<std::size_t> matching{};   // indexes of the records that would, each alone; empty of a large set
+  std::vector<std::size_t> malformed{};  // of those that should hold a certificate or a key and do not
+  bool needs_name{};                     // by DANE-TA(2): one of the names must match, too (RFC 7672 section 3.2.3)
+  bool names_base_domain{};              // the TLSA base domain does
+  std::string common_name{};             // of the leaf: counts where it has no SAN DNS-ID
+  std::string problem{};                 // why none does, in OpenSSL's words; "" when one does
 };
 
 /// A completed handshake, trusted or not.

@@ -87,6 +87,8 @@ enum class DaneState { unknown, bogus, insecure_address, no_records, unusable, u
 struct DaneVerdict {
   DaneState state{DaneState::unknown};
   std::size_t records{};                // of a secure answer
+  std::size_t record_set{};             // a hash of them
+  bool witnessed{};                     // some address showed a certificate to the last probe
   std::optional<bool> authenticated{};  // by a record, names aside, at every address that showed a certificate
   std::optional<bool> delivery{};       // some address would take mail, authenticated
   // Names in certificates that a DANE-TA(2) record vouches for and that are not for the TLSA base domain: they must be
@@ -165,7 +167,8 @@ struct DomainVerdict {
   std::optional<UnixTime> watched_since{};  // of the first verdict
   std::optional<UnixTime> last_fault{};     // of the last verdict that had a fault
   bool null_mx{};
-  std::optional<std::size_t> mx_hosts{};  // found in DNS, probed or not
+  std::optional<std::size_t> mx_hosts{};            // found in DNS, probed or not
+  DnsSecurity mx_security{DnsSecurity::unchecked};  // of the MX records; what was told last, while nobody does
   std::vector<MxMembership> mx{};
   std::optional<double> coverage{};
   std::optional<bool> deliverable{};

@@ -36,16 +36,20 @@ Octets octets_of(const std::string& hex) {
   return octets;
 }
 
-/// A session that never connects: OpenSSL keeps TLSA records in one.
-Session session_with(SSL_CTX* context, std::span<const TlsaRecord> records, const std::string& base_domain) {
+/// A session that never connects: OpenSSL keeps TLSA records in one. Adds the indexes of those to `malformed` that
+/// should be a certificate or a key and are not.
+Session session_with(SSL_CTX* context, std::span<const TlsaRecord> records, const std::string& base_domain,
+                     std::vector<std::size_t>& malformed) {
   Session holder(SSL_new(context));
   if (!holder || SSL_dane_enable(holder.get(), base_domain.c_str()) != 1) throw std::bad_alloc();
   SSL_dane_set_flags(holder.get(), DANE_FLAG_NO_DANE_EE_NAMECHECKS);
-  for (const TlsaRecord& record : records) {
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const TlsaRecord& record = records[i];
     if (!unusable_reason(record).empty()) continue;
     const Octets data = octets_of(record.data);
-    // A record that OpenSSL can make nothing of, such as one that holds no certificate, matches nothing.
-    SSL_dane_tlsa_add(holder.get(), record.usage, record.selector, record.matching_type, data.data(), data.size());
+    const int added =
+        SSL_dane_tlsa_add(holder.get(), record.usage, record.selector, record.matching_type, data.data(), data.size());
+    if (added == 0) malformed.push_back(i);
   }
   ERR_clear_error();
   return holder;
@@ -101,14 +105,15 @@ DaneObservation check_dane(SSL* session, std::span<const TlsaRecord> records, co
   }
   X509* leaf = sk_X509_value(sent, 0);
   SSL_CTX* context = SSL_get_SSL_CTX(session);
-  const Outcome all = verify(session_with(context, records, base_domain).get(), leaf, sent, now);
+  const Outcome all = verify(session_with(context, records, base_domain, seen.malformed).get(), leaf, sent, now);
   seen.authenticated = all.good;
   seen.problem = all.problem;
   if (records.size() == 1 && all.good) seen.matching.push_back(0);
   const bool affordable = records.size() > 1 && records.size() <= kMostAlone && sk_X509_num(sent) <= kMostSent;
   for (std::size_t i = 0; i < records.size() && affordable; ++i) {
     if (!unusable_reason(records[i]).empty()) continue;
-    const Session alone = session_with(context, records.subspan(i, 1), base_domain);
+    std::vector<std::size_t> known;
+    const Session alone = session_with(context, records.subspan(i, 1), base_domain, known);
     if (verify(alone.get(), leaf, sent, now).good) seen.matching.push_back(i);
   }
   if (!all.good || all.usage == kDaneEe) return seen;

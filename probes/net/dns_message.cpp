@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "probes/core/domain_name.h"
+#include "probes/core/octets.h"
 #include "probes/net/c_handle.h"
 
 // Last: ldns makes `true` a macro, which the headers of GCC 14 do not survive.
@@ -22,6 +23,8 @@ using Packet = std::unique_ptr<ldns_pkt, Deleter<ldns_pkt_free>>;
 using Rdf = std::unique_ptr<ldns_rdf, Deleter<free_rdf>>;
 using Bytes = std::unique_ptr<std::uint8_t, Deleter<free_bytes>>;
 using Text = std::unique_ptr<char, Deleter<free_text>>;
+
+constexpr std::size_t kMostErrorOctets = 200;  // of what a server says of a failure
 
 // A chain longer than this is a loop or a joke; resolvers stop at about as many.
 constexpr int kMaxCnames = 16;
@@ -161,6 +164,61 @@ bool answers_question(const ldns_pkt* packet, const ldns_rdf* name, RrType type,
          ldns_rr_get_class(question) == LDNS_RR_CLASS_IN && ldns_dname_compare(ldns_rr_owner(question), name) == 0;
 }
 
+/// The registry's words (RFC 8914 section 5.2) for what concerns a lookup that failed; "" for other codes, and for
+/// DNSSEC Bogus, which every message about a bogus answer says already.
+std::string_view words_of(std::uint16_t error_code) {
+  switch (error_code) {
+    case LDNS_EDE_UNSUPPORTED_DNSKEY_ALG:
+      return "unsupported DNSKEY algorithm";
+    case LDNS_EDE_UNSUPPORTED_DS_DIGEST:
+      return "unsupported DS digest type";
+    case LDNS_EDE_DNSSEC_INDETERMINATE:
+      return "DNSSEC indeterminate";
+    case LDNS_EDE_SIGNATURE_EXPIRED:
+      return "signature expired";
+    case LDNS_EDE_SIGNATURE_NOT_YET_VALID:
+      return "signature not yet valid";
+    case LDNS_EDE_DNSKEY_MISSING:
+      return "DNSKEY missing";
+    case LDNS_EDE_RRSIGS_MISSING:
+      return "RRSIGs missing";
+    case LDNS_EDE_NO_ZONE_KEY_BIT_SET:
+      return "no zone key bit set";
+    case LDNS_EDE_NSEC_MISSING:
+      return "NSEC missing";
+    case LDNS_EDE_NOT_READY:
+      return "not ready";
+    case LDNS_EDE_NO_REACHABLE_AUTHORITY:
+      return "no reachable authority";
+    case LDNS_EDE_NETWORK_ERROR:
+      return "network error";
+    case LDNS_EDE_INVALID_DATA:
+      return "invalid data";
+    default:
+      return "";
+  }
+}
+
+/// The first extended error of an answer (RFC 8914 section 2: a code in network byte order, then text) that is more
+/// than "from my cache".
+void take_extended_error(ldns_pkt* packet, DnsAnswer& answer) {
+  const ldns_edns_option_list* options = ldns_pkt_edns_get_option_list(packet);
+  if (options == nullptr) return;
+  for (std::size_t i = 0; i < ldns_edns_option_list_get_count(options); ++i) {
+    const ldns_edns_option* option = ldns_edns_option_list_get_option(options, i);
+    if (ldns_edns_get_code(option) != LDNS_EDNS_EDE || ldns_edns_get_size(option) < 2) continue;
+    const std::uint8_t* data = ldns_edns_get_data(option);
+    const auto code = static_cast<std::uint16_t>(data[0] * 256 + data[1]);
+    if (code == LDNS_EDE_CACHED_ERROR) continue;
+    answer.error_code = code;
+    answer.error_text = words_of(code);
+    const std::size_t length = std::min(ldns_edns_get_size(option) - 2, kMostErrorOctets);
+    const std::string own = escape_unprintable({reinterpret_cast<const char*>(data) + 2, length});
+    if (!own.empty()) answer.error_text += (answer.error_text.empty() ? "" : ": ") + own;
+    return;
+  }
+}
+
 /// Id and QR of the header say that this is the answer, whatever follows (RFC 1035 section 4.1.1).
 bool has_answer_header(std::span<const std::uint8_t> bytes, std::uint16_t id) {
   constexpr std::size_t kHeader = 12;
@@ -178,6 +236,11 @@ DnsAnswer unreadable(std::span<const std::uint8_t> bytes) {
 }
 
 }  // namespace
+
+bool says_unreachable(std::uint16_t error_code) {
+  return error_code == LDNS_EDE_NOT_READY || error_code == LDNS_EDE_NO_REACHABLE_AUTHORITY ||
+         error_code == LDNS_EDE_NETWORK_ERROR;
+}
 
 std::vector<std::uint8_t> encode_query(const DnsQuestion& question, std::uint16_t id) {
   ldns_rdf* name = ldns_dname_new_frm_str(question.name.c_str());
@@ -211,6 +274,7 @@ std::optional<DnsAnswer> decode_answer(std::span<const std::uint8_t> bytes, cons
   answer.truncated = ldns_pkt_tc(raw);
   take_answer_section(ldns_pkt_answer(raw), name.get(), question.type, answer);
   put_in_order(answer.tlsa);
+  take_extended_error(raw, answer);
   return answer;
 }
 

@@ -33,7 +33,13 @@ struct DnsAnswer {
   std::vector<MxRecord> mx{};
   std::vector<IpAddress> addresses{};
   std::vector<TlsaRecord> tlsa{};
+  std::optional<std::uint16_t> error_code{};  // why it failed (RFC 8914 section 4), where the server says it
+  std::string error_text{};                   // the same in words, the server's own among them
 };
+
+/// Does such a code say that name servers could not be asked, and so nothing of what they would have answered?
+/// Source: RFC 8914 sections 4.15 (Not Ready), 4.23 (No Reachable Authority), 4.24 (Network Error).
+bool says_unreachable(std::uint16_t error_code);
 
 /// Payload size that passes every path without fragments (DNS flag day 2020).
 constexpr std::uint16_t kUdpPayload = 1232;

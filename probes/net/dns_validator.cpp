@@ -23,7 +23,8 @@ namespace {
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr int kClassIn = 1;
-constexpr std::chrono::seconds kMostTtl{60};  // of the cache below
+constexpr std::size_t kMostExplanation = 200;  // characters
+constexpr std::chrono::seconds kMostTtl{60};   // of the cache below
 
 // The key signing keys of the root zone, of 2017 and 2024. Source: https://data.iana.org/root-anchors/root-anchors.xml
 constexpr const char* kRootKeys[] = {
@@ -55,9 +56,19 @@ std::string owner_in(const std::string& file) {
   return "";
 }
 
+/// "signature expired from 192.0.2.1": libunbound puts "validation failure <NAME TYPE CLASS>: " before it.
+std::string explanation_of(const ub_result& result) {
+  const std::string why = result.why_bogus != nullptr ? result.why_bogus : "";
+  const auto question_ends = why.find(">: ");
+  return why.substr(question_ends == std::string::npos ? 0 : question_ends + 3).substr(0, kMostExplanation);
+}
+
 std::optional<ValidatedAnswer> answer_of(const ub_result& result, const DnsQuestion& question) {
   ValidatedAnswer seen{.bogus = result.bogus != 0};
-  if (seen.bogus) return seen;  // of the status of a DnsAnswer that says nothing: servfail
+  if (seen.bogus) {  // of the status of a DnsAnswer that says nothing: servfail
+    seen.answer.error_text = explanation_of(result);
+    return seen;
+  }
   const auto* bytes = static_cast<const std::uint8_t*>(result.answer_packet);
   const auto size = static_cast<std::size_t>(std::max(result.answer_len, 0));
   if (bytes == nullptr || size < 2) return std::nullopt;

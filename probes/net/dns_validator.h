@@ -24,7 +24,7 @@ struct DnsValidatorOptions {
 
 /// An answer whose authentic_data is this process' own finding.
 struct ValidatedAnswer {
-  DnsAnswer answer{};
+  DnsAnswer answer{};  // of a bogus one its error_text says why
   bool bogus{};
 };
 

@@ -313,7 +313,8 @@ asio::awaitable<Resolver::Reply> Resolver::ask_surely(DnsQuestion question) {
 }
 
 /// Tells bogus data from name servers that fail: a validating resolver that is told not to check (CD) gives bogus data
-/// out, and fails again when it checks (RFC 4035 section 3.2.2). Input: `failed`, the answer to the checked question.
+/// out, and fails again when it checks (RFC 4035 section 3.2.2), other than by a failure that it remembers of name
+/// servers that were away (RFC 9520). Input: `failed`, the answer to the checked question.
 asio::awaitable<Resolver::Reply> Resolver::ask_unchecked(DnsQuestion question, Reply failed) {
   question.checking_disabled = true;
   const Reply unchecked = co_await ask_once(question);
@@ -321,7 +322,8 @@ asio::awaitable<Resolver::Reply> Resolver::ask_unchecked(DnsQuestion question, R
   if (status == DnsStatus::servfail || status == DnsStatus::timeout) co_return failed;
   question.checking_disabled = false;
   Reply again = co_await ask_once(question);
-  again.bogus = again.answer.status == DnsStatus::servfail;
+  const bool unreachable = again.answer.error_code && says_unreachable(*again.answer.error_code);
+  again.bogus = again.answer.status == DnsStatus::servfail && !unreachable;
   co_return again;
 }
 
@@ -347,19 +349,22 @@ DnsSecurity Resolver::security_of(const Reply& reply) const {
   if (reply.bogus) return DnsSecurity::bogus;
   const bool answered = reply.answer.status != DnsStatus::servfail && reply.answer.status != DnsStatus::timeout;
   const bool trusted = validator_ ? reply.validated : reply.server != nullptr && trusts(*reply.server);
-  const bool can_tell = options_.dnssec && answered && trusted;
-  if (!can_tell) return DnsSecurity::indeterminate;
+  const bool vouched_for = validator_ || reply.server == nullptr || reply.server->trust != AdTrust::never;
+  if (!options_.dnssec || !vouched_for) return DnsSecurity::unchecked;
+  if (!answered || !trusted) return DnsSecurity::indeterminate;
   return reply.answer.authentic_data ? DnsSecurity::secure : DnsSecurity::insecure;
 }
 
 DnsLookup Resolver::lookup_of(const Reply& reply) const {
+  const bool failed = reply.answer.status == DnsStatus::servfail || reply.answer.status == DnsStatus::timeout;
   return {.status = reply.answer.status,
           .resolver_down = reply.resolver_down,
           .security = security_of(reply),
           .ttl = reply.answer.ttl,
           .canonical_name = reply.answer.canonical_name,
           .aliases = reply.answer.aliases,
-          .server = reply.server != nullptr ? reply.server->text : std::string{}};
+          .server = reply.server != nullptr ? reply.server->text : std::string{},
+          .explanation = failed ? reply.answer.error_text : std::string{}};
 }
 
 asio::awaitable<TxtObservation> Resolver::observe_txt(std::string name) {

@@ -108,6 +108,8 @@ class Dane(StackCase):
         cls.zones["dane.example"].append(f"stranger.dane.example. 60 IN A {cls._host('stranger.dane.example').address}")
         cls._add("unusable", Case("records for web servers", "unusable", None, findings=["tlsa-unusable"], sender="Anonymous|Untrusted",
                                   host=cls._alias("unusable")), [f"1 1 1 {key}"])
+        cls._add("malformed", Case("full data that is no certificate", "unusable", None, findings=["tlsa-unusable"],
+                                   sender="Anonymous|Untrusted", host=cls._alias("malformed")), ["3 0 0 0123456789abcdef"])
         cls._add("none", Case("no records", "no-records", None, sender="Untrusted", host=cls._alias("none")))
         real = cls._alias("real")
         cls.zones["dane.example"] += [f"mx-cname.dane.example. 60 IN CNAME {real}.",
@@ -160,7 +162,9 @@ class Dane(StackCase):
         self.compare(self.check(list(self.cases)))
 
     def test_check_says_the_same_when_it_validates_by_itself(self):
-        self.compare(self.check(list(self.cases), trust_ad=False, validate="local", trust_anchor=str(self.anchor)))
+        results = self.check(list(self.cases), trust_ad=False, validate="local", trust_anchor=str(self.anchor))
+        self.compare(results)
+        self.assertIn("signature expired", results["expired.insecure.example"]["results"][0]["message"])
 
     def compare(self, results):
         for domain, result in results.items():

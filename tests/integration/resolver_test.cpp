@@ -80,13 +80,42 @@ TEST_F(ResolverTest, TellsWhatDnssecSaysOfAName) {
   ResolverOptions distrusting = trusting;
   distrusting.servers[0].trust = AdTrust::never;
   Resolver other(clock_, distrusting);
-  EXPECT_EQ(look_up(other, "signed.test").security, DnsSecurity::indeterminate);
+  EXPECT_EQ(look_up(other, "signed.test").security, DnsSecurity::unchecked);
   EXPECT_EQ(look_up(other, "bogus.signed.test").security, DnsSecurity::bogus) << "the failure itself tells";
   ResolverOptions off = trusting;
   off.dnssec = false;
   Resolver blind(clock_, off);
-  EXPECT_EQ(look_up(blind, "signed.test").security, DnsSecurity::indeterminate);
-  EXPECT_EQ(look_up(blind, "bogus.signed.test").security, DnsSecurity::indeterminate);
+  EXPECT_EQ(look_up(blind, "signed.test").security, DnsSecurity::unchecked);
+  EXPECT_EQ(look_up(blind, "bogus.signed.test").security, DnsSecurity::unchecked);
+}
+
+TEST_F(ResolverTest, AnOutageThatTheServerRemembersIsNotBogus) {
+  lab::DnsSet record;
+  record.txt = {"signed"};
+  record.security = lab::DnsSecurity::remembered_outage;
+  dns_.put("away.test", record);
+  record.security = lab::DnsSecurity::bogus;
+  dns_.put("bogus.test", record);
+  Resolver resolver(clock_, options({dns_.port()}));
+  const DnsLookup away = look_up(resolver, "away.test");
+  EXPECT_NE(away.security, DnsSecurity::bogus);
+  EXPECT_EQ(away.status, DnsStatus::servfail);
+  EXPECT_EQ(away.explanation, "no reachable authority");
+  EXPECT_EQ(look_up(resolver, "bogus.test").security, DnsSecurity::bogus);
+}
+
+TEST_F(ResolverTest, AServerThatNoLongerValidatesDoesNotTell) {
+  lab::DnsSet record;
+  record.txt = {"signed"};
+  dns_.put("signed.test", record);
+  dns_.set_signed("signed.test", true);
+  ResolverOptions proving = options({dns_.port()});
+  proving.servers[0].trust = AdTrust::probe;
+  Resolver resolver(clock_, proving);
+  EXPECT_EQ(look_up(resolver, "signed.test").security, DnsSecurity::secure);
+  dns_.set_mode(lab::DnsMode::unvalidated);
+  EXPECT_TRUE(run(check(resolver)).value_or(false));
+  EXPECT_EQ(look_up(resolver, "signed.test").security, DnsSecurity::indeterminate);
 }
 
 TEST_F(ResolverTest, ServersThatLeaveSignaturesOutMakeNothingBogus) {

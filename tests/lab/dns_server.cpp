@@ -57,6 +57,12 @@ DnsAnswer only(DnsCode code) {
   return answer;
 }
 
+DnsAnswer servfail(ExtendedError error) {
+  DnsAnswer answer = only(DnsCode::servfail);
+  answer.extended_error = error;
+  return answer;
+}
+
 }  // namespace
 
 DnsServer::DnsServer(asio::io_context& context, std::uint16_t port) : context_{context}, udp_{context}, tcp_{context} {
@@ -183,11 +189,13 @@ DnsAnswer DnsServer::answer(const DnsQuestion& question) const {
   const bool root_soa = question.name.empty() && question.type == static_cast<std::uint16_t>(DnsType::soa);
   if (mode_ == DnsMode::servfail || (mode_ == DnsMode::cut && !root_soa)) return only(DnsCode::servfail);
   DnsAnswer result;
-  result.authentic = true;
+  result.authentic = mode_ != DnsMode::unvalidated;
   std::string name = question.name;
   for (int hops = 0; hops < kMaxChain; ++hops) {
     const DnsSecurity security = security_of(name);
-    if (security == DnsSecurity::bogus && !question.checking_disabled) return only(DnsCode::servfail);
+    if (!question.checking_disabled && security == DnsSecurity::bogus) return servfail(ExtendedError::dnssec_bogus);
+    if (!question.checking_disabled && security == DnsSecurity::remembered_outage)
+      return servfail(ExtendedError::no_reachable_authority);
     result.authentic = result.authentic && security == DnsSecurity::of_zone && in_signed_zone(name);
     const auto found = names_.find(name);
     if (found == names_.end()) {

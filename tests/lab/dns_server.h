@@ -31,7 +31,8 @@ struct MxEntry {
 };
 
 /// What a validating resolver makes of a name: secure with all of a signed zone, insecure and bogus by itself.
-enum class DnsSecurity { of_zone, insecure, bogus };
+/// remembered_outage: its name servers were away a moment ago, and whoever asks for checked data still hears it.
+enum class DnsSecurity { of_zone, insecure, bogus, remembered_outage };
 
 struct TlsaEntry {
   std::uint8_t usage{};
@@ -52,8 +53,9 @@ struct DnsSet {
 };
 
 /// What the whole server does; `answer` is the normal state.
-/// cut: a resolver that has lost its way out and still has the root's SOA in its cache.
-enum class DnsMode { answer, silent, servfail, cut };
+/// cut: a resolver that has lost its way out and still has the root's SOA in its cache. unvalidated: it answers, and no
+/// longer validates.
+enum class DnsMode { answer, silent, servfail, cut, unvalidated };
 
 /// Lives on one io_context and its thread.
 class DnsServer {

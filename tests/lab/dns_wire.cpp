@@ -15,6 +15,7 @@ constexpr std::size_t kMaxString = 255;
 constexpr std::uint32_t kTtl = 60;
 constexpr std::uint16_t kClassIn = 1;
 constexpr std::uint16_t kEdnsSize = 1232;
+constexpr std::uint16_t kExtendedErrorOption = 15;  // RFC 8914 section 5.1
 
 /// Reads big-endian integers, and remembers when the message was too short.
 class Reader {
@@ -69,11 +70,15 @@ void put(Octets& out, const DnsRecord& record) {
   put(out, record.data);
 }
 
-void put_opt(Octets& out) {
+void put_opt(Octets& out, const std::optional<ExtendedError>& error) {
   out.push_back(0);
   put(out, static_cast<std::uint16_t>(DnsType::opt));
   put(out, kEdnsSize);
-  for (int i = 0; i < 6; ++i) out.push_back(0);  // extended code, version, flags, no options
+  for (int i = 0; i < 4; ++i) out.push_back(0);  // extended code, version, flags
+  put(out, static_cast<std::uint16_t>(error ? 6 : 0));
+  if (!error) return;
+  for (const std::uint16_t field : {kExtendedErrorOption, std::uint16_t{2}, static_cast<std::uint16_t>(*error)})
+    put(out, field);
 }
 
 Octets render(const DnsQuestion& question, const DnsAnswer& answer) {
@@ -91,7 +96,7 @@ Octets render(const DnsQuestion& question, const DnsAnswer& answer) {
   put(out, question.section);
   for (const auto& record : answer.answers) put(out, record);
   for (const auto& record : answer.authority) put(out, record);
-  if (question.edns) put_opt(out);
+  if (question.edns) put_opt(out, answer.extended_error);
   return out;
 }
 

@@ -17,6 +17,9 @@ using Octets = std::vector<std::uint8_t>;
 enum class DnsType : std::uint16_t { a = 1, cname = 5, soa = 6, mx = 15, txt = 16, aaaa = 28, opt = 41, tlsa = 52 };
 enum class DnsCode : std::uint8_t { noerror = 0, formerr = 1, servfail = 2, nxdomain = 3, notimp = 4, refused = 5 };
 
+/// What an answer says of its own failure (RFC 8914 section 4).
+enum class ExtendedError : std::uint16_t { dnssec_bogus = 6, no_reachable_authority = 22 };
+
 /// One question as it came. `name` is lower case without a final dot, "" for the root.
 struct DnsQuestion {
   std::uint16_t id{};
@@ -42,7 +45,8 @@ struct DnsRecord {
 struct DnsAnswer {
   DnsCode code{DnsCode::noerror};
   bool truncated{};
-  bool authentic{};  // AD
+  bool authentic{};                               // AD
+  std::optional<ExtendedError> extended_error{};  // for clients that sent an OPT record
   std::vector<DnsRecord> answers{};
   std::vector<DnsRecord> authority{};
 };

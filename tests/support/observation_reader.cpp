@@ -49,7 +49,8 @@ constexpr std::array<Word<CertificateFault>, 8> kProblemWords{{{"expired", Certi
                                                                {"missing-issuer", CertificateFault::missing_issuer},
                                                                {"chain-error", CertificateFault::chain_error}}};
 
-constexpr std::array<Word<DnsSecurity>, 4> kSecurityWords{{{"indeterminate", DnsSecurity::indeterminate},
+constexpr std::array<Word<DnsSecurity>, 5> kSecurityWords{{{"unchecked", DnsSecurity::unchecked},
+                                                           {"indeterminate", DnsSecurity::indeterminate},
                                                            {"insecure", DnsSecurity::insecure},
                                                            {"secure", DnsSecurity::secure},
                                                            {"bogus", DnsSecurity::bogus}}};
@@ -177,13 +178,14 @@ Certificate ObservationReader::certificate(const YAML::Node& map, UnixTime not_a
 
 /// A chain that the first record authenticates, unless the map says otherwise.
 DaneObservation ObservationReader::dane(const YAML::Node& map) const {
-  yaml_.check_keys(map, {"authenticated", "matching", "needs_name", "names_base_domain", "common_name"});
+  yaml_.check_keys(map, {"authenticated", "matching", "malformed", "needs_name", "names_base_domain", "common_name"});
   DaneObservation seen{.authenticated = yaml_.value(child(map, "authenticated"), true),
                        .needs_name = yaml_.value(child(map, "needs_name"), false),
                        .names_base_domain = yaml_.value(child(map, "names_base_domain"), false),
                        .common_name = yaml_.value<std::string>(child(map, "common_name"), "")};
   seen.matching = yaml_.value<std::vector<std::size_t>>(
       child(map, "matching"), seen.authenticated ? std::vector<std::size_t>{0} : std::vector<std::size_t>{});
+  seen.malformed = yaml_.value<std::vector<std::size_t>>(child(map, "malformed"), {});
   if (!seen.authenticated) seen.problem = "no matching DANE TLSA records";
   return seen;
 }

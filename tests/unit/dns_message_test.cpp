@@ -243,6 +243,47 @@ TEST(DnsAnswerTest, TellsTheStatusesApart) {
   for (const std::uint16_t rcode : {1, 2, 4, 5}) EXPECT_EQ(decoded(kA, kPlain | rcode).status, DnsStatus::servfail);
 }
 
+/// An answer with extended errors (RFC 8914 section 2) in its OPT record: codes and texts.
+Wire refusal(const std::vector<std::pair<std::uint16_t, std::string>>& errors) {
+  Wire options;
+  for (const auto& [code, text] : errors) {
+    for (const std::size_t field : {std::size_t{15}, text.size() + 2, std::size_t{code}}) put16(options, field);
+    options.insert(options.end(), text.begin(), text.end());
+  }
+  Wire wire = message(kA, kPlain | 2);
+  wire[11] = 1;  // ARCOUNT
+  for (const std::uint8_t octet : {0, 0, 41, 4, 0xd0, 0, 0, 0, 0}) wire.push_back(octet);
+  put16(wire, options.size());
+  wire.insert(wire.end(), options.begin(), options.end());
+  return wire;
+}
+
+TEST(DnsAnswerTest, ReadsWhyALookupFailed) {
+  const auto text = [](const std::vector<std::pair<std::uint16_t, std::string>>& errors) {
+    const auto answer = decode_answer(refusal(errors), kA, kId);
+    return answer ? answer->error_text : "no answer";
+  };
+  EXPECT_EQ(text({}), "");
+  EXPECT_EQ(text({{7, ""}}), "signature expired");
+  EXPECT_EQ(text({{6, "no DS for \x1b[2J"}}), "no DS for \\x1b[2J");
+  EXPECT_EQ(text({{13, ""}, {9, ""}}), "DNSKEY missing") << "that an error is remembered says nothing";
+  EXPECT_EQ(text({{0, std::string(1000, 'a')}}), std::string(200, 'a'));
+  EXPECT_EQ(text({{49152, "own"}}), "own");
+  EXPECT_TRUE(says_unreachable(decode_answer(refusal({{22, ""}}), kA, kId)->error_code.value()));
+  EXPECT_FALSE(says_unreachable(decode_answer(refusal({{6, ""}}), kA, kId)->error_code.value()));
+}
+
+TEST(DnsAnswerTest, AnExtendedErrorWithoutACodeSaysNothing) {
+  Wire wire = refusal({{7, ""}});
+  wire.resize(wire.size() - 1);
+  wire[wire.size() - 2] = 1;  // OPTION-LENGTH
+  wire[wire.size() - 6] = 5;  // RDLENGTH
+  const auto answer = decode_answer(wire, kA, kId);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, DnsStatus::servfail);
+  EXPECT_FALSE(answer->error_code);
+}
+
 TEST(DnsAnswerTest, ReportsTcAndAd) {
   EXPECT_FALSE(decoded(kA, kPlain).truncated);
   EXPECT_FALSE(decoded(kA, kPlain).authentic_data);
