@@ -493,8 +493,8 @@ constexpr ConfigField<StorageConfig> kStorageFields[] = {
 };
 
 constexpr ConfigField<ShardingConfig> kShardingFields[] = {
-    {"index", [](ShardingConfig& to, const ConfigValue& value) { value.get_number(to.index, 0, 1023); }},
-    {"count", [](ShardingConfig& to, const ConfigValue& value) { value.get_number(to.count, 1, 1024); }},
+    {"index", [](ShardingConfig& to, const ConfigValue& value) { value.get_number(to.index, 0, kMostShards - 1); }},
+    {"count", [](ShardingConfig& to, const ConfigValue& value) { value.get_number(to.count, 1, kMostShards); }},
 };
 
 constexpr ConfigField<Config> kFields[] = {

@@ -159,11 +159,21 @@ struct StorageConfig {
   bool operator==(const StorageConfig&) const = default;
 };
 
+constexpr std::size_t kMostShards = 1024;
+
 struct ShardingConfig {
   std::size_t index{};
   std::size_t count{1};
 
   bool operator==(const ShardingConfig&) const = default;
+};
+
+/// A shard named outside the file, which is the same for all of them: by a flag, or by the environment.
+struct ShardChoice {
+  std::optional<std::size_t> index{};
+  std::optional<std::size_t> count{};
+
+  bool operator==(const ShardChoice&) const = default;
 };
 
 /// A checked configuration: every path absolute, every name normalized, no domain twice.

@@ -119,7 +119,10 @@ class Daemon {
     self_.config_reloaded(true, system_now());
     serve_http();
     loop_.start();
-    log_info("started", {{"version", MTASTS_VERSION}, {"domains", config()->domains.size()}});
+    log_info("started", {{"version", MTASTS_VERSION},
+                         {"domains", config()->domains.size()},
+                         {"shard", config()->sharding.index},
+                         {"shards", config()->sharding.count}});
   }
 
   int wait(const sigset_t& signals) {
@@ -148,7 +151,7 @@ class Daemon {
 
   /// Reads the files anew and says what they warn of. Input: what runs, nullptr at the start. Errors: BadFiles.
   ServeConfig load(const ServeConfig* running) const {
-    ServeConfigResult loaded = load_serve_config(options_.config_file, running);
+    ServeConfigResult loaded = load_serve_config(options_.config_file, running, options_.shard);
     for (const ConfigProblem& warning : loaded.warnings) log_warn("configuration", {{"problem", to_string(warning)}});
     if (!loaded.config) throw BadFiles(std::move(loaded.problems));
     log_domain_files(loaded.config->files);
@@ -512,7 +515,7 @@ int run_serve(const ServeOptions& options) {
 }
 
 int run_config_check(const ConfigCheckOptions& options) {
-  const ServeConfigResult loaded = load_serve_config(options.config_file);
+  const ServeConfigResult loaded = load_serve_config(options.config_file, nullptr, options.shard);
   const DomainFiles files = loaded.config ? loaded.config->files : DomainFiles{};
   const WebConfigResult web =
       options.web_config_file.empty() ? WebConfigResult{} : load_web_config(options.web_config_file);

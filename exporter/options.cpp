@@ -3,6 +3,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,6 +27,8 @@ struct UsageError {
 /// Everything the flags can set, whichever command they belong to.
 struct Flags {
   ServeOptions serve{};
+  std::string shard_index{};
+  std::string shard_count{};
   bool config_check{};
   bool version{};
   OutputFormat format{OutputFormat::text};
@@ -76,6 +80,13 @@ void add_serve_flags(CLI::App& app, Flags& flags) {
   app.add_option("--web.external-url", serve.external_url, "The address people reach this exporter under")
       ->type_name("URL");
   app.add_flag("--web.enable-lifecycle", serve.enable_lifecycle, "Allow reloading by POST or PUT to /-/reload");
+  app.add_option("--sharding.index", flags.shard_index,
+                 "Which of the shards this exporter is, from 0, or a name that ends in it, such as mtasts-exporter-3 "
+                 "(default: $MTASTS_SHARDING_INDEX, then the configuration)")
+      ->type_name("N|NAME-N");
+  app.add_option("--sharding.count", flags.shard_count,
+                 "How many exporters share the domains (default: $MTASTS_SHARDING_COUNT, then the configuration)")
+      ->type_name("N");
   add_choice(app, "--log.level", serve.log_level, kLogLevels, "Write events of this level and above (default: info)");
   add_choice(app, "--log.format", serve.log_format, kLogFormats, "How to write events (default: logfmt)");
   app.add_flag("--config.check", flags.config_check, "Check the configuration and exit: 0 valid, 1 not");
@@ -209,10 +220,45 @@ void expect(bool fits, const std::string& message) {
   if (!fits) throw UsageError{message};
 }
 
+std::optional<std::size_t> number_in(std::string_view text) {
+  std::size_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc{} && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
+}
+
+/// The flag, else the variable, else "".
+std::string flag_or_variable(const std::string& flag, const char* variable) {
+  if (!flag.empty()) return flag;
+  const char* value = std::getenv(variable);
+  return value != nullptr ? value : "";
+}
+
+/// Pods of a Kubernetes StatefulSet know their number as the end of their name.
+ShardChoice shard_choice(const Flags& flags) {
+  ShardChoice choice;
+  const std::string index = flag_or_variable(flags.shard_index, "MTASTS_SHARDING_INDEX");
+  const std::string count = flag_or_variable(flags.shard_count, "MTASTS_SHARDING_COUNT");
+  if (!index.empty()) {
+    choice.index = number_in(std::string_view(index).substr(index.rfind('-') + 1));  // npos + 1 is 0
+    expect(choice.index && *choice.index < kMostShards, "--sharding.index: '" + index + "' is neither a number below " +
+                                                            std::to_string(kMostShards) +
+                                                            " nor a name that ends in one, such as mtasts-exporter-3");
+  }
+  if (!count.empty()) {
+    choice.count = number_in(count);
+    expect(choice.count && *choice.count >= 1 && *choice.count <= kMostShards,
+           "--sharding.count: '" + count + "' is not a number from 1 to " + std::to_string(kMostShards));
+  }
+  return choice;
+}
+
 Options serve_or_config_check(const Flags& flags, const Words& operands) {
   expect(operands.empty(), operands.empty() ? "" : "serve takes no arguments, but got '" + operands.front() + "'");
-  if (!flags.config_check) return flags.serve;
-  return ConfigCheckOptions{flags.serve.config_file, flags.serve.web_config_file};
+  const ShardChoice shard = shard_choice(flags);
+  if (flags.config_check) return ConfigCheckOptions{flags.serve.config_file, flags.serve.web_config_file, shard};
+  ServeOptions serve = flags.serve;
+  serve.shard = shard;
+  return serve;
 }
 
 Options check_options(const CommandLine& line, const Flags& flags, Words operands) {

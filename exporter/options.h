@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "exporter/config.h"
 #include "exporter/log.h"
 #include "exporter/output_format.h"
 
@@ -25,12 +26,14 @@ struct ServeOptions {
   bool enable_lifecycle{};
   LogLevel log_level{LogLevel::info};
   LogFormat log_format{LogFormat::logfmt};
+  ShardChoice shard{};
 };
 
 /// `mtasts_exporter --config.check --config.file=F`; the web configuration is checked too when it is named.
 struct ConfigCheckOptions {
   std::string config_file{};
   std::string web_config_file{};
+  ShardChoice shard{};
 };
 
 /// `mtasts_exporter check DOMAIN...`
@@ -112,7 +115,8 @@ using Options = std::variant<ServeOptions, ConfigCheckOptions, CheckOptions, Adv
 constexpr int kUsageErrorOfChecks = 3;
 constexpr int kUsageError = 1;
 
-/// Reads the command line; `--` ends the flags. Input: as main receives it, the program's name first. Errors: an
+/// Reads the command line; `--` ends the flags. The environment's MTASTS_SHARDING_INDEX and MTASTS_SHARDING_COUNT stand
+/// for flags that are not there. Input: as main receives it, the program's name first. Errors: an
 /// ExitOptions that names the mistake and where to find help.
 Options parse_options(int argc, const char* const* argv);
 

@@ -1,23 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/serve_config.h"
 
-#include <cstdint>
 #include <filesystem>
 #include <set>
-#include <string_view>
 #include <utility>
 
 #include "exporter/store.h"
+#include "probes/core/shard.h"
 
 namespace mtasts {
 namespace {
-
-/// FNV-1a: the same on every machine and in every version, because shards of one fleet must agree.
-std::uint64_t shard_hash(std::string_view name) {
-  std::uint64_t hash = 0xCBF29CE484222325U;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
-  return hash;
-}
 
 /// Adds the domains of the files, then keeps those of this shard.
 void take_domains_of_files(Config& config, const DomainFiles& files) {
@@ -28,7 +20,7 @@ void take_domains_of_files(Config& config, const DomainFiles& files) {
   }
   const ShardingConfig sharding = config.sharding;
   std::erase_if(config.domains, [&sharding](const DomainConfig& domain) {
-    return shard_hash(domain.name) % sharding.count != sharding.index;
+    return shard_of(domain.name, sharding.count) != sharding.index;
   });
 }
 
@@ -59,6 +51,15 @@ struct Inspection {
                                                      "' in a running exporter; it needs a restart"));
   }
 
+  /// What the file says by itself has been checked; a part of it from elsewhere may not fit the other.
+  void check_sharding(const ShardingConfig& sharding, const ShardChoice& choice) const {
+    if (sharding.index < sharding.count || (!choice.index && !choice.count)) return;
+    result.problems.push_back(at("sharding", "index " + std::to_string(sharding.index) + " and count " +
+                                                 std::to_string(sharding.count) +
+                                                 ", as --sharding.index and --sharding.count or the environment "
+                                                 "change them, do not fit; indexes start at 0"));
+  }
+
   void check_domains(const ServeConfig& complete) const {
     const auto& globs = complete.written.domain_files;
     for (std::size_t i = 0; i < globs.size(); ++i) {
@@ -83,11 +84,15 @@ ServeConfig with_domain_files(Config written, const DomainFiles& previous) {
   return complete;
 }
 
-ServeConfigResult load_serve_config(const std::string& path, const ServeConfig* running) {
+ServeConfigResult load_serve_config(const std::string& path, const ServeConfig* running, const ShardChoice& choice) {
   ConfigResult loaded = load_config(path);
   ServeConfigResult result{.problems = std::move(loaded.problems), .warnings = std::move(loaded.warnings)};
   if (!loaded.config) return result;
   const Inspection inspection{path, loaded.lines, result};
+  ShardingConfig& sharding = loaded.config->sharding;
+  sharding = {.index = choice.index.value_or(sharding.index), .count = choice.count.value_or(sharding.count)};
+  inspection.check_sharding(sharding, choice);
+  if (!result.problems.empty()) return result;
   const std::string& database = loaded.config->storage.path;
   if (running == nullptr) {
     inspection.check_storage(database);

@@ -26,8 +26,10 @@ struct ServeConfigResult {
 };
 
 /// Reads the file and the domain files, and looks at all that a start or, beside `running`, a reload depends on.
-/// Changes nothing: no database is made. Errors: in the result, with file, line and key.
-ServeConfigResult load_serve_config(const std::string& path, const ServeConfig* running = nullptr);
+/// Changes nothing: no database is made. Input: `choice`, what counts in place of the file's section sharding. Errors:
+/// in the result, with file, line and key.
+ServeConfigResult load_serve_config(const std::string& path, const ServeConfig* running = nullptr,
+                                    const ShardChoice& choice = {});
 
 /// Completes a configuration with its domain files as they are now. Errors: as load_domain_files.
 ServeConfig with_domain_files(Config written, const DomainFiles& previous);

@@ -46,6 +46,27 @@ TEST(Options, ServeTakesFlagsInBothSpellings) {
   EXPECT_EQ(serve.log_format, LogFormat::json);
 }
 
+TEST(Options, AShardIsNamedByFlagOrEnvironment) {
+  EXPECT_EQ(parse_as<ServeOptions>({}).shard, ShardChoice{});
+  EXPECT_EQ(parse_as<ServeOptions>({"--sharding.index=2", "--sharding.count", "8"}).shard, (ShardChoice{2, 8}));
+  EXPECT_EQ(parse_as<ServeOptions>({"serve", "--sharding.index=mtasts-exporter-0"}).shard.index, 0U);
+  EXPECT_EQ(parse_as<ConfigCheckOptions>({"--config.check", "--sharding.count=3"}).shard.count, 3U);
+  ASSERT_EQ(setenv("MTASTS_SHARDING_INDEX", "pod-5", 1), 0);
+  ASSERT_EQ(setenv("MTASTS_SHARDING_COUNT", "", 1), 0);
+  EXPECT_EQ(parse_as<ServeOptions>({}).shard, (ShardChoice{5, std::nullopt}));
+  EXPECT_EQ(parse_as<ServeOptions>({"--sharding.index=1"}).shard.index, 1U);
+  unsetenv("MTASTS_SHARDING_INDEX");
+  unsetenv("MTASTS_SHARDING_COUNT");
+}
+
+TEST(Options, AShardThatCannotBeIsNamed) {
+  EXPECT_THAT(parse_as<ExitOptions>({"--sharding.index=web"}).error,
+              HasSubstr("--sharding.index: 'web' is neither a number below 1024 nor a name that ends in one"));
+  EXPECT_THAT(parse_as<ExitOptions>({"--sharding.index=1024"}).error, HasSubstr("'1024' is neither"));
+  EXPECT_THAT(parse_as<ExitOptions>({"--sharding.count=0"}).error, HasSubstr("'0' is not a number from 1 to 1024"));
+  EXPECT_THAT(parse_as<ExitOptions>({"--sharding.count=3x"}).error, HasSubstr("'3x' is not a number"));
+}
+
 TEST(Options, ConfigCheck) {
   EXPECT_EQ(parse_as<ConfigCheckOptions>({"--config.check", "--config.file=F"}).config_file, "F");
 }

@@ -35,9 +35,10 @@ class ServeConfigTest : public testing::Test {
     std::ofstream(directory_ / name) << text;
     return (directory_ / name).string();
   }
-  ServeConfigResult load(const std::string& text, const ServeConfig* running = nullptr) const {
+  ServeConfigResult load(const std::string& text, const ServeConfig* running = nullptr,
+                         const ShardChoice& choice = {}) const {
     write("c.yaml", text);
-    return load_serve_config(path_, running);
+    return load_serve_config(path_, running, choice);
   }
 
   fs::path directory_{};
@@ -94,6 +95,22 @@ TEST_F(ServeConfigTest, WarnsOfAShardWithoutADomain) {
   };
   EXPECT_EQ(lines_of(shard(0).warnings) + lines_of(shard(1).warnings),
             path_ + ":2: sharding: none of the domains falls to this shard; there is nothing to watch\n");
+}
+
+TEST_F(ServeConfigTest, AShardFromOutsideCountsBeforeTheFile) {
+  const std::string text = "domains: [a.example, b.example, c.example, d.example]\nsharding: {count: 2}\n";
+  std::size_t domains = 0;
+  for (std::size_t index = 0; index < 3; ++index) {
+    const auto loaded = load(text + kStorage, nullptr, {index, 3});
+    ASSERT_TRUE(loaded.config.has_value()) << lines_of(loaded.problems);
+    EXPECT_EQ(loaded.config->config.sharding, (ShardingConfig{index, 3}));
+    domains += loaded.config->config.domains.size();
+  }
+  EXPECT_EQ(domains, 4U);
+  EXPECT_EQ(lines_of(load(text + kStorage, nullptr, {2, std::nullopt}).problems),
+            path_ +
+                ":2: sharding: index 2 and count 2, as --sharding.index and --sharding.count or the environment "
+                "change them, do not fit; indexes start at 0\n");
 }
 
 TEST_F(ServeConfigTest, AReloadCannotMoveTheStorage) {
