@@ -427,9 +427,9 @@ class ProbeLoop::Core {
       return ended(domain_key(name), "unknown");
     }
     keep_observation(domain, seen);
-    domain.seen.emplace(seen);
     DomainVerdict verdict = judge(domain, seen, memory);
     note_failed_fetch(domain, seen, verdict);
+    domain.seen.emplace(std::move(seen));
     const std::string_view outcome = own_half_failing(verdict) ? "failing" : "ok";
     if (hosts_judged(domain)) publish_joined(domain, std::move(verdict), memory);
     ended(domain_key(name), outcome);
@@ -442,15 +442,9 @@ class ProbeLoop::Core {
     for (const DomainChange& change : changes_between(before, memory)) keeper_.record_change(name, change);
   }
 
-  /// Has what pages show kept; here only what judging needs stays. An observation without a policy says less than the
-  /// one before.
-  void keep_observation(WatchedDomain& domain, DomainObservation& seen) {
-    if (!seen.policy) return;
-    keep_if_new(domain.kept_observation, seen, keeper_.save_observation);
-    for (PolicyFetchAttempt& attempt : seen.policy->attempts) {
-      if (!attempt.tls) continue;
-      for (Certificate& certificate : attempt.tls->chain) std::string().swap(certificate.pem);
-    }
+  /// Has what pages show kept. An observation without a policy says less than the one before.
+  void keep_observation(WatchedDomain& domain, const DomainObservation& seen) {
+    if (seen.policy) keep_if_new(domain.kept_observation, seen, keeper_.save_observation);
   }
 
   void keep_observation(WatchedHost& host, const MxHostObservation& seen) {

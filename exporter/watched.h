@@ -22,17 +22,16 @@
 
 namespace mtasts {
 
-/// An observation at rest. Where reports are sent to is shared with the other domains that name the same place.
-struct PackedObservation {
-  std::string octets{};
-  std::vector<std::shared_ptr<const ReportTargetObservation>> report_targets{};
+/// Of an observation, what judging reads: a test holds the verdicts of both against each other. Where reports are sent
+/// to is shared with the other domains that name the same place.
+class PackedObservation {
+ public:
+  explicit PackedObservation(DomainObservation seen);
+  [[nodiscard]] DomainObservation unpacked() const;
 
-  explicit PackedObservation(const DomainObservation& seen) : octets(pack(seen)), report_targets(seen.report_targets) {}
-  [[nodiscard]] DomainObservation unpacked() const {
-    DomainObservation seen = unpack_domain_observation(octets);
-    seen.report_targets = report_targets;
-    return seen;
-  }
+ private:
+  std::string octets_{};
+  std::vector<std::shared_ptr<const ReportTargetObservation>> report_targets_{};
 };
 
 struct WatchedDomain {
