@@ -133,6 +133,10 @@ constexpr ConfigField<ProbeConfig> kProbeFields[] = {
      [](ProbeConfig& to, const ConfigValue& value) { value.get_duration(to.retry_interval, 1s, days{30}); }},
     {"timeout", [](ProbeConfig& to, const ConfigValue& value) { value.get_duration(to.timeout, 100ms, 1h); }},
     {"concurrency", [](ProbeConfig& to, const ConfigValue& value) { value.get_number(to.concurrency, 1, 65536); }},
+    {"max_per_network",
+     [](ProbeConfig& to, const ConfigValue& value) { value.get_number(to.max_per_network, 0, 65536); }},
+    {"max_per_provider",
+     [](ProbeConfig& to, const ConfigValue& value) { value.get_number(to.max_per_provider, 0, 65536); }},
     {"allow_private", [](ProbeConfig& to, const ConfigValue& value) { value.get(to.allow_private); }},
     {"allow_unconfigured", [](ProbeConfig& to, const ConfigValue& value) { value.get(to.allow_unconfigured); }},
 };
@@ -181,6 +185,7 @@ constexpr ConfigField<DnsConfig> kDnsFields[] = {
     {"servers", [](DnsConfig& to, const ConfigValue& value) { read_dns_servers(to, value); }},
     {"timeout", [](DnsConfig& to, const ConfigValue& value) { value.get_duration(to.timeout, 10ms, 5min); }},
     {"attempts", [](DnsConfig& to, const ConfigValue& value) { value.get_number(to.attempts, 1, 10); }},
+    {"max_rate", [](DnsConfig& to, const ConfigValue& value) { value.get_number(to.max_rate, 0, 1'000'000); }},
     {"trust_ad",
      [](DnsConfig& to, const ConfigValue& value) {
        value.get_choice(to.trust_ad,

@@ -33,6 +33,8 @@ struct ProbeConfig {
   std::chrono::seconds retry_interval{std::chrono::minutes{5}};  // see RFC 8461 section 3.3
   std::chrono::milliseconds timeout{std::chrono::seconds{60}};
   std::size_t concurrency{512};
+  std::size_t max_per_network{64};   // connections at once to one /24 or /48; 0: no limit
+  std::size_t max_per_provider{64};  // to hosts under one registered domain; 0: no limit
   bool allow_private{};
   bool allow_unconfigured{};
 
@@ -57,6 +59,7 @@ struct DnsConfig {
   std::vector<DnsServer> servers{};  // empty: those of /etc/resolv.conf
   std::chrono::milliseconds timeout{std::chrono::seconds{5}};
   unsigned attempts{3};
+  std::size_t max_rate{};  // queries per second; 0: no limit
   TrustAd trust_ad{TrustAd::automatic};
   DnsValidation validate{DnsValidation::resolver};
   std::string trust_anchor{};  // file of DNSKEY or DS records, for local validation; empty: the root's, built in

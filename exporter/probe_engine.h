@@ -31,6 +31,7 @@ class ProbeEngine {
   const std::size_t max_hosts;
   LoopClock clock;
   HandshakeGate gate;
+  PeerLimits peers;
   TlsContext tls;
   Resolver resolver;
   NetContext net;

@@ -54,6 +54,12 @@ ProbeOutcome outcome_of(const DomainVerdict& verdict) {
   return own_half_failing(verdict) ? ProbeOutcome::failed : ProbeOutcome::ok;
 }
 
+/// Input: a code of the catalogue (CodeKind::outcome).
+ProbeOutcome schedule_outcome(std::string_view outcome) {
+  if (outcome == "ok") return ProbeOutcome::ok;
+  return outcome == "unknown" ? ProbeOutcome::unknown : ProbeOutcome::failed;
+}
+
 Labels labels_of(const DomainConfig& domain) { return {domain.labels.begin(), domain.labels.end()}; }
 
 /// What of a host's verdict a domain's verdict depends on; dates and durations are the host's own affair.
@@ -183,6 +189,7 @@ class ProbeLoop::Core {
 
   void apply(const std::shared_ptr<ProbeEngine>& engine, const Config& config) {
     engine_ = engine;
+    engine_->peers.on_wait([this] { asio::post(io_, [this] { start_due(); }); });
     concurrency_ = config.probe.concurrency;
     interval_ = config.probe.interval;
     schedule_.set_intervals({.interval = config.probe.interval, .retry_interval = config.probe.retry_interval},
@@ -321,7 +328,7 @@ class ProbeLoop::Core {
     const ScheduleTime now = schedule_now();
     schedule_.add(to_schedule_, now);
     to_schedule_.clear();
-    while (in_flight_ < concurrency_) {
+    while (has_free_slot()) {
       const auto due = schedule_.next_due(now);
       if (!due) break;
       const std::string key(due->key);
@@ -330,16 +337,22 @@ class ProbeLoop::Core {
       is_domain_key(key) ? start_domain(name_of_key(key)) : start_host(name_of_key(key));
     }
     const auto wake_at = schedule_.wake_at();
-    wake_.expires_at(in_flight_ < concurrency_ && wake_at ? SteadyTime(std::max(*wake_at, now)) : SteadyTime::max());
+    wake_.expires_at(has_free_slot() && wake_at ? SteadyTime(std::max(*wake_at, now)) : SteadyTime::max());
     wake_.async_wait([this](const boost::system::error_code& error) {
       if (!error) start_due();
     });
   }
 
+  /// A probe that waits for its turn at a provider takes no slot from the others, as long as not everybody waits.
+  [[nodiscard]] bool has_free_slot() const {
+    const std::size_t waiting = std::min(engine_ ? engine_->net.peers.waiting() : 0, concurrency_);
+    return in_flight_ < concurrency_ + waiting;
+  }
+
   void ended(const std::string& key, std::string_view outcome) {
     --in_flight_;
     self_.count_probe(outcome);
-    schedule_.finished(key, outcome == "ok" ? ProbeOutcome::ok : ProbeOutcome::failed, schedule_now());
+    schedule_.finished(key, schedule_outcome(outcome), schedule_now());
     start_due();
   }
 

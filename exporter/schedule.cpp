@@ -46,7 +46,9 @@ void Schedule::wait_until(Entries::value_type& node, ScheduleTime due) {
 /// in the second half of the interval; later ones are shortened by 0 to 5%, so nothing is ever later than `interval`.
 milliseconds Schedule::pause_after(const Entries::value_type& node) const {
   const auto& [key, entry] = node;
-  if (entry.outcome == ProbeOutcome::failed) return std::min(intervals_.retry_interval, intervals_.interval);
+  const bool fails_still = entry.outcome == ProbeOutcome::failed && entry.failures <= kQuickRetries;
+  if (fails_still || entry.outcome == ProbeOutcome::unknown)
+    return std::min(intervals_.retry_interval, intervals_.interval);
   const auto range = entry.spread_next ? intervals_.interval / 2 : intervals_.interval / kJitterShare;
   return intervals_.interval - part_of(range, hash(key, entry.round));
 }
@@ -133,8 +135,10 @@ void Schedule::finished(std::string_view key, ProbeOutcome outcome, ScheduleTime
   }
   const bool again = entry.state == State::readded;
   entry.outcome = outcome;
+  if (outcome == ProbeOutcome::ok) entry.failures = 0;
+  if (outcome == ProbeOutcome::failed) ++entry.failures;
   const ScheduleTime due = again ? now : std::max(now, *entry.start + pause_after(*place));
-  entry.spread_next = again || outcome == ProbeOutcome::failed;
+  entry.spread_next = again || outcome != ProbeOutcome::ok;
   wait_until(*place, due);
 }
 

@@ -23,8 +23,11 @@ struct ScheduleIntervals {
   std::chrono::milliseconds retry_interval{std::chrono::minutes{5}};  // taken as `interval` when it is longer
 };
 
-/// How a probe ended, as far as its successor cares. failed also means unknown: look again sooner.
-enum class ProbeOutcome { ok, failed };
+/// How a probe ended, as far as its successor cares: after both others it comes sooner. unknown is our own trouble.
+enum class ProbeOutcome { ok, failed, unknown };
+
+/// Who has failed so often in a row is looked at once per interval again.
+constexpr unsigned kQuickRetries = 12;
 
 /// One thing to probe. `age` is the time since its last probe, nullopt when it was never probed; `outcome` is how that
 /// probe ended.
@@ -85,7 +88,8 @@ class Schedule {
     ScheduleTime due{};
     std::optional<ScheduleTime> start{};  // of the last probe; nullopt: never probed
     ProbeOutcome outcome{ProbeOutcome::ok};
-    bool spread_next{};  // the next ordinary start lies in the second half of the interval
+    unsigned failures{};  // in a row
+    bool spread_next{};   // the next ordinary start lies in the second half of the interval
     std::uint64_t round{};
   };
   struct KeyHash {

@@ -16,6 +16,7 @@
 #include "probes/core/observations.h"
 #include "probes/net/deadline.h"
 #include "probes/net/handshake_gate.h"
+#include "probes/net/peer_limits.h"
 #include "probes/net/tls_context.h"
 #include "probes/net/tls_session.h"
 
@@ -25,6 +26,7 @@ namespace mtasts {
 struct NetContext {
   LoopClock& clock;
   HandshakeGate& gate;
+  PeerLimits& peers;
   TlsContext& tls;
   std::function<UnixTime()> now;
   bool allow_private{};          // connect to special-purpose addresses too (a lab, an intranet)

@@ -75,6 +75,7 @@ asio::awaitable<HandshakeAttempt> shake_hands(NetContext& net, std::string host,
                                               Milliseconds limit) {
   HandshakeAttempt attempt;
   attempt.address = address;
+  const PeerLimits::Leave leave = co_await net.peers.enter(address, host);
   HandshakeGate::Pass pass = co_await net.gate.enter();
   Connection connection(net, limit, std::move(pass));
   attempt.failure = co_await connection.connect(address, port);

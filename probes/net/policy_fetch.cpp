@@ -145,6 +145,7 @@ asio::awaitable<PolicyFetchAttempt> fetch_policy(NetContext& net, std::string ho
                                                  PolicyFetchOptions options) {
   PolicyFetchAttempt attempt;
   attempt.address = address;
+  const PeerLimits::Leave leave = co_await net.peers.enter(address, host);
   HandshakeGate::Pass pass = co_await net.gate.enter();
   Connection connection(net, options.timeout, std::move(pass));
   auto failure = co_await connection.connect(address, options.port);

@@ -5,6 +5,7 @@
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <random>
 #include <sstream>
@@ -169,6 +170,17 @@ asio::awaitable<void> Resolver::take_turn() {
   co_await waiting_.wait();  // end_turn() hands its place over
 }
 
+/// Queries leave one after the other, at the configured rate and without bursts. Waiting here costs no server its time.
+asio::awaitable<void> Resolver::keep_pace() {
+  if (options_.max_rate == 0) co_return;
+  const auto now = std::chrono::steady_clock::now();
+  const auto slot = std::max(next_query_, now);
+  next_query_ = slot + std::chrono::nanoseconds(std::chrono::seconds(1)) / options_.max_rate;
+  if (slot == now) co_return;
+  asio::steady_timer timer(clock_.io(), slot);
+  co_await timer.async_wait(kAwait);
+}
+
 void Resolver::end_turn() {
   if (waiting_.empty()) {
     --outstanding_;
@@ -178,6 +190,7 @@ void Resolver::end_turn() {
 }
 
 asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_udp(const Server& server, DnsQuestion question) {
+  co_await keep_pace();
   const std::uint16_t id = random_id();
   const std::vector<std::uint8_t> query = encode_query(question, id);
   asio::ip::udp::socket socket(clock_.io());  // one per query: a fresh random port each (RFC 5452 section 9.2)
@@ -202,6 +215,7 @@ asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_udp(const Server& server
       auto answer = decode_answer(std::span(buffer).first(size), question, id);
       if (answer) co_return answer;  // anything else is a stray or forged packet: keep listening
     }
+    co_await keep_pace();
   }
 }
 
@@ -213,6 +227,7 @@ asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_tcp(const Server& server
   query.insert(query.begin(), static_cast<std::uint8_t>(query_size & 0xff));
   query.insert(query.begin(), static_cast<std::uint8_t>(query_size >> 8));
 
+  co_await keep_pace();
   asio::ip::tcp::socket socket(clock_.io());
   const asio::ip::tcp::endpoint endpoint(server.endpoint.address(), server.endpoint.port());
   const Deadline deadline(clock_, options_.timeout, [&socket] { cancel_waits(socket); });
@@ -256,6 +271,7 @@ asio::awaitable<Resolver::Reply> Resolver::ask_validator(DnsQuestion question) {
   Reply best;
   best.answer.status = DnsStatus::timeout;
   for (std::size_t attempt = 0; attempt < attempts(); ++attempt) {
+    co_await keep_pace();
     auto seen = co_await validator_->resolve(question, options_.timeout);
     if (!seen) continue;
     best.answer = std::move(seen->answer);

@@ -34,6 +34,7 @@ struct ResolverOptions {
   std::chrono::milliseconds timeout{5000};  // per attempt
   int attempts{3};                          // but each server is tried once at least
   std::size_t max_outstanding{256};         // bursts of UDP lose packets even with large buffers
+  std::size_t max_rate{};                   // queries per second, those sent again among them; 0: no limit
   bool dnssec{true};                        // false: no answer is looked at for what DNSSEC says of it
   bool validate_locally{};                  // by this process, whatever AD says
   std::string trust_anchor_file{};          // for that; "": the root's, built in
@@ -94,6 +95,7 @@ class Resolver {
 
   boost::asio::awaitable<void> know_servers();
   boost::asio::awaitable<void> take_turn();
+  boost::asio::awaitable<void> keep_pace();
   void end_turn();
   boost::asio::awaitable<Reply> ask(DnsQuestion question);
   boost::asio::awaitable<Reply> ask_surely(DnsQuestion question);
@@ -120,10 +122,11 @@ class Resolver {
   std::size_t first_{};                      // of servers_: the one to ask first
   std::size_t outstanding_{};
   WaitQueue waiting_;
-  bool introducing_{};                     // see know_servers()
-  WaitQueue introduction_waiting_;         // for its end
-  WaitQueue health_waiting_;               // for the end of a health check under way
-  std::shared_ptr<bool> health_answer_{};  // of the check under way, nullptr without one
+  std::chrono::steady_clock::time_point next_query_{};  // not before, at the rate of the options
+  bool introducing_{};                                  // see know_servers()
+  WaitQueue introduction_waiting_;                      // for its end
+  WaitQueue health_waiting_;                            // for the end of a health check under way
+  std::shared_ptr<bool> health_answer_{};               // of the check under way, nullptr without one
 };
 
 }  // namespace mtasts

@@ -117,6 +117,7 @@ class SmtpSession {
 
 asio::awaitable<SmtpObservation> observe_smtp(NetContext& net, std::string host, IpAddress address,
                                               SmtpProbeOptions options) {
+  const PeerLimits::Leave leave = co_await net.peers.enter(address, host);
   HandshakeGate::Pass pass = co_await net.gate.enter();
   SmtpSession session(net, std::move(pass), std::move(host), address, std::move(options));
   co_return co_await session.run();

@@ -65,7 +65,7 @@ class HostilePeer : public testing::Test {
       : ca_file_(lab_root_file(server_tls_)),
         tls_({.ca_file = ca_file_}),
         gate_(clock_),
-        net_{.clock = clock_, .gate = gate_, .tls = tls_, .now = now, .allow_private = true} {}
+        net_{.clock = clock_, .gate = gate_, .peers = peers_, .tls = tls_, .now = now, .allow_private = true} {}
   ~HostilePeer() override { std::filesystem::remove(ca_file_); }
 
   static UnixTime now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
@@ -101,6 +101,7 @@ class HostilePeer : public testing::Test {
   LoopClock clock_{io_};
   TlsContext tls_;
   HandshakeGate gate_;
+  PeerLimits peers_{io_, {}};
   NetContext net_;
 
  private:

@@ -104,6 +104,17 @@ TEST_F(ResolverTest, AnOutageThatTheServerRemembersIsNotBogus) {
   EXPECT_EQ(look_up(resolver, "bogus.test").security, DnsSecurity::bogus);
 }
 
+TEST_F(ResolverTest, NeverAsksFasterThanTheConfiguredRate) {
+  ResolverOptions slow = options({dns_.port()});
+  slow.max_rate = 50;
+  Resolver resolver(clock_, slow);
+  const std::uint64_t before = dns_.queries();
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(look_up(resolver, kName).status, DnsStatus::answered);
+  const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  EXPECT_LE(static_cast<double>(dns_.queries() - before), 1 + seconds * 50);
+}
+
 TEST_F(ResolverTest, AServerThatNoLongerValidatesDoesNotTell) {
   lab::DnsSet record;
   record.txt = {"signed"};

@@ -93,12 +93,13 @@ TEST(Config, ReadsEveryValue) {
                                           DomainConfig{"example.com", labels, StsMode::none, false}));
   EXPECT_THAT(config.domain_files,
               ElementsAre(fs::absolute(MTASTS_TEST_DATA "/config/domains.d/*.txt").string(), "/srv/domains.txt"));
-  EXPECT_EQ(config.probe, (ProbeConfig{90min, 10min, 60500ms, 64, true, true}));
+  EXPECT_EQ(config.probe, (ProbeConfig{90min, 10min, 60500ms, 64, 8, 0, true, true}));
   EXPECT_THAT(
       config.dns.servers,
       ElementsAre(DnsServer{*parse_ip_address("127.0.0.1"), 53}, DnsServer{*parse_ip_address("127.0.0.2"), 5353},
                   DnsServer{*parse_ip_address("::1"), 53}, DnsServer{*parse_ip_address("2001:db8::1"), 53}));
   EXPECT_EQ(config.dns.timeout, 500ms);
+  EXPECT_EQ(config.dns.max_rate, 200U);
   EXPECT_EQ(config.dns.trust_ad, TrustAd::never);
   EXPECT_EQ(config.dns.validate, DnsValidation::off);
   EXPECT_EQ(config.policy, (PolicyConfig{8443, 8080, 10s, 1024 * 1024}));

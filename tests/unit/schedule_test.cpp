@@ -175,6 +175,30 @@ TEST(Schedule, FailedProbesAreRetriedSoonerAndSpreadAfterwards) {
   EXPECT_LE(most_starts_in(player, 15s, recovery + 6min, kStart + 3h), 80);
 }
 
+TEST(Schedule, WhoKeepsFailingIsLookedAtOncePerInterval) {
+  Schedule schedule{kIntervals, 1};
+  schedule.add({.key = "dead.example"}, kStart);
+  Player player{schedule, 1s, [](auto, auto) { return ProbeOutcome::failed; }};
+  player.play(kStart, kStart + 24h);
+  const auto& starts = player.starts.at("dead.example");
+  for (std::size_t i = 1; i < starts.size(); ++i) {
+    const auto pause = starts[i] - starts[i - 1];
+    if (i <= kQuickRetries) {
+      EXPECT_EQ(pause, 5min) << i;
+    } else {
+      EXPECT_GE(pause, 7min + 30s) << i;
+    }
+  }
+}
+
+TEST(Schedule, OurOwnTroubleNeverMakesAKeyWaitLonger) {
+  Schedule schedule{kIntervals, 1};
+  schedule.add({.key = "any.example"}, kStart);
+  Player player{schedule, 1s, [](auto, auto) { return ProbeOutcome::unknown; }};
+  player.play(kStart, kStart + 5h);
+  EXPECT_EQ(player.starts.at("any.example").size(), 61U);
+}
+
 TEST(Schedule, AProbeLongerThanTheIntervalIsDueWhenItEnds) {
   Schedule schedule{{.interval = 10s, .retry_interval = 10s}, 5};
   schedule.add(ScheduleEntry{.key = "slow.example"}, kStart);
