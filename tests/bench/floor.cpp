@@ -6,7 +6,6 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <resolv.h>
-#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -23,7 +22,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
-#include <fstream>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -33,12 +31,13 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/bench/cost.h"
+
 namespace {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using asio::ip::udp;
-using Clock = std::chrono::steady_clock;
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
 struct Options {
@@ -235,12 +234,13 @@ class Connection {
 class Floor {
  public:
   Floor(asio::io_context& context, const Options& options)
-      : executor_(context.get_executor()), options_(options), tls_(make_context(options.ca_file)) {
+      : executor_(context.get_executor()),
+        options_(options),
+        tls_(make_context(options.ca_file)),
+        domains_(mtasts::bench::read_lines(options.domains)) {
     const auto colon = options.dns.rfind(':');
     const auto port = static_cast<std::uint16_t>(std::stoi(options.dns.substr(colon + 1)));
     dns_ = udp::endpoint(asio::ip::make_address(options.dns.substr(0, colon)), port);
-    std::ifstream file(options.domains);
-    for (std::string line; std::getline(file, line);) domains_.push_back(line);
   }
 
   /// Takes domain after domain until none is left.
@@ -377,8 +377,8 @@ class Floor {
   asio::any_io_executor executor_;
   const Options& options_;
   ContextPtr tls_;
-  udp::endpoint dns_;
   std::vector<std::string> domains_;
+  udp::endpoint dns_;
   std::size_t next_{};
   std::size_t sessions_{};
   std::size_t timeouts_{};
@@ -403,22 +403,6 @@ Options read_options(int argc, char** argv) {
   return options;
 }
 
-double seconds_of(const timeval& time) {
-  return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
-}
-
-double cpu_seconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime);
-}
-
-long peak_kib() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return usage.ru_maxrss;
-}
-
 void rethrow(const std::exception_ptr& error) {
   if (error) std::rethrow_exception(error);
 }
@@ -426,16 +410,13 @@ void rethrow(const std::exception_ptr& error) {
 void measure(const Options& options) {
   asio::io_context context{1};
   Floor floor{context, options};
-  const long idle_kib = peak_kib();
-  const double cpu = cpu_seconds();
-  const auto begun = Clock::now();
+  const mtasts::bench::Meter meter;
   for (std::size_t i = 0; i < options.concurrency; ++i) asio::co_spawn(context, floor.work(), rethrow);
   context.run();
-  const std::chrono::duration<double> elapsed = Clock::now() - begun;
   std::cout << "{\"domains\": " << floor.domains() << ", \"sessions\": " << floor.sessions()
-            << ", \"timeouts\": " << floor.timeouts() << ", \"cpu_seconds\": " << cpu_seconds() - cpu
-            << ", \"elapsed_seconds\": " << elapsed.count() << ", \"idle_kib\": " << idle_kib
-            << ", \"peak_kib\": " << peak_kib() << ", \"failures\": {";
+            << ", \"timeouts\": " << floor.timeouts() << ", ";
+  meter.render(std::cout);
+  std::cout << ", \"failures\": {";
   const char* separator = "";
   for (const auto& [what, count] : floor.failures()) {
     std::cout << separator << '"' << what << "\": " << count;
