@@ -21,6 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 
 import blackbox  # noqa: E402
+import goals  # noqa: E402
 import scenarios  # noqa: E402
 from scenarios import FLOOR, OTHER, ROWS, Bench  # noqa: E402
 
@@ -29,6 +30,8 @@ def options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--build", default="build/release", help="where the programs are; default: %(default)s")
     parser.add_argument("--quick", action="store_true", help="two cells of the table, in about two minutes")
+    parser.add_argument("--goals", nargs="*", metavar="GOAL", choices=tuple(goals.SCENARIOS),
+                        help="these, or all of G1 to G12, instead of the table: measured, must, stretch")
     cell = parser.add_argument_group("one cell of your own instead of the table")
     cell.add_argument("--concurrency", type=int, help="probes in flight")
     cell.add_argument("--latency", type=int, help="milliseconds before each reply")
@@ -86,7 +89,7 @@ def table(rounds):
     """One row per program and pass, over all rounds."""
     lines = [f"{'':28} {'CPU ms per domain':>20} {'of blackbox':>16} {'of floor':>16} {'domains/s':>9} {'CPU':>5}"
              f" {'fixture':>7} {'peak RSS':>8} {'KB/probe':>8} {'failed':>6}"]
-    for row in ROWS:
+    for row in (row for row in ROWS if row in rounds[0]):
         costs = [costs[row] for costs in rounds]
 
         def middle(name):
@@ -99,16 +102,20 @@ def table(rounds):
     return "\n".join(lines)
 
 
+def log(text):
+    print(text, file=sys.stderr, flush=True)
+
+
 def print_table(bench, cells):
     """Returns how many probes of healthy hosts the exporter reported as failed."""
     print(describe(bench), flush=True)
     populations = scenarios.populations(cells)
     failures = 0
     for cell in cells:
-        rounds = scenarios.measure(bench, cell, populations[cell], lambda text: print(text, file=sys.stderr, flush=True))
+        rounds = scenarios.measure(bench, cell, populations[cell], log)
         others = "" if cell.others == cell.domains else f" ({cell.others} for blackbox_exporter)"
         print(f"\n{cell.title}; {cell.domains} domains{others}, rounds: {cell.rounds}\n{table(rounds)}", flush=True)
-        failures += sum(costs[row].failures for costs in rounds for row in (scenarios.FIRST, scenarios.LATER))
+        failures += sum(costs[row].failures for costs in rounds for row in (scenarios.FIRST, scenarios.LATER) if row in costs)
     return failures
 
 
@@ -123,6 +130,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         try:
             with Bench(chosen.build, pathlib.Path(folder)) as bench:
+                if chosen.goals is not None:
+                    print(describe(bench), flush=True)
+                    return 1 if goals.print_goals(bench, chosen.goals or list(goals.SCENARIOS), log) else 0
                 return 1 if print_table(bench, chosen_cells(chosen)) else 0
         except (AssertionError, OSError, http.client.HTTPException, subprocess.SubprocessError) as error:
             print(f"bench: no figures: {error}", file=sys.stderr)
