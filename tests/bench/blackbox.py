@@ -10,12 +10,13 @@ import urllib.parse
 
 import yaml
 
-from measure import Meter, peak_mib
+from measure import Meter
 from process import Child, free_port
 from servers import http as fetch
 
 PROGRAM = "prometheus-blackbox-exporter"
 TIMEOUT, ANSWER_SECONDS = "30s", 60
+RECORDS = ("sts", "rpt", "mx")  # what is asked for of each domain
 POLICY_PATH = "/.well-known/mta-sts.txt"
 
 
@@ -48,14 +49,15 @@ def dns_module(name, query_type):
 class Blackbox(Child):
     """Four modules per domain, because the name to ask for and the name of an MX host belong to the module."""
 
-    def __init__(self, folder, fixture, concurrency):
+    def __init__(self, folder, fixture, domains, concurrency):
         super().__init__("blackbox", folder)
         self.fixture = fixture
+        self.domains = domains
         self.concurrency = concurrency
         self.port = free_port()
         self.config = self.folder / "blackbox.yaml"
         modules = {"https": https_module(fixture.config["tls"]), "distrustful": https_module({})}
-        for domain in fixture.domains:
+        for domain in domains:
             modules.update(self._modules_of(domain))
         self.config.write_text(yaml.dump({"modules": modules}, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper)))
 
@@ -63,7 +65,7 @@ class Blackbox(Child):
         return {f"sts:{domain}": dns_module(f"_mta-sts.{domain}", "TXT"),
                 f"rpt:{domain}": dns_module(f"_smtp._tls.{domain}", "TXT"),
                 f"mx:{domain}": dns_module(domain, "MX"),
-                f"starttls:{domain}": starttls_module(self.fixture.config["tls"], f"mx.{domain}")}
+                f"starttls:{domain}": starttls_module(self.fixture.config["tls"], self.fixture.mx_of(domain))}
 
     def start(self):
         self.spawn([PROGRAM, f"--config.file={self.config}", f"--web.listen-address=127.0.0.1:{self.port}",
@@ -73,27 +75,36 @@ class Blackbox(Child):
 
     def probe_all(self):
         """Every probe of every domain, `concurrency` at a time. Errors: AssertionError when one did not succeed."""
-        waiting = collections.deque(path for domain in self.fixture.domains for path in self._paths_of(domain))
+        names = [name for domain in self.domains for name in (f"mta-sts.{domain}", self.fixture.mx_of(domain))]
+        addresses = self.fixture.addresses_of(names)
+        return self._probe([path for domain in self.domains
+                            for path in (*self._dns_paths_of(domain), *self._session_paths_of(domain, addresses))])
+
+    def probe_dns(self):
+        """The same, DNS alone."""
+        return self._probe([path for domain in self.domains for path in self._dns_paths_of(domain)])
+
+    def _probe(self, paths):
+        waiting = collections.deque(paths)
         with concurrent.futures.ThreadPoolExecutor(self.concurrency) as pool:
-            meter = Meter(self.process.pid)
+            meter = Meter(self.process.pid, self.fixture)
             workers = [pool.submit(self._work, waiting) for _ in range(self.concurrency)]
             try:
                 concurrent.futures.wait(workers, return_when=concurrent.futures.FIRST_EXCEPTION)
             finally:
                 waiting.clear()  # nothing, unless one has failed or we are told to stop
-        cost = meter.cost(len(self.fixture.domains))
+        cost = meter.cost(len(self.domains), self.concurrency)
         for worker in workers:
             worker.result()
         return cost
 
-    def peak_mib(self):
-        return peak_mib(self.process.pid)
-
-    def _paths_of(self, domain):
-        lab = self.fixture.config
-        policy, mx = self.fixture.address_of(f"mta-sts.{domain}"), self.fixture.address_of(f"mx.{domain}")
-        for record in ("sts", "rpt", "mx"):
+    def _dns_paths_of(self, domain):
+        for record in RECORDS:
             yield probe_path(module=f"{record}:{domain}", target=self.fixture.dns_server)
+
+    def _session_paths_of(self, domain, addresses):
+        lab = self.fixture.config
+        policy, mx = addresses[f"mta-sts.{domain}"], addresses[self.fixture.mx_of(domain)]
         yield probe_path(module="https", target=f"https://{policy}:{lab['policy']['port']}{POLICY_PATH}",
                          hostname=f"mta-sts.{domain}")
         yield probe_path(module=f"starttls:{domain}", target=f"{mx}:{lab['smtp']['port']}")
@@ -114,9 +125,9 @@ class Blackbox(Child):
 
     def _check_distrust(self):
         """A module without the lab's authority must fail: certificates are really verified."""
-        domain = self.fixture.domains[0]
-        policy = f"https://{self.fixture.address_of(f'mta-sts.{domain}')}:{self.fixture.config['policy']['port']}"
-        path = probe_path(module="distrustful", target=policy + POLICY_PATH, hostname=f"mta-sts.{domain}")
+        host = f"mta-sts.{self.domains[0]}"
+        policy = f"https://{self.fixture.addresses_of([host])[host]}:{self.fixture.config['policy']['port']}"
+        path = probe_path(module="distrustful", target=policy + POLICY_PATH, hostname=host)
         with contextlib.closing(self._connection()) as connection:
             if succeeds(connection, path):
                 raise AssertionError("blackbox_exporter accepts certificates of an unknown authority")

@@ -1,49 +1,105 @@
-"""The lab in bulk mode: N healthy domains, each with a policy host and an MX host of its own name."""
+"""The lab in bulk mode: N domains, each with a policy host and an MX host of its own name, or with shared MX hosts."""
 # SPDX-License-Identifier: Apache-2.0
+import concurrent.futures
+import dataclasses
 import ipaddress
 import pathlib
+import random
+import re
 import socket
 import struct
 
 import yaml
 
+from measure import cpu_seconds
 from process import Child, free_port
 
 ANSWER_SECONDS = 10
+LOOKUPS_AT_ONCE = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Population:
+    """What the lab plays. Dead hosts answer no SYN, and are MX and policy hosts; tarpits accept and never greet, and
+    are MX hosts."""
+    domains: int
+    latency: int = 0  # milliseconds before each reply
+    chain: str = "p256"
+    shared_mx: int = 0  # 0: every domain has its own MX host
+    dead_percent: int = 0
+    tarpit_percent: int = 0
+
+    @property
+    def mx_hosts(self):
+        return self.shared_mx or self.domains
+
+    def share(self, percent, hosts):
+        return hosts * percent // 100
+
+    @property
+    def options(self):
+        return {"bulk": self.domains, "latency": self.latency, "chain": self.chain, "shared-mx": self.shared_mx,
+                "dead": self.share(self.dead_percent, self.mx_hosts),
+                "dead-policy": self.share(self.dead_percent, self.domains),
+                "tarpit": self.share(self.tarpit_percent, self.mx_hosts)}
+
+    @property
+    def timeouts(self):
+        """Connections that must fail, if every host is asked once."""
+        return self.options["dead"] + self.options["dead-policy"] + self.options["tarpit"]
 
 
 class Fixture(Child):
-    """One for all rounds and both programs. Its CPU time counts for nobody."""
+    """One for all rounds and all programs. Its CPU time is told apart from theirs."""
 
-    def __init__(self, folder, binary, domains, latency):
+    def __init__(self, folder, binary, population):
         super().__init__("lab", folder)
+        self.population = population
         self.control_port = free_port()
         self.control = None
-        self.command = [str(pathlib.Path(binary).resolve()), "--dir", str(self.folder),
-                        "--bulk", str(domains), "--latency", str(latency), "--control-port", str(self.control_port),
+        options = [text for key, value in population.options.items() for text in (f"--{key}", str(value))]
+        self.command = [str(pathlib.Path(binary).resolve()), "--dir", str(self.folder), *options,
+                        "--control-port", str(self.control_port),
                         "--dns-port", "0", "--https-port", "0", "--smtp-port", "0"]
         self.config = {}
+        self.domains = []
+        self._addresses = {}
 
     def start(self):
         self.spawn(self.command, lambda: "lab: ready" in self.tail())
-        self.config = yaml.safe_load((self.folder / "config.yaml").read_text())
+        self.config = yaml.load((self.folder / "config.yaml").read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        self.domains = self.config["domains"]
+        random.Random(1).shuffle(self.domains)  # dead hosts are those of the first domains
         self.control = socket.create_connection(("127.0.0.1", self.control_port), timeout=ANSWER_SECONDS)
-
-    @property
-    def domains(self):
-        return self.config["domains"]
 
     @property
     def dns_server(self):
         return self.config["dns"]["servers"][0]
+
+    def cpu_seconds(self):
+        return cpu_seconds(self.process.pid)
 
     def queries(self):
         """How many DNS queries have come so far: tells how far a pass is, at no cost to the program that runs it."""
         self.control.sendall(b"queries\n")
         return int(self.control.makefile().readline())
 
-    def address_of(self, name):
-        """The IPv4 address of a name (RFC 1035 section 4.1); blackbox_exporter must be told where to connect."""
+    def mx_of(self, domain):
+        """The name of a domain's MX host."""
+        if not self.population.shared_mx:
+            return f"mx.{domain}"
+        number = int(re.match(r"d(\d+)\.", domain)[1])
+        return f"mx{number % self.population.shared_mx}.shared.bulk.test"
+
+    def addresses_of(self, names):
+        """The IPv4 addresses of names, as a dictionary; blackbox_exporter must be told where to connect."""
+        unknown = [name for name in dict.fromkeys(names) if name not in self._addresses]
+        with concurrent.futures.ThreadPoolExecutor(LOOKUPS_AT_ONCE) as pool:
+            self._addresses.update(zip(unknown, pool.map(self._look_up, unknown)))
+        return self._addresses
+
+    def _look_up(self, name):
+        """RFC 1035 section 4.1."""
         host, port = self.dns_server.rsplit(":", 1)
         labels = b"".join(bytes([len(label)]) + label for label in name.encode().split(b"."))
         question = struct.pack("!6H", 1, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", 1, 1)

@@ -11,9 +11,14 @@ import time
 @dataclasses.dataclass
 class Cost:
     """What one program spent on a number of domains."""
+    domains: float
     cpu: float  # seconds, user and system
     elapsed: float  # seconds
-    domains: float
+    fixture_cpu: float = 0
+    idle_kib: float = 0  # resident before it began
+    peak_kib: float = 0
+    in_flight: int = 0
+    failures: int = 0  # of probes of healthy hosts
 
     @property
     def cpu_ms(self):
@@ -28,16 +33,30 @@ class Cost:
         """The share of one CPU that was in use; well below 1, something else set the pace."""
         return self.cpu / self.elapsed
 
+    @property
+    def fixture_busy(self):
+        """The same of the fixture, which has one thread; near 1, it is the fixture that was measured."""
+        return self.fixture_cpu / self.elapsed
+
+    @property
+    def kib_in_flight(self):
+        """Memory that came with the probes, for each in flight; what a program keeps of each domain is in it."""
+        return (self.peak_kib - self.idle_kib) / min(self.in_flight, self.domains)
+
 
 class Meter:
-    """Counts from its making on."""
+    """Counts from its making on what a process and the fixture spend."""
 
-    def __init__(self, pid):
-        self.pid = pid
+    def __init__(self, pid, fixture):
+        self.pid, self.fixture = pid, fixture
+        self.idle_kib = resident_kib(pid)
+        self.fixture_cpu = fixture.cpu_seconds()
         self.cpu, self.time = cpu_seconds(pid), time.monotonic()
 
-    def cost(self, domains):
-        return Cost(cpu_seconds(self.pid) - self.cpu, time.monotonic() - self.time, domains)
+    def cost(self, domains, in_flight):
+        cpu, elapsed = cpu_seconds(self.pid) - self.cpu, time.monotonic() - self.time
+        return Cost(domains, cpu, elapsed, self.fixture.cpu_seconds() - self.fixture_cpu, self.idle_kib,
+                    peak_kib(self.pid), in_flight)
 
 
 def cpu_seconds(pid):
@@ -45,10 +64,18 @@ def cpu_seconds(pid):
     return time.clock_gettime((~pid << 3) | 2)  # Python names such clocks for threads only; 2 is CPUCLOCK_SCHED
 
 
-def peak_mib(pid):
-    """The most memory that the process has had resident."""
+def status_kib(pid, key):
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)[1]) / 1024
+    return int(re.search(rf"^{key}:\s*(\d+) kB$", status, re.MULTILINE)[1])
+
+
+def peak_kib(pid):
+    """The most memory that the process has had resident."""
+    return status_kib(pid, "VmHWM")
+
+
+def resident_kib(pid):
+    return status_kib(pid, "VmRSS")
 
 
 def choose_cpus():

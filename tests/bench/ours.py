@@ -1,77 +1,93 @@
 """mtasts_exporter under measurement: its first pass over all domains, then passes over what it knows already."""
 # SPDX-License-Identifier: Apache-2.0
 import re
+import time
+import urllib.request
 
 import yaml
 
-from measure import Meter, peak_mib
+from measure import Meter, cpu_seconds
 from process import wait_until
 from servers import Exporter, http
 
-PASS_SECONDS = 600
+PASS_SECONDS = 900
 STEP_SECONDS = 0.02
-SCRAPE_SECONDS = 0.2  # a scrape costs CPU time that counts, so there are few
-# Per domain: _mta-sts, _smtp._tls, MX, and the addresses of policy host and MX host. Its mailbox for reports is at the
-# domain itself, whose MX set is known.
-QUERIES = 5
-PROBES = 2  # per domain: the domain and its MX host
+SCRAPE_SECONDS = 0.2  # a scrape costs CPU time that counts, so there are few:
+SCRAPE_SECONDS_PER_DOMAIN = 0.0002  # and fewer where one is large
+# Per domain: _mta-sts, _smtp._tls, MX, and the address of the policy host; one more per MX host. Its mailbox for
+# reports is at the domain itself, whose MX set is known.
+QUERIES_PER_DOMAIN = 4
 AT_ONCE, AT_REST = "1s", "1h"  # intervals
+TIMEOUT = "5s"
 
 
 class Ours(Exporter):
     """One process, from no domains to all of them probed several times."""
 
-    def __init__(self, folder, binary, fixture, concurrency):
+    def __init__(self, folder, binary, fixture, domains, concurrency):
         self.fixture = fixture
+        self.domains = domains
         self.concurrency = concurrency
+        hosts = len({fixture.mx_of(domain) for domain in domains})
+        self.queries = QUERIES_PER_DOMAIN * len(domains) + hosts
+        self.probes = len(domains) + hosts
         super().__init__(folder, binary, self._configuration([], AT_REST))
 
     def _configuration(self, domains, interval):
-        """Defaults but for where the lab is, one address family, and the size and pace of the pass."""
+        """Defaults but for where the lab is, one address family, short timeouts, and the size and pace of the pass."""
         lab = self.fixture.config
-        return yaml.safe_dump({
+        return yaml.dump({
             "probe": {"interval": interval, "concurrency": self.concurrency, "allow_private": True},
-            "dns": {"servers": lab["dns"]["servers"]},
-            "policy": {"port": lab["policy"]["port"]},
-            "smtp": {"port": lab["smtp"]["port"], "helo": lab["smtp"]["helo"], "ip_families": ["ipv4"]},
+            "dns": {"servers": lab["dns"]["servers"], "timeout": TIMEOUT},
+            "policy": {"port": lab["policy"]["port"], "timeout": TIMEOUT},
+            "smtp": {"port": lab["smtp"]["port"], "helo": lab["smtp"]["helo"], "ip_families": ["ipv4"],
+                     "timeout": TIMEOUT},
             "tls": lab["tls"],
             "storage": {"path": "./state.db"},
-            "domains": domains})
+            "domains": domains}, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper))
 
     def _load(self, interval):
-        self.config.write_text(self._configuration(self.fixture.domains, interval))
-        status, body = http("POST", self.url("/-/reload"))
+        self.config.write_text(self._configuration(self.domains, interval))
+        status, body = http("POST", self.url("/-/reload"), timeout=60)
         if status != 200:
             raise AssertionError(f"the exporter refused its configuration: {body}")
 
     def first_pass(self):
         """Nothing is known yet. An interval of a second makes every domain due within that second; an hour after it
         keeps those that have had their turn from having another."""
-        meter, asked = Meter(self.process.pid), self.fixture.queries()
+        meter, asked = Meter(self.process.pid, self.fixture), self.fixture.queries()
         self._load(AT_ONCE)
         self._load(AT_REST)
-        count = len(self.fixture.domains)
-        self._await_queries(asked + QUERIES * count)
-        wait_until(lambda: self._probed() >= PROBES * count, PASS_SECONDS, "the last probes end", SCRAPE_SECONDS)
-        cost = meter.cost(count)
-        self._check()
+        self._await_queries(asked + self.queries)
+        pause = max(SCRAPE_SECONDS, SCRAPE_SECONDS_PER_DOMAIN * len(self.domains))
+        wait_until(lambda: sum(self._outcomes()) >= self.probes, PASS_SECONDS, "the last probes end", pause)
+        cost = meter.cost(len(self.domains), self.concurrency)
+        cost.failures = self._false_failures()
         return cost
 
     def later_pass(self):
         """Domains are due all the time, the longest waiting first. Counts one pass, once each has had a second one."""
-        count = len(self.fixture.domains)
         asked = self.fixture.queries()
         self._load(AT_ONCE)
-        self._await_queries(asked + QUERIES * count * 3 // 2)
-        before = self._probed()
-        meter, asked = Meter(self.process.pid), self.fixture.queries()
-        self._await_queries(asked + QUERIES * count)
-        cost = meter.cost((self._probed() - before) / PROBES)
-        self._check()
+        self._await_queries(asked + self.queries * 3 // 2)
+        before = sum(self._outcomes())
+        meter, asked = Meter(self.process.pid, self.fixture), self.fixture.queries()
+        self._await_queries(asked + self.queries)
+        cost = meter.cost(len(self.domains), self.concurrency)
+        cost.domains *= (sum(self._outcomes()) - before) / self.probes
+        cost.failures = self._false_failures()
+        self._load(AT_REST)
         return cost
 
-    def peak_mib(self):
-        return peak_mib(self.process.pid)
+    def scrape(self, gzip):
+        """One scrape of an exporter at rest: (octets, seconds until the first one, CPU seconds)."""
+        request = urllib.request.Request(self.url("/metrics"), headers={"Accept-Encoding": "gzip" if gzip else "identity"})
+        cpu, begun = cpu_seconds(self.process.pid), time.monotonic()
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            first = answer.read(1)
+            waited = time.monotonic() - begun
+            size = len(first) + len(answer.read())
+        return size, waited, cpu_seconds(self.process.pid) - cpu
 
     def _await_queries(self, count):
         def asked():
@@ -87,19 +103,24 @@ class Ours(Exporter):
             raise AssertionError(f"/metrics answered {status}: {body}")
         return body
 
-    def _probed(self):
-        """Probes that ended well. Errors: AssertionError when any ended otherwise."""
-        body = self._metrics()
-        outcomes = dict(re.findall(r'(?m)^mtasts_exporter_probes_total\{outcome="(\w+)"\} (\d+)', body))
-        if any(int(count) for outcome, count in outcomes.items() if outcome != "ok"):
-            causes = "\n".join(re.findall(r"(?m)^mtasts_(?:failure|mx_unreachable)_info.*", body)[:10])
-            raise AssertionError(f"probes of mtasts_exporter did not succeed: {outcomes}\n{causes}")
-        return int(outcomes.get("ok", 0))
+    def _outcomes(self):
+        """Probes that ended well, and others."""
+        outcomes = re.findall(r'(?m)^mtasts_exporter_probes_total\{outcome="(\w+)"\} (\d+)', self._metrics())
+        good = sum(int(count) for outcome, count in outcomes if outcome == "ok")
+        return good, sum(int(count) for _, count in outcomes) - good
 
-    def _check(self):
-        """Every domain: record, policy, certificates and STARTTLS are good, and mail would be delivered."""
+    def _false_failures(self):
+        """Probes that failed beyond those of hosts that play dead, and domains that are not deliverable without such
+        hosts: there, record, policy, certificates and STARTTLS are good."""
+        _, bad = self._outcomes()
+        population = self.fixture.population
+        if population.timeouts:
+            return max(0, bad - population.timeouts)
         body = self._metrics()
         for metric in ("mtasts_probe_success", "mtasts_domain_deliverable"):
             values = re.findall(rf"(?m)^{metric}\{{.*\}} (\S+)$", body)
-            if values != ["1"] * len(self.fixture.domains):
-                raise AssertionError(f"{metric} is 1 for {values.count('1')} of {len(self.fixture.domains)} domains")
+            bad = max(bad, len(self.domains) - values.count("1"))
+        if bad:
+            causes = re.findall(r"(?m)^mtasts_(?:failure|mx_unreachable)_info.*", body)
+            print(f"{bad} probes of mtasts_exporter failed, such as:\n" + "\n".join(causes[:3]), flush=True)
+        return bad

@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
-"""CPU time per domain of mtasts_exporter and of blackbox_exporter, which does the same work in the same run.
+"""CPU time per domain, pace and memory of mtasts_exporter, of blackbox_exporter, which does the same work, and of a
+floor, which does the network part of it alone; all in the same run.
 
 Everything runs on loopback, on free ports and in a temporary folder, and is stopped at the end.
-Next: ours.py and blackbox.py for what is measured, README.md for how to read the table.
+Next: scenarios.py for what is measured, README.md for how to read the table.
 """
 # SPDX-License-Identifier: Apache-2.0
 import argparse
-import contextlib
+import dataclasses
 import http.client
 import pathlib
 import resource
 import signal
 import statistics
+import subprocess
 import sys
 import tempfile
 
@@ -19,22 +21,36 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 
 import blackbox  # noqa: E402
-from fixture import Fixture  # noqa: E402
-from measure import choose_cpus, pinned  # noqa: E402
-from ours import Ours  # noqa: E402
-
-FIRST, LATER, OTHER = "mtasts_exporter, first pass", "mtasts_exporter, later pass", "blackbox_exporter"
+import goals  # noqa: E402
+import scenarios  # noqa: E402
+from scenarios import FLOOR, OTHER, ROWS, Bench  # noqa: E402
 
 
 def options():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--exporter", required=True, help="the binary to measure")
-    parser.add_argument("--lab", required=True, help="the binary of mtasts_lab")
-    parser.add_argument("--domains", type=int, default=1000, help="default: %(default)s")
-    parser.add_argument("--rounds", type=int, default=7, help="both programs in turn; default: %(default)s")
-    parser.add_argument("--concurrency", type=int, default=64, help="probes in flight; default: %(default)s")
-    parser.add_argument("--latency", type=int, default=0, help="milliseconds before each reply; default: %(default)s")
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--build", default="build/release", help="where the programs are; default: %(default)s")
+    parser.add_argument("--quick", action="store_true", help="two cells of the table, in about two minutes")
+    parser.add_argument("--goals", nargs="*", metavar="GOAL", choices=tuple(goals.SCENARIOS),
+                        help="these, or all of G1 to G12, instead of the table: measured, must, stretch")
+    cell = parser.add_argument_group("one cell of your own instead of the table")
+    cell.add_argument("--concurrency", type=int, help="probes in flight")
+    cell.add_argument("--latency", type=int, help="milliseconds before each reply")
+    cell.add_argument("--domains", type=int)
+    cell.add_argument("--chain", choices=("p256", "letsencrypt"))
+    cell.add_argument("--rounds", type=int)
     return parser.parse_args()
+
+
+def chosen_cells(chosen):
+    """The cell of the table that is closest to what was asked for, changed to be that; without a wish, the table."""
+    wishes = {key: value for key in ("concurrency", "latency", "domains", "chain", "rounds")
+              if (value := getattr(chosen, key)) is not None}
+    if not wishes:
+        return scenarios.QUICK if chosen.quick else scenarios.TABLE
+    concurrency, latency = wishes.get("concurrency", 64), wishes.get("latency", 0)
+    closest = min(scenarios.TABLE, key=lambda cell: (abs(cell.concurrency - concurrency), abs(cell.latency - latency)))
+    cell = dataclasses.replace(closest, **{"concurrency": concurrency, "latency": latency} | wishes)
+    return (dataclasses.replace(cell, others=min(cell.others, cell.domains)),)
 
 
 def raise_descriptor_limit():
@@ -43,49 +59,15 @@ def raise_descriptor_limit():
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-@contextlib.contextmanager
-def running(program, cpu):
-    """The program, started on that CPU, and stopped in any case."""
-    try:
-        with pinned(cpu):
-            program.start()
-        yield program
-    finally:
-        program.stop()
-
-
-def warm_up(folder, chosen, fixture):
-    """The lab mints a certificate when a name is first asked for; nobody is to wait for that."""
-    with running(Ours(folder, chosen.exporter, fixture, chosen.concurrency), None) as ours:
-        ours.first_pass()
-
-
-def one_round(folder, chosen, fixture, cpu):
-    """Returns {row: Cost} and {row: peak MiB}."""
-    costs, peaks = {}, {}
-    with running(Ours(folder / "ours", chosen.exporter, fixture, chosen.concurrency), cpu) as ours:
-        costs[FIRST] = ours.first_pass()
-        peaks[FIRST] = ours.peak_mib()
-        costs[LATER] = ours.later_pass()
-        peaks[LATER] = ours.peak_mib()
-    with running(blackbox.Blackbox(folder / "blackbox", fixture, chosen.concurrency), cpu) as other:
-        costs[OTHER] = other.probe_all()
-        peaks[OTHER] = other.peak_mib()
-    return costs, peaks
-
-
-def describe(chosen, cpus):
+def describe(bench):
     """What was done, for the reader of the table."""
-    fixture_cpu, program_cpu = cpus
     pinning = "Not pinned: there is only one CPU."
-    if program_cpu is not None:
-        pinning = f"Each program had CPU {program_cpu} alone, lab and client CPU {fixture_cpu}."
+    if bench.program_cpu is not None:
+        pinning = f"Each program had CPU {bench.program_cpu} alone, fixture and client CPU {bench.fixture_cpu}."
     return f"""\
-{chosen.domains} domains on loopback, {chosen.concurrency} probes in flight, {chosen.latency} ms before each reply, \
-rounds: {chosen.rounds}.
 A domain: DNS, one verified HTTPS fetch of the policy, one verified STARTTLS session with an MX host of its own.
-DNS queries per domain: 5 by mtasts_exporter (TXT, TXT, MX, A, A), 3 by blackbox_exporter, which is told the addresses.
-Every server sends a P-256 leaf and a P-256 intermediate; the root is P-256 too. blackbox_exporter {blackbox.version()}.
+blackbox_exporter {blackbox.version()} asks three DNS questions a domain instead of five, and at most \
+{scenarios.CLIENT_LIMIT} probes at a time.
 {pinning}
 """
 
@@ -96,32 +78,45 @@ def spread(values, form):
     return text if len(values) == 1 else f"{text} ({min(values):{form}}-{max(values):{form}})"
 
 
+def ratio_to(base, row, rounds):
+    """Within each round: machines drift."""
+    if row == base:
+        return "1"
+    return spread([costs[row].cpu_ms / costs[base].cpu_ms for costs in rounds], ".2f")
+
+
 def table(rounds):
-    """One row per program and pass, over all rounds. The ratio is taken within each round: machines drift."""
-    lines = [f"{'':28} {'CPU ms per domain':>20} {'of blackbox':>18} {'domains/s':>10} {'CPU busy':>9} {'peak RSS':>9}"]
-    for row in (FIRST, LATER, OTHER):
-        costs = [costs[row] for costs, _ in rounds]
-        ratios = [costs[row].cpu_ms / costs[OTHER].cpu_ms for costs, _ in rounds]
-        ratio = "1" if row == OTHER else spread(ratios, ".2f")
-        lines.append(f"{row:28} {spread([cost.cpu_ms for cost in costs], '.2f'):>20} {ratio:>18}"
-                     f" {statistics.median(cost.rate for cost in costs):>10.0f}"
-                     f" {statistics.median(cost.busy for cost in costs):>9.0%}"
-                     f" {max(peaks[row] for _, peaks in rounds):>5.0f} MiB")
+    """One row per program and pass, over all rounds."""
+    lines = [f"{'':28} {'CPU ms per domain':>20} {'of blackbox':>16} {'of floor':>16} {'domains/s':>9} {'CPU':>5}"
+             f" {'fixture':>7} {'peak RSS':>8} {'KB/probe':>8} {'failed':>6}"]
+    for row in (row for row in ROWS if row in rounds[0]):
+        costs = [costs[row] for costs in rounds]
+
+        def middle(name):
+            return statistics.median(getattr(cost, name) for cost in costs)  # noqa: B023
+
+        lines.append(f"{row:28} {spread([cost.cpu_ms for cost in costs], '.2f'):>20} {ratio_to(OTHER, row, rounds):>16}"
+                     f" {ratio_to(FLOOR, row, rounds):>16} {middle('rate'):>9.0f} {middle('busy'):>5.0%}"
+                     f" {middle('fixture_busy'):>7.0%} {middle('peak_kib') / 1024:>5.0f} MB {middle('kib_in_flight'):>8.0f}"
+                     f" {max(cost.failures for cost in costs):>6}")
     return "\n".join(lines)
 
 
-def bench(chosen, folder):
-    cpus = choose_cpus()
-    fixture = Fixture(folder / "lab", chosen.lab, chosen.domains, chosen.latency)
-    rounds = []
-    with pinned(cpus[0]), running(fixture, cpus[0]):
-        print(describe(chosen, cpus), flush=True)
-        warm_up(folder / "warm-up", chosen, fixture)
-        for number in range(chosen.rounds):
-            rounds.append(one_round(folder / str(number), chosen, fixture, cpus[1]))
-            shown = ", ".join(f"{row} {cost.cpu_ms:.2f} ms" for row, cost in rounds[-1][0].items())
-            print(f"round {number + 1}: {shown}", flush=True)
-    print("\n" + table(rounds))
+def log(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_table(bench, cells):
+    """Returns how many probes of healthy hosts the exporter reported as failed."""
+    print(describe(bench), flush=True)
+    populations = scenarios.populations(cells)
+    failures = 0
+    for cell in cells:
+        rounds = scenarios.measure(bench, cell, populations[cell], log)
+        others = "" if cell.others == cell.domains else f" ({cell.others} for blackbox_exporter)"
+        print(f"\n{cell.title}; {cell.domains} domains{others}, rounds: {cell.rounds}\n{table(rounds)}", flush=True)
+        failures += sum(costs[row].failures for costs in rounds for row in (scenarios.FIRST, scenarios.LATER) if row in costs)
+    return failures
 
 
 def interrupted(number, frame):
@@ -134,13 +129,16 @@ def main():
     raise_descriptor_limit()
     with tempfile.TemporaryDirectory() as folder:
         try:
-            bench(chosen, pathlib.Path(folder))
-        except (AssertionError, OSError, http.client.HTTPException) as error:
+            with Bench(chosen.build, pathlib.Path(folder)) as bench:
+                if chosen.goals is not None:
+                    print(describe(bench), flush=True)
+                    return 1 if goals.print_goals(bench, chosen.goals or list(goals.SCENARIOS), log) else 0
+                return 1 if print_table(bench, chosen_cells(chosen)) else 0
+        except (AssertionError, OSError, http.client.HTTPException, subprocess.SubprocessError) as error:
             print(f"bench: no figures: {error}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             return 130
-    return 0
 
 
 if __name__ == "__main__":

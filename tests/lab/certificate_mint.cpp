@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <stdexcept>
+#include <utility>
 
 namespace mtasts::lab {
 namespace {
@@ -37,9 +38,9 @@ void require(bool good, const std::string& what) {
   if (!good) fail(what);
 }
 
-KeyPtr make_ec_key() {
-  KeyPtr key{EVP_EC_gen("P-256")};
-  require(key != nullptr, "P-256 key");
+KeyPtr make_ec_key(const char* curve = "P-256") {
+  KeyPtr key{EVP_EC_gen(curve)};
+  require(key != nullptr, std::string(curve) + " key");
   return key;
 }
 
@@ -48,6 +49,9 @@ KeyPtr make_rsa_key(unsigned bits) {
   require(key != nullptr, "RSA key");
   return key;
 }
+
+/// As authorities do: SHA-384 with P-384.
+const EVP_MD* digest_for(EVP_PKEY* signer) { return EVP_PKEY_get_bits(signer) == 384 ? EVP_sha384() : EVP_sha256(); }
 
 void set_serial(X509* certificate) {
   static std::uint64_t serial = 0x4c41420000000000;  // "LAB"; only uniqueness within an issuer matters
@@ -112,7 +116,7 @@ CertificateMint::CertificateMint() : leaf_key_{make_ec_key()}, weak_key_{make_rs
   const auto add = [this](const char* role, const char* name, const char* issuer, long from, long to,
                           const char* constraints = nullptr) {
     const Authority* parent = issuer == nullptr ? nullptr : &authorities_.at(issuer);
-    authorities_[role] = make_authority(name, parent, from, to, constraints);
+    authorities_[role] = make_authority(make_ec_key(), name, parent, from, to, constraints);
   };
   add("root", "Lab Root CA", nullptr, -1000, 3650);
   add("intermediate", "Lab Intermediate CA", "root", -400, 1800);
@@ -130,9 +134,9 @@ CertificateMint::CertificateMint() : leaf_key_{make_ec_key()}, weak_key_{make_rs
 
 CertificateMint::~CertificateMint() = default;
 
-CertificateMint::Authority CertificateMint::make_authority(const std::string& name, const Authority* issuer,
+CertificateMint::Authority CertificateMint::make_authority(KeyPtr key, const std::string& name, const Authority* issuer,
                                                            long from_days, long to_days, const char* name_constraints) {
-  Authority made{make_ec_key(), nullptr};
+  Authority made{std::move(key), nullptr};
   made.certificate = make_blank(made.key.get(), name, from_days, to_days);
   X509* certificate = made.certificate.get();
   X509* parent = issuer == nullptr ? certificate : issuer->certificate.get();
@@ -145,8 +149,17 @@ CertificateMint::Authority CertificateMint::make_authority(const std::string& na
     add_extension(certificate, parent, NID_name_constraints, std::string("critical,") + name_constraints);
   }
   EVP_PKEY* signer = issuer == nullptr ? made.key.get() : issuer->key.get();
-  require(X509_sign(certificate, signer, EVP_sha256()) > 0, "signature of " + name);
+  require(X509_sign(certificate, signer, digest_for(signer)) > 0, "signature of " + name);
   return made;
+}
+
+/// Key types and sizes are those of ISRG Root X1 and E6. Made when first asked for: the RSA key takes a second.
+void CertificateMint::add_letsencrypt() {
+  constexpr unsigned kRootBits = 4096;
+  if (authorities_.contains("letsencrypt")) return;
+  const Authority& root = authorities_["letsencrypt-root"] =
+      make_authority(make_rsa_key(kRootBits), "Lab RSA Root CA", nullptr, -1000, 3650);
+  authorities_["letsencrypt"] = make_authority(make_ec_key("P-384"), "Lab P-384 Intermediate CA", &root, -400, 1800);
 }
 
 CertificateMint::LeafPlan CertificateMint::plan_of(std::string_view kind) {
@@ -188,6 +201,8 @@ CertificateMint::LeafPlan CertificateMint::plan_of(std::string_view kind) {
     plan.sha1 = true;
   else if (kind == "extra-expired")
     plan.extra_expired = true;
+  else if (kind == "letsencrypt")
+    plan.authority = kind, plan.sent = {"letsencrypt"}, plan.public_issuance = true;
   else if (kind == "everything")
     plan = LeafPlan{"", {}, -100, -10, true, false};
   else
@@ -214,7 +229,7 @@ X509* CertificateMint::mint_leaf(const LeafPlan& plan, const std::string& host) 
     add_extension(leaf, parent, NID_info_access, "caIssuers;URI:http://ca.lab.test/intermediate.der");
   }
   EVP_PKEY* signer = issuer == nullptr ? key : issuer->key.get();
-  require(X509_sign(leaf, signer, plan.sha1 ? EVP_sha1() : EVP_sha256()) > 0, "signature for " + host);
+  require(X509_sign(leaf, signer, plan.sha1 ? EVP_sha1() : digest_for(signer)) > 0, "signature for " + host);
   return keep(std::move(made));
 }
 
@@ -227,6 +242,7 @@ Credentials CertificateMint::credentials(std::string_view kind, const std::strin
   auto& made = minted_[{std::string(kind), host}];
   if (made.key != nullptr) return made;
   const LeafPlan plan = plan_of(kind);
+  if (kind == "letsencrypt") add_letsencrypt();
   made.chain.push_back(mint_leaf(plan, host));
   for (const std::string_view role : plan.sent) {
     made.chain.push_back(authorities_.find(role)->second.certificate.get());
@@ -238,8 +254,11 @@ Credentials CertificateMint::credentials(std::string_view kind, const std::strin
 
 std::string CertificateMint::root_pem() const {
   const BioPtr memory{BIO_new(BIO_s_mem())};
-  const auto& root = authorities_.find("root")->second;
-  require(PEM_write_bio_X509(memory.get(), root.certificate.get()) == 1, "PEM");
+  for (const std::string_view role : {"root", "letsencrypt-root"}) {
+    const auto root = authorities_.find(role);
+    if (root == authorities_.end()) continue;
+    require(PEM_write_bio_X509(memory.get(), root->second.certificate.get()) == 1, "PEM");
+  }
   char* text = nullptr;
   const long length = BIO_get_mem_data(memory.get(), &text);
   return {text, static_cast<std::size_t>(length)};

@@ -42,7 +42,7 @@ class CertificateMint {
   /// Credentials of a kind for a host, minted once. Errors: std::invalid_argument for an unknown kind.
   Credentials credentials(std::string_view kind, const std::string& host);
 
-  /// The trusted root as PEM, for tls.ca_file.
+  /// The trusted roots as PEM, for tls.ca_file: one, and another once a certificate of kind `letsencrypt` was made.
   std::string root_pem() const;
 
  private:
@@ -52,8 +52,9 @@ class CertificateMint {
   };
   struct LeafPlan;
 
-  Authority make_authority(const std::string& name, const Authority* issuer, long from_days, long to_days,
-                           const char* name_constraints);
+  static Authority make_authority(KeyPtr key, const std::string& name, const Authority* issuer, long from_days,
+                                  long to_days, const char* name_constraints = nullptr);
+  void add_letsencrypt();
   X509* mint_leaf(const LeafPlan& plan, const std::string& host);
   LeafPlan plan_of(std::string_view kind);
   X509* keep(X509Ptr certificate);

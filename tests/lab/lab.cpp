@@ -143,6 +143,7 @@ class Lab::Impl {
   std::map<std::string, Site> sites_;
   std::vector<std::string> bulk_policy_;  // addresses of bulk mode by role
   std::vector<std::string> bulk_mx_;
+  std::string bulk_dead_policy_;
   std::string bulk_dead_;
   std::string bulk_tarpit_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
@@ -150,10 +151,7 @@ class Lab::Impl {
 };
 
 Lab::Impl::Impl(LabOptions options)
-    : options_{std::move(options)},
-      dns_{context_, options_.dns_port},
-      ca_pem_{tls_.root_pem()},
-      work_{asio::make_work_guard(context_)} {
+    : options_{std::move(options)}, dns_{context_, options_.dns_port}, work_{asio::make_work_guard(context_)} {
   options_.dns_port = dns_.port();
   if (options_.https_port == 0) options_.https_port = free_port(context_);
   while (options_.smtp_port == 0 || options_.smtp_port == options_.https_port) options_.smtp_port = free_port(context_);
@@ -161,6 +159,7 @@ Lab::Impl::Impl(LabOptions options)
     build_bulk();
   else
     build_table();
+  ca_pem_ = tls_.root_pem();
   if (options_.control_port != 0) {
     const tcp::endpoint where{asio::ip::address_v4::loopback(), options_.control_port};
     const auto session = [this](tcp::socket client) { return serve_control(std::move(client)); };
@@ -256,12 +255,15 @@ void Lab::Impl::set(const std::string& domain, const std::string& scenario) {
 
 void Lab::Impl::build_bulk() {
   const BulkOptions& bulk = options_.bulk;
+  tls_.show_by_name(bulk.certificate);
   PolicyServerSpec policy;
   policy.latency = bulk.latency;
   policy.body = "version: STSv1\r\nmode: enforce\r\nmx: " +
                 std::string(bulk.shared_mx > 0 ? "*.shared.bulk.test" : "mx.{domain}") + "\r\nmax_age: 2592000\r\n";
   MxServerSpec mx;
   mx.latency = bulk.latency;
+  PolicyServerSpec dead_policy;
+  dead_policy.listening = Listening::dead;
   MxServerSpec dead;
   dead.listening = Listening::dead;
   MxServerSpec tarpit;
@@ -271,6 +273,7 @@ void Lab::Impl::build_bulk() {
     bulk_policy_.push_back(serve(policy, site));
     bulk_mx_.push_back(serve(mx, site));
   }
+  bulk_dead_policy_ = serve(dead_policy, site);
   bulk_dead_ = serve(dead, site);
   bulk_tarpit_ = serve(tarpit, site);
   dns_.set_latency(bulk.latency);
@@ -302,7 +305,8 @@ void Lab::Impl::build_bulk_domain(std::size_t index) {
   DnsSet reports;
   reports.txt = {"v=TLSRPTv1; rua=mailto:tlsrpt@" + domain};
   DnsSet policy_host;
-  policy_host.addresses = {bulk_policy_[index % bulk_policy_.size()]};
+  const bool dead = index < options_.bulk.dead_policy;
+  policy_host.addresses = {dead ? bulk_dead_policy_ : bulk_policy_[index % bulk_policy_.size()]};
   DnsSet exchange;
   exchange.mx = {{10, bulk_mx(index)}};
   dns_.put("_mta-sts." + domain, std::move(record));

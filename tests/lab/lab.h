@@ -13,13 +13,15 @@
 
 namespace mtasts::lab {
 
-/// Many generated domains d0.bulk.test, d1.bulk.test, … in place of the table: all healthy but for some MX hosts.
+/// Many generated domains d0.bulk.test, d1.bulk.test, … in place of the table: all healthy but for some hosts.
 struct BulkOptions {
   std::size_t domains{};                // 0: the table instead
   std::size_t dead{};                   // so many MX hosts, from the first one on, never answer a SYN
   std::size_t tarpit{};                 // so many after them accept and never greet
+  std::size_t dead_policy{};            // so many policy hosts, from the first one on, never answer a SYN
   std::size_t shared_mx{};              // 0: every domain has its own MX host
   std::chrono::milliseconds latency{};  // before each reply
+  std::string certificate{"good"};      // the kind, for all hosts
 };
 
 struct LabOptions {

@@ -7,6 +7,7 @@
 #include <exception>
 #include <iomanip>
 #include <iostream>
+#include <map>
 #include <string>
 
 #include "tests/lab/lab.h"
@@ -63,8 +64,13 @@ void add_options(CLI::App& app, LabOptions& options, std::size_t& latency, bool&
   app.add_option("--bulk", options.bulk.domains, "serve so many generated domains instead of the table");
   app.add_option("--dead", options.bulk.dead, "with --bulk: MX hosts that answer no SYN");
   app.add_option("--tarpit", options.bulk.tarpit, "with --bulk: MX hosts that never greet");
+  app.add_option("--dead-policy", options.bulk.dead_policy, "with --bulk: policy hosts that answer no SYN");
   app.add_option("--shared-mx", options.bulk.shared_mx, "with --bulk: so many MX hosts for all domains");
   app.add_option("--latency", latency, "with --bulk: milliseconds before each reply");
+  const std::map<std::string, std::string> kinds{{"p256", "good"}, {"letsencrypt", "letsencrypt"}};
+  app.add_option("--chain", options.bulk.certificate,
+                 "with --bulk: certificates as Let's Encrypt issues them, or small")
+      ->transform(CLI::CheckedTransformer(kinds));
   app.add_flag("--list", only_list, "print the table and exit");
 }
 

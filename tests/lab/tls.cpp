@@ -54,7 +54,13 @@ TlsServer::TlsServer() : context_{asio::ssl::context::tls_server} {
 int TlsServer::choose_by_name(SSL* ssl, void* self) {
   if (SSL_get_certificate(ssl) != nullptr) return 1;
   const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-  return name != nullptr && static_cast<TlsServer*>(self)->dress(ssl, "good", name) ? 1 : 0;
+  auto* server = static_cast<TlsServer*>(self);
+  return name != nullptr && server->dress(ssl, server->kind_by_name_, name) ? 1 : 0;
+}
+
+void TlsServer::show_by_name(const std::string& kind) {
+  mint_.credentials(kind, "lab.test");
+  kind_by_name_ = kind;
 }
 
 std::vector<std::uint8_t> TlsServer::tlsa_data(const TlsSpec& spec, int usage, int selector, int matching_type) {

@@ -20,7 +20,7 @@ using TlsStream = boost::asio::ssl::stream<boost::asio::ip::tcp::socket>;
 /// hang_up: closes after the ClientHello.
 enum class TlsFault { none, alert, old_version, not_tls, silent, hang_up };
 
-/// What a server shows. An empty name means a certificate for whatever SNI asks for.
+/// What a server shows. An empty name means a certificate for whatever SNI asks for, of kind show_by_name().
 struct TlsSpec {
   TlsFault fault{TlsFault::none};
   std::string certificate{"good"};
@@ -42,6 +42,9 @@ class TlsServer {
   /// 0 and 2. Errors: std::invalid_argument for numbers that no such record has.
   std::vector<std::uint8_t> tlsa_data(const TlsSpec& spec, int usage, int selector, int matching_type);
 
+  /// The kind of certificate of servers without a name, "good" unless this is called. Errors: std::invalid_argument.
+  void show_by_name(const std::string& kind);
+
   std::string root_pem() const { return mint_.root_pem(); }
 
  private:
@@ -49,6 +52,7 @@ class TlsServer {
   bool dress(SSL* ssl, const std::string& kind, const std::string& name);
 
   CertificateMint mint_;
+  std::string kind_by_name_{"good"};
   boost::asio::ssl::context context_;
 };
 
