@@ -401,7 +401,7 @@ std::string render_reports(const ReportView& reports, const Snapshot& snapshot, 
   const auto families = metrics_of(MetricGroup::report);
   for (std::size_t i = 0; i < families.size(); ++i) {
     if (&families[i] == &definition(Metric::reports_total)) {
-      append_outcomes(out, reports.outcomes);
+      if (reports.outcomes_shown) append_outcomes(out, reports.outcomes);
     } else if (&families[i] == &definition(Metric::reported_failure_info)) {
       append_failures(out, reports, snapshot, now);
     } else {
