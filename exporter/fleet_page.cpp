@@ -37,9 +37,9 @@ std::string known_word(const Words& words, const std::string& word) {
   return std::ranges::find(words, std::string_view(word)) != words.end() ? word : "";
 }
 
-std::string value_of(const std::map<std::string, std::string>& parameters, const std::string& name) {
-  const auto found = parameters.find(name);
-  return found == parameters.end() ? "" : found->second;
+std::string value_of(const QueryParameters& parameters, const std::string& name) {
+  const auto [first, last] = parameters.equal_range(name);
+  return first == last ? "" : first->second;
 }
 
 bool refused(const DomainEntry& entry) {
@@ -267,7 +267,7 @@ void set_form(View& page, const FleetQuery& query, const PageContext& context) {
 
 }  // namespace
 
-FleetQuery parse_fleet_query(const std::map<std::string, std::string>& parameters) {
+FleetQuery parse_fleet_query(const QueryParameters& parameters) {
   FleetQuery query;
   query.search = value_of(parameters, "q").substr(0, kMostSearched);
   query.state = known_word(kStates, value_of(parameters, "state"));

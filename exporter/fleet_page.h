@@ -3,10 +3,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
+#include "exporter/http_text.h"
 #include "exporter/page_parts.h"
 #include "exporter/snapshot.h"
 
@@ -28,7 +28,7 @@ struct FleetQuery {
 
 /// Reads the parameters `q`, `state`, `mode`, `sort`, `order` and `page`, percent-decoded; what it does not know counts
 /// as if it were not there. Errors: none.
-FleetQuery parse_fleet_query(const std::map<std::string, std::string>& parameters);
+FleetQuery parse_fleet_query(const QueryParameters& parameters);
 
 /// The address of the page without its path: "?q=mail&page=2", "" for what is shown by default.
 std::string render_fleet_query(const FleetQuery& query);

@@ -3,7 +3,6 @@
 
 #include <openssl/ssl.h>
 #include <poll.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <array>
@@ -23,9 +22,7 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
-#include <charconv>
 #include <cstring>
-#include <limits>
 #include <list>
 #include <mutex>
 #include <new>
@@ -33,9 +30,11 @@
 #include <thread>
 
 #include "exporter/body_gate.h"
+#include "exporter/gzip_stream.h"
 #include "exporter/log.h"
 #include "exporter/peer_source.h"
 #include "exporter/route_table.h"
+#include "probes/core/domain_name.h"
 
 namespace mtasts {
 namespace {
@@ -62,74 +61,6 @@ constexpr std::size_t kLingerBytes = 1 << 20;
 constexpr std::size_t kBodyPiece = std::size_t{16} * 1024;
 constexpr const char* kRetryAfterSeconds = "60";
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-
-std::string lower(std::string_view text) {
-  std::string out{text};
-  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
-
-std::string_view trim(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-/// Calls `use` with each element of a list, trimmed.
-template <class Use>
-void split(std::string_view text, char separator, Use use) {
-  while (!text.empty()) {
-    const auto end = std::min(text.find(separator), text.size());
-    use(trim(text.substr(0, end)));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/// Percent-decodes; `+` is a space where `form` says so. Errors: nullopt for a broken escape.
-std::optional<std::string> percent_decode(std::string_view text, bool form) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += form && text[i] == '+' ? ' ' : text[i];
-      continue;
-    }
-    const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-    const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-    if (high < 0 || low < 0) return std::nullopt;
-    out += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return out;
-}
-
-/// Could it be looked up? A last label of digits alone is a mistyped IPv4 address.
-bool is_host_name(std::string_view host) {
-  constexpr std::string_view kDigits = "0123456789";
-  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz-_.";
-  const std::string name = lower(host);
-  const std::string_view last = std::string_view{name}.substr(name.rfind('.') + 1);  // npos + 1 is 0
-  return name.find_first_not_of(std::string{kDigits}.append(kLetters)) == std::string::npos && !name.starts_with('.') &&
-         last.find_first_not_of(kDigits) != std::string_view::npos;
-}
-
-/// Takes scheme and authority off an absolute-form target, which "a server MUST accept" (RFC 9112 section 3.2.2);
-/// any other stays as it is.
-std::string origin_form(std::string_view target) {
-  for (const std::string_view scheme : {"http://", "https://"}) {
-    if (lower(target.substr(0, scheme.size())) != scheme) continue;
-    target.remove_prefix(scheme.size());
-    const auto path = std::min(target.find_first_of("/?"), target.size());
-    if (path == 0) return "";  // RFC 9110 section 4.2.1: an empty host is an error
-    return (target.substr(path).starts_with('/') ? "" : "/") + std::string{target.substr(path)};
-  }
-  return std::string{target};
-}
 
 /// The client closed its side, or the connection broke. Works for TLS too, where a read would take octets away.
 bool peer_gone(int descriptor) {
@@ -229,6 +160,7 @@ struct Exchange {
   std::size_t body_bytes{};               // limit
   unsigned version{11};
   bool head{};              // the method
+  bool may_gzip{};          // the client takes it
   bool expects_continue{};  // the client waits for a word before it sends the body (RFC 9110 section 10.1.1)
   bool keep{};              // the connection outlives the exchange
 };
@@ -239,6 +171,32 @@ struct Pending {
 
   asio::steady_timer ready;
   std::optional<HttpResponse> response{};
+};
+
+/// The body of an answer that is made while it is sent.
+struct PieceSource {
+  std::function<bool(std::string& piece)> more{};
+  std::optional<GzipStream> gzip{};
+  bool ended{};
+
+  /// The next octets to send; may be empty.
+  std::string next() {
+    std::string text;
+    ended = !more(text);
+    if (!gzip) return text;
+    std::string compressed;
+    gzip->add(text, ended, compressed);
+    return compressed;
+  }
+};
+
+/// A piece on its way from a worker to the connection that sends it; used on the I/O thread only.
+struct PendingPiece {
+  explicit PendingPiece(const asio::any_io_executor& executor) : ready{executor} {}
+
+  asio::steady_timer ready;
+  std::optional<std::string> piece{};  // nullopt at `done`: it could not be made
+  bool done{};
 };
 
 /// One open connection, as the cap and stop() see it; used on the I/O thread only.
@@ -491,8 +449,9 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     exchange.version = wire.version();
     exchange.head = wire.method() == http::verb::head;
     exchange.keep = wire.keep_alive();
+    exchange.may_gzip = accepts_gzip(request.header("accept-encoding").value_or(""));
     exchange.expects_continue =
-        exchange.version >= 11 && lower(request.header("expect").value_or("")) == "100-continue";
+        exchange.version >= 11 && to_lower(request.header("expect").value_or("")) == "100-continue";
     exchange.body_bytes = limits_.body_bytes;
     if (!parse_target({wire.target().data(), wire.target().size()}, request.path, request.query)) {
       exchange.refusal = plain_response(400, "The request target is not well formed.");
@@ -595,6 +554,10 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
       co_await answer_of(connection, pending);
     }
     if (!pending->response) co_return false;
+    if (pending->response->more) {
+      const bool sent = co_await send_pieces(connection, stream, exchange, pending->response);
+      co_return sent;
+    }
     WireResponse wire = to_wire(std::move(*pending->response), exchange);
     http::response_serializer<http::string_body> serializer{wire};
     connection->stream.expires_after(limits_.response);
@@ -604,6 +567,81 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     }
     auto [error, octets] = co_await http::async_write(stream, serializer, kAwait);
     co_return !error;
+  }
+
+  /// Sends an answer whose body is made piece by piece, in chunks, or to a client of HTTP/1.0 up to the end of the
+  /// connection. All of it has one deadline. Errors: false, and the client sees that the body is not complete.
+  template <class Stream>
+  asio::awaitable<bool> send_pieces(ConnectionPtr connection, Stream& stream, Exchange& exchange,
+                                    std::optional<HttpResponse>& response) {
+    const auto source = std::make_shared<PieceSource>();
+    source->more = std::move(response->more);
+    if (exchange.may_gzip) {
+      source->gzip.emplace();
+      response->headers.emplace_back("Content-Encoding", "gzip");
+    }
+    const bool chunked = exchange.version >= 11;
+    if (!chunked) exchange.keep = false;
+    http::response<http::empty_body> wire;
+    fill_head(wire, *response, exchange);
+    wire.chunked(chunked);
+    http::response_serializer<http::empty_body> serializer{wire};
+    const auto until = std::chrono::steady_clock::now() + limits_.response;
+    connection->stream.expires_at(until);
+    auto [error, octets] = co_await http::async_write_header(stream, serializer, kAwait);
+    if (error || exchange.head) co_return !error;
+    while (!source->ended) {
+      if (std::chrono::steady_clock::now() > until) co_return false;  // not every piece has something to write
+      const std::optional<std::string> piece = co_await next_piece(connection, source, stream.get_executor());
+      if (!piece) co_return false;
+      const bool written = piece->empty() || co_await write_piece(stream, *piece, chunked);
+      if (!written) co_return false;
+    }
+    if (!chunked) co_return true;
+    const auto end = http::make_chunk_last();
+    auto [unfinished, last] = co_await asio::async_write(stream, end, kAwait);
+    co_return !unfinished;
+  }
+
+  template <class Stream>
+  static asio::awaitable<bool> write_piece(Stream& stream, const std::string& piece, bool chunked) {
+    const auto octets = asio::buffer(piece);
+    if (!chunked) {
+      auto [error, size] = co_await asio::async_write(stream, octets, kAwait);
+      co_return !error;
+    }
+    const auto chunk = http::make_chunk(octets);
+    auto [error, size] = co_await asio::async_write(stream, chunk, kAwait);
+    co_return !error;
+  }
+
+  /// Has a worker make the next piece. Errors: nullopt when it cannot be made, or when the client has gone.
+  asio::awaitable<std::optional<std::string>> next_piece(ConnectionPtr connection, std::shared_ptr<PieceSource> source,
+                                                         asio::any_io_executor executor) {
+    const auto pending = std::make_shared<PendingPiece>(executor);
+    asio::post(workers_, [this, source, pending] {
+      std::optional<std::string> piece = made_piece(*source);
+      asio::post(io_, [pending, piece = std::move(piece)]() mutable {
+        pending->piece = std::move(piece);
+        pending->done = true;
+        pending->ready.cancel();
+      });
+    });
+    while (!pending->done) {
+      pending->ready.expires_after(kDisconnectCheck);
+      co_await pending->ready.async_wait(kAwait);
+      if (!connection->stream.socket().is_open()) co_return std::nullopt;
+    }
+    co_return std::move(pending->piece);
+  }
+
+  static std::optional<std::string> made_piece(PieceSource& source) {
+    try {
+      return source.next();
+    } catch (const std::exception& error) {
+      log_error("an answer could not be completed", {{"error", error.what()}});
+      return std::nullopt;
+    }
   }
 
   /// What a request that cannot be read gets; nullopt when it can, or when nobody is there to hear it.
@@ -634,7 +672,7 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   void begin(const Exchange& exchange, const std::shared_ptr<Pending>& pending) {
     const auto request = exchange.request;
     asio::thread_pool& pool = exchange.route && exchange.route->options.slow ? slow_workers_ : workers_;
-    const Respond respond = responder(pending, accepts_gzip(request->header("accept-encoding").value_or("")), pool);
+    const Respond respond = responder(pending, exchange.may_gzip, pool);
     asio::post(pool,
                [this, request, route = exchange.route, respond] { handle(std::move(*request), route.get(), respond); });
   }
@@ -642,7 +680,7 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   static void fill_request(const Connection& connection, const WireParser::value_type& wire, HttpRequest& request) {
     request.method = std::string{wire.method_string()};
     for (const auto& field : wire) {
-      request.headers.try_emplace(lower({field.name_string().data(), field.name_string().size()}),
+      request.headers.try_emplace(to_lower({field.name_string().data(), field.name_string().size()}),
                                   std::string{field.value()});
     }
     request.peer = connection.peer;
@@ -725,14 +763,21 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     return !active->web.authenticate || active->web.authenticate(request.header("authorization").value_or(""));
   }
 
-  WireResponse to_wire(HttpResponse response, const Exchange& exchange) const {
-    WireResponse wire{static_cast<http::status>(response.status), exchange.version};
+  template <class Wire>
+  void fill_head(Wire& wire, const HttpResponse& response, const Exchange& exchange) const {
+    wire.result(static_cast<http::status>(response.status));
+    wire.version(exchange.version);
     const auto active = options();
     for (const auto& [name, value] : active->web.headers) wire.set(name, value);
     wire.set(http::field::content_type, response.content_type);
     wire.set(http::field::vary, "Accept-Encoding");
     for (const auto& [name, value] : response.headers) wire.set(name, value);
     wire.keep_alive(exchange.keep);
+  }
+
+  WireResponse to_wire(HttpResponse response, const Exchange& exchange) const {
+    WireResponse wire;
+    fill_head(wire, response, exchange);
     wire.content_length(response.body.size());
     if (!exchange.head) wire.body() = std::move(response.body);
     return wire;
@@ -754,8 +799,15 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
 };
 
 std::optional<std::string> HttpRequest::parameter(const std::string& name) const {
-  const auto found = query.find(name);
-  return found == query.end() ? std::nullopt : std::optional{found->second};
+  const auto [first, last] = query.equal_range(name);
+  return first == last ? std::nullopt : std::optional{first->second};
+}
+
+std::vector<std::string> HttpRequest::parameters(const std::string& name) const {
+  std::vector<std::string> values;
+  const auto [first, last] = query.equal_range(name);
+  for (auto parameter = first; parameter != last; ++parameter) values.push_back(parameter->second);
+  return values;
 }
 
 std::optional<std::string> HttpRequest::header(const std::string& lower_case_name) const {
@@ -780,71 +832,5 @@ std::uint16_t HttpServer::listen(const ListenAddress& address) { return core_->l
 void HttpServer::start() { core_->start(); }
 void HttpServer::stop() { core_->stop(); }
 std::size_t HttpServer::connections() const { return core_->connections(); }
-
-std::optional<ListenAddress> parse_listen_address(std::string_view text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  std::string_view host = text.substr(0, colon);
-  const std::string_view port = text.substr(colon + 1);
-  ListenAddress address;
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
-  if (port.empty() || error != std::errc{} || end != port.data() + port.size()) return std::nullopt;
-  const bool bracketed = host.starts_with('[') && host.ends_with(']');
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  error_code bad;
-  const auto parsed = asio::ip::make_address(std::string{host}, bad);
-  if (bracketed && (bad || !parsed.is_v6())) return std::nullopt;
-  if (!bracketed && !host.empty() && (bad ? !is_host_name(host) : parsed.is_v6())) return std::nullopt;
-  address.host = host;
-  return address;
-}
-
-bool accepts_gzip(std::string_view accept_encoding) {
-  bool accepted = false;
-  split(accept_encoding, ',', [&](std::string_view coding) {
-    bool zero = false;
-    split(coding, ';', [&](std::string_view part) {
-      const std::string weight = lower(part);
-      zero = zero || (weight.starts_with("q=0") && weight.find_first_not_of("0.", 2) == std::string::npos);
-    });
-    const std::string name = lower(trim(coding.substr(0, coding.find(';'))));
-    if (name == "gzip" || name == "x-gzip") accepted = !zero;
-  });
-  return accepted;
-}
-
-std::string gzip(std::string_view body) {
-  constexpr int kGzipWindow = 15 + 16;  // zlib.h: 16 more for a gzip header
-  constexpr std::size_t kHeaderAndTrailer = 32;
-  z_stream stream{};
-  if (deflateInit2(&stream, 1, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) != Z_OK) throw std::bad_alloc{};
-  std::string out(deflateBound(&stream, body.size()) + kHeaderAndTrailer, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(body.data()));  // zlib only reads it
-  stream.avail_in = static_cast<uInt>(body.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
-
-bool parse_target(std::string_view wanted, std::string& path, std::map<std::string, std::string>& query) {
-  const std::string origin = origin_form(wanted);
-  const std::string_view target = origin;
-  if (!target.starts_with('/')) return false;
-  const auto question = std::min(target.find('?'), target.size());
-  const auto decoded = percent_decode(target.substr(0, question), false);
-  bool ok = decoded.has_value();
-  split(target.substr(std::min(question + 1, target.size())), '&', [&](std::string_view pair) {
-    const auto equals = std::min(pair.find('='), pair.size());
-    const auto key = percent_decode(pair.substr(0, equals), true);
-    const auto value = percent_decode(pair.substr(std::min(equals + 1, pair.size())), true);
-    ok = ok && key && value;
-    if (ok) query.try_emplace(*key, *value);
-  });
-  if (ok) path = *decoded;
-  return ok;
-}
 
 }  // namespace mtasts

@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "exporter/http_text.h"
+
 namespace mtasts {
 
 // Served with Boost.Beast, not with cpp-httplib: cpp-httplib gives every connection a thread of a small pool until the
@@ -28,17 +30,19 @@ using HeaderList = std::vector<std::pair<std::string, std::string>>;
 /// its callbacks must not block.
 struct HttpRequest {
   std::string method{};
-  std::string path{};                            // percent-decoded, without the query
-  std::map<std::string, std::string> query{};    // percent-decoded; the first of a repeated key counts
+  std::string path{};  // percent-decoded, without the query
+  QueryParameters query{};
   std::map<std::string, std::string> headers{};  // names in lower case; the first of a repeated one counts
   std::string body{};
   std::shared_ptr<void> room{};  // what a large body holds of HttpLimits.large_bodies until the last copy is gone
   std::string peer{};            // ADDRESS:PORT
   std::stop_token disconnected{};
 
-  /// The value of a query parameter or header, nullopt when it is not there.
+  /// The value of a query parameter or header, nullopt when it is not there; the first of a repeated parameter.
   std::optional<std::string> parameter(const std::string& name) const;
   std::optional<std::string> header(const std::string& lower_case_name) const;
+  /// All of them.
+  std::vector<std::string> parameters(const std::string& name) const;
 };
 
 struct HttpResponse {
@@ -46,6 +50,9 @@ struct HttpResponse {
   std::string content_type{"text/plain; charset=utf-8"};
   std::string body{};
   HeaderList headers{};
+  /// Makes the body while it is sent, in place of `body`: appends a piece, false with the last one. Called on a worker,
+  /// never twice at a time; what it throws ends the connection in mid-body.
+  std::function<bool(std::string& piece)> more{};
 };
 
 /// Gives the answer; may be called from any thread, once, also after the server is gone.
@@ -94,17 +101,6 @@ struct WebOptions {
   HeaderList headers{};  // added to every response
 };
 
-/// "HOST:PORT" in parts. The host is an IP address or a name; an empty one means every address of both families.
-struct ListenAddress {
-  std::string host{};
-  std::uint16_t port{};
-
-  bool operator==(const ListenAddress&) const = default;
-};
-
-/// Reads ":9974", "127.0.0.1:9974", "[::]:9974", "localhost:9974". Errors: nullopt for anything else.
-std::optional<ListenAddress> parse_listen_address(std::string_view text);
-
 /// The server. Start-up order: route(), set_options(), listen(), start().
 class HttpServer {
  public:
@@ -147,15 +143,5 @@ class HttpServer {
   class Core;
   std::shared_ptr<Core> core_;
 };
-
-/// Does this Accept-Encoding value allow gzip (RFC 9110 section 12.5.3)?
-bool accepts_gzip(std::string_view accept_encoding);
-
-/// A gzip member of `body` at level 1, the level that costs least CPU for a body that is sent once.
-std::string gzip(std::string_view body);
-
-/// Splits a request target into a decoded path and decoded parameters. Errors: false for a bad percent escape, and
-/// for what is neither in origin-form nor in absolute-form (RFC 9112 section 3.2).
-bool parse_target(std::string_view wanted, std::string& path, std::map<std::string, std::string>& query);
 
 }  // namespace mtasts

@@ -29,7 +29,6 @@
 #include <vector>
 
 #include "probes/core/catalogue.h"
-#include "probes/core/rollout.h"
 
 namespace mtasts {
 namespace {
@@ -46,124 +45,7 @@ std::string_view to_string(ProbePhase phase) {
 
 std::string_view to_string(StorePart part) { return part == StorePart::state ? "state" : "reports"; }
 
-std::string_view to_string(MetricKind kind) {
-  constexpr std::array names{"gauge", "counter", "histogram"};
-  return names[static_cast<std::size_t>(kind)];
-}
-
 double seconds(std::chrono::milliseconds duration) { return std::chrono::duration<double>(duration).count(); }
-
-void append_header(std::string& out, const MetricDefinition& family) {
-  out.append("# HELP ").append(family.name).append(" ").append(family.help).append("\n# TYPE ");
-  out.append(family.name).append(" ").append(to_string(family.kind)).append("\n");
-}
-
-/// Days to four digits: 9 seconds, finer than any probe interval.
-void append_days(std::string& out, const ExpirySeries& series, UnixTime now) {
-  constexpr double kSecondsPerDay = 86400;
-  std::array<char, 48> digits{};
-  const auto days = static_cast<double>((series.not_after - now).count()) / kSecondsPerDay;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), days, std::chars_format::fixed, 4).ptr;
-  out.append(series.prefix).append(digits.data(), end).append("\n");
-}
-
-/// Appends one family of all entries, with its header when it has a series.
-template <class Entries>
-void append_family(std::string& out, const Entries& entries, const MetricDefinition& family, std::size_t index) {
-  bool empty = true;
-  for (const auto& entry : entries) {
-    const std::string_view lines = entry->rendered.family(index);
-    if (!lines.empty() && std::exchange(empty, false)) append_header(out, family);
-    out.append(lines);
-  }
-}
-
-/// The same for the family whose values depend on `now`.
-template <class Entries>
-void append_expiry(std::string& out, const Entries& entries, const MetricDefinition& family, UnixTime now) {
-  bool empty = true;
-  for (const auto& entry : entries) {
-    for (const ExpirySeries& series : entry->rendered.expiry) {
-      if (std::exchange(empty, false)) append_header(out, family);
-      append_days(out, series, now);
-    }
-  }
-}
-
-template <class Entries>
-void append_group(std::string& out, const Entries& entries, MetricGroup group, Metric expiry, UnixTime now) {
-  const auto families = metrics_of(group);
-  for (std::size_t i = 0; i < families.size(); ++i) {
-    if (&families[i] == &definition(expiry)) {
-      append_expiry(out, entries, families[i], now);
-    } else {
-      append_family(out, entries, families[i], i);
-    }
-  }
-}
-
-template <class Entries>
-std::size_t text_size(const Entries& entries) {
-  std::size_t size = 0;
-  for (const auto& entry : entries) size += entry->rendered.text.size() + 2 * 128;
-  return size;
-}
-
-void append_outcomes(std::string& out, const OutcomeCounts& outcomes) {
-  const MetricDefinition& family = definition(Metric::reports_total);
-  append_header(out, family);
-  for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    out.append(family.name).append("{outcome=\"").append(to_string(static_cast<ReportOutcome>(i))).append("\"} ");
-    out.append(std::to_string(outcomes[i])).append("\n");
-  }
-}
-
-bool is_mx_of(const DomainEntry* domain, std::string_view host) {
-  if (domain == nullptr || domain->verdict == nullptr) return false;
-  return std::ranges::find(domain->verdict->mx, host, &MxMembership::host) != domain->verdict->mx.end();
-}
-
-using FailureLabels = std::set<std::array<std::string_view, 3>>;  // result type, reporter, mx
-
-/// What is still shown of a domain. Bounded: further failures lose their host.
-FailureLabels shown_failures(const ReportEntry& entry, const DomainEntry* domain, UnixTime now) {
-  constexpr std::size_t kMostWithHost = 100;
-  FailureLabels shown;
-  for (const ShownFailure& failure : entry.failures) {
-    if (now > failure.until) continue;
-    const bool named = shown.size() < kMostWithHost && is_mx_of(domain, failure.mx);
-    shown.insert({failure.result_type, failure.reporter, named ? std::string_view{failure.mx} : kOther});
-  }
-  return shown;
-}
-
-void append_failures(std::string& out, const ReportView& reports, const Snapshot& snapshot, UnixTime now) {
-  const MetricDefinition& family = definition(Metric::reported_failure_info);
-  bool empty = true;
-  for (const auto& entry : reports.domains) {
-    if (entry->failures.empty()) continue;
-    for (const auto& [type, reporter, mx] : shown_failures(*entry, snapshot.find_domain(entry->domain), now)) {
-      if (std::exchange(empty, false)) append_header(out, family);
-      out.append(family.name).append("{domain=\"").append(entry->domain).append("\",result_type=\"").append(type);
-      out.append("\",reporter=\"").append(reporter).append("\",mx=\"").append(mx).append("\"} 1\n");
-    }
-  }
-}
-
-/// When a sender last reported a failure of the domain.
-std::optional<UnixTime> reported_failure(const ReportView& reports, std::string_view domain) {
-  const ReportEntry* entry = reports.find(domain);
-  return entry != nullptr ? entry->last_failure : std::nullopt;
-}
-
-long long seconds_of(UnixTime time) { return time.time_since_epoch().count(); }
-
-void append_rollout(std::string& out, Metric metric, std::string_view domain, std::string_view source,
-                    long long value) {
-  out.append(definition(metric).name).append("{domain=\"").append(escape_label_value(domain)).append("\"");
-  if (!source.empty()) out.append(",source=\"").append(source).append("\"");
-  out.append("} ").append(std::to_string(value)).append("\n");
-}
 
 /// process_* as other client libraries export them, read from /proc at scrape time.
 class ProcessMetrics : public prometheus::Collectable {
@@ -378,111 +260,13 @@ void SelfMetrics::set_domains(std::size_t all, std::size_t pending) {
   families_->domains_pending.Add({}).Set(static_cast<double>(pending));
 }
 
-std::string SelfMetrics::render() const {
+std::string SelfMetrics::render(const FamilyNames& names) const {
   auto families = families_->registry.Collect();
-  std::erase_if(families, [](const prometheus::MetricFamily& family) { return family.metric.empty(); });
   for (prometheus::MetricFamily& family : families_->process.Collect()) families.push_back(std::move(family));
+  std::erase_if(families, [&names](const prometheus::MetricFamily& family) {
+    return family.metric.empty() || (!names.empty() && !names.contains(family.name));
+  });
   return prometheus::TextSerializer{}.Serialize(families);
-}
-
-std::string render_snapshot(const Snapshot& snapshot, UnixTime now) {
-  constexpr std::size_t kHeaderBytes = 16384;
-  std::string out;
-  out.reserve(kHeaderBytes + text_size(snapshot.domains) + text_size(snapshot.mx_hosts));
-  append_group(out, snapshot.domains, MetricGroup::domain, Metric::policy_expiry_days, now);
-  append_group(out, snapshot.mx_hosts, MetricGroup::mx, Metric::mx_expiry_days, now);
-  return out;
-}
-
-std::string render_reports(const ReportView& reports, const Snapshot& snapshot, UnixTime now) {
-  std::string out;
-  if (!reports.active) return out;
-  out.reserve(text_size(reports.domains));
-  const auto families = metrics_of(MetricGroup::report);
-  for (std::size_t i = 0; i < families.size(); ++i) {
-    if (&families[i] == &definition(Metric::reports_total)) {
-      if (reports.outcomes_shown) append_outcomes(out, reports.outcomes);
-    } else if (&families[i] == &definition(Metric::reported_failure_info)) {
-      append_failures(out, reports, snapshot, now);
-    } else {
-      append_family(out, reports.domains, families[i], i);
-    }
-  }
-  return out;
-}
-
-std::string render_rollout(const Snapshot& snapshot, const ReportView& reports, std::chrono::seconds ready_after,
-                           UnixTime now) {
-  std::string ready;
-  std::string failures;
-  for (const auto& entry : snapshot.domains) {
-    if (!entry->verdict) continue;
-    const DomainVerdict& verdict = *entry->verdict;
-    const std::optional<UnixTime> reported = reported_failure(reports, entry->name);
-    if (const auto free = failure_free(verdict, reported, ready_after, now))
-      append_rollout(ready, Metric::rollout_ready, entry->name, "", *free ? 1 : 0);
-    if (verdict.last_fault)
-      append_rollout(failures, Metric::last_failure, entry->name, "probe", seconds_of(*verdict.last_fault));
-    if (reported) append_rollout(failures, Metric::last_failure, entry->name, "report", seconds_of(*reported));
-  }
-  std::string out;
-  for (const auto& [metric, lines] : {std::pair{Metric::rollout_ready, &ready}, {Metric::last_failure, &failures}}) {
-    if (lines->empty()) continue;
-    append_header(out, definition(metric));
-    out.append(*lines);
-  }
-  return out;
-}
-
-std::string render_metrics(const Snapshot& snapshot, const ReportView& reports, std::chrono::seconds ready_after,
-                           UnixTime now, SelfMetrics& self) {
-  const auto pending = [](const auto& entry) {
-    return !entry->verdict || entry->verdict->state == DomainState::pending;
-  };
-  self.set_domains(snapshot.domains.size(), static_cast<std::size_t>(std::ranges::count_if(snapshot.domains, pending)));
-  return render_snapshot(snapshot, now) + render_reports(reports, snapshot, now) +
-         render_rollout(snapshot, reports, ready_after, now) + self.render();
-}
-
-std::string render_probe_metrics(const Snapshot& snapshot, UnixTime now, bool success,
-                                 std::chrono::milliseconds duration) {
-  std::ostringstream out;
-  std::string success_header;
-  std::string duration_header;
-  append_header(success_header, definition(Metric::probe_result));
-  append_header(duration_header, definition(Metric::probe_result_duration));
-  out << render_snapshot(snapshot, now) << success_header << definition(Metric::probe_result).name << ' ' << success
-      << '\n'
-      << duration_header << definition(Metric::probe_result_duration).name << ' ' << seconds(duration) << '\n';
-  return out.str();
-}
-
-std::string render_metrics_doc() {
-  constexpr std::array<std::pair<MetricGroup, std::string_view>, 8> kSections{{
-      {MetricGroup::domain, "Per domain"},
-      {MetricGroup::mx, "Per MX host"},
-      {MetricGroup::report, "TLS reports, once they have a way in or some were ingested"},
-      {MetricGroup::rollout, "Per domain, on its way to a stable `enforce`"},
-      {MetricGroup::self, "The exporter itself"},
-      {MetricGroup::process, "The process"},
-      {MetricGroup::probe, "Only in answers of /probe"},
-      {MetricGroup::history, "Only in what `export` writes"},
-  }};
-  std::string out =
-      "# Metrics\n\nGenerated from the table in exporter/series.cpp; a test keeps the two equal.\n\n"
-      "- A value that was never observed is absent, not 0.\n"
-      "- The values of an enumerated label are always exported together.\n"
-      "- Domain and host names are lower-case A-labels without a final dot.\n"
-      "- `mtasts_failure` says that a fault exists; whether mail is refused is said by `mtasts_policy_in_force` and\n"
-      "  `mtasts_domain_deliverable`. Alerts join them.\n";
-  for (const auto& [group, title] : kSections) {
-    out.append("\n## ").append(title).append("\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n");
-    for (const MetricDefinition& metric : metrics_of(group)) {
-      out.append("| `").append(metric.name).append("` | ").append(to_string(metric.kind)).append(" | ");
-      out.append(metric.labels).append(" | ").append(metric.help).append(" |\n");
-    }
-  }
-  return out;
 }
 
 }  // namespace mtasts

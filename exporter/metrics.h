@@ -1,5 +1,5 @@
-// A scrape: the ready series of a Snapshot, the days left computed now, and the exporter's own metrics.
-// Next: series.h for the table and the text of one verdict; docs/metrics.md, which is generated from the table.
+// The exporter's own metrics.
+// Next: exposition.h, which writes those of domains and MX hosts; docs/metrics.md, which is generated from the table.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,8 +10,8 @@
 #include <string_view>
 
 #include "exporter/report_arrival.h"
-#include "exporter/report_board.h"
-#include "exporter/snapshot.h"
+#include "exporter/series.h"
+#include "probes/core/observations.h"
 
 namespace mtasts {
 
@@ -58,37 +58,15 @@ class SelfMetrics {
   /// Whether reports can be taken by this way in; nullopt where it is not configured, which takes its series away.
   void set_channel_working(ReportChannel channel, std::optional<bool> working);
   void observe_phase(ProbePhase phase, std::chrono::milliseconds duration);
-  /// Sizes of the fleet; render_metrics() sets them from the snapshot.
+  /// Sizes of the fleet, which each scrape sets from its snapshot.
   void set_domains(std::size_t all, std::size_t pending);
 
-  /// The text exposition of all of the above and of process_*.
-  std::string render() const;
+  /// The text exposition of all of the above and of process_*, or of the families named. Input: `names`, empty for all.
+  std::string render(const FamilyNames& names = {}) const;
 
  private:
   struct Families;
   std::unique_ptr<Families> families_;
 };
-
-/// The families of the verdicts in text exposition 0.0.4, one HELP and TYPE each; families without series are left out.
-std::string render_snapshot(const Snapshot& snapshot, UnixTime now);
-
-/// The families of reports; "" when the view is not active. A failure at a host that is none of the domain's MX hosts
-/// in the snapshot is shown as that of `other`.
-std::string render_reports(const ReportView& reports, const Snapshot& snapshot, UnixTime now);
-
-/// The families of the rollout: what probes and reports together say of the last `ready_after`.
-std::string render_rollout(const Snapshot& snapshot, const ReportView& reports, std::chrono::seconds ready_after,
-                           UnixTime now);
-
-/// What /metrics answers: the three above and the exporter's own metrics.
-std::string render_metrics(const Snapshot& snapshot, const ReportView& reports, std::chrono::seconds ready_after,
-                           UnixTime now, SelfMetrics& self);
-
-/// The result of /probe: the families of the snapshot, probe_success and probe_duration_seconds.
-std::string render_probe_metrics(const Snapshot& snapshot, UnixTime now, bool success,
-                                 std::chrono::milliseconds duration);
-
-/// docs/metrics.md, from the metric table.
-std::string render_metrics_doc();
 
 }  // namespace mtasts

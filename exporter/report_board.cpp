@@ -13,7 +13,7 @@ std::shared_ptr<const ReportEntry> entry_of(const std::string& domain, const Rep
   const DomainReportTotals& totals = found == all.domains.end() ? none : found->second;
   auto entry = std::make_shared<ReportEntry>();
   entry->domain = domain;
-  entry->rendered = render_report_series(domain, totals);
+  entry->totals = totals;
   entry->last_failure = last_failure(totals);
   entry->last_report = last_report(totals);
   for (const auto& [key, end] : totals.failures) {

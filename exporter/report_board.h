@@ -1,5 +1,5 @@
-// What the reports say of every configured domain right now, ready to be scraped: where the intake and the HTTP threads
-// meet. Next: report_intake.h, which keeps it true; metrics.h, which shows it.
+// What the reports say of every configured domain right now: where the intake and the HTTP threads meet.
+// Next: report_intake.h, which keeps it true; exposition.h, which shows it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "exporter/report_totals.h"
-#include "exporter/series.h"
 
 namespace mtasts {
 
@@ -28,7 +27,7 @@ struct ShownFailure {
 /// One configured domain; never changed once published.
 struct ReportEntry {
   std::string domain{};
-  RenderedSeries rendered{};  // of MetricGroup::report
+  DomainReportTotals totals{};
   std::vector<ShownFailure> failures{};
   std::optional<UnixTime> last_failure{};
   std::optional<UnixTime> last_report{};
@@ -51,8 +50,8 @@ struct ReportView {
 class ReportBoard {
  public:
   /// Makes these the domains that have series, and says whether reports are expected. Where they are not, series begin
-  /// with the first report that was ever filed. None begins before the totals are known: a counter
-  /// that starts at 0 and jumps to what it was would look like an increase.
+  /// with the first report that was ever filed. None begins before the totals are known: a counter that starts at 0 and
+  /// jumps to what it was would look like an increase.
   void configure(const std::vector<std::string>& domains, bool expects_reports, const ReportTotals& totals);
   /// Shows the totals of all domains anew.
   void show_all(const ReportTotals& totals);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "exporter/exposition.h"
 #include "exporter/page_routes.h"
 #include "exporter/verdict_json.h"
 #include "probes/core/domain_name.h"
@@ -40,10 +41,51 @@ HttpResponse json_response(const json::value& value) {
 
 HttpResponse no_such_domain() { return text_response(404, "This domain is not configured here."); }
 
-HttpResponse serve_metrics(const RouteCallbacks& callbacks) {
-  std::string text = render_metrics(callbacks.snapshot(), callbacks.reports(), callbacks.rollout().ready_after,
-                                    callbacks.now(), *callbacks.self);
-  return typed_response(kExposition, std::move(text));
+/// What /metrics shows: all of it, the families that name[] names, or what concerns the domains that `domain` names.
+ScrapeInput scrape_input(const RouteCallbacks& callbacks, const HttpRequest& request) {
+  ScrapeInput input{.snapshot = callbacks.snapshot(),
+                    .reports = callbacks.reports(),
+                    .ready_after = callbacks.rollout().ready_after,
+                    .now = callbacks.now()};
+  for (std::string& name : request.parameters("name[]")) input.names.insert(std::move(name));
+  return input;
+}
+
+void count_domains(const Snapshot& snapshot, SelfMetrics& self) {
+  const auto pending = [](const auto& entry) {
+    return !entry->verdict || entry->verdict->state == DomainState::pending;
+  };
+  const auto count = std::ranges::count_if(snapshot.domains, pending);
+  self.set_domains(snapshot.domains.size(), static_cast<std::size_t>(count));
+}
+
+/// Leaves what concerns these domains. Errors: false when one is not configured.
+bool keep_domains(ScrapeInput& input, const std::vector<std::string>& domains) {
+  std::vector<std::string> names;
+  for (const std::string& domain : domains) names.push_back(normalize_host(domain));
+  for (const std::string& name : names) {
+    if (input.snapshot.find_domain(name) == nullptr) return false;
+  }
+  input.snapshot = snapshot_of_domains(input.snapshot, names);
+  std::erase_if(input.reports.domains,
+                [&names](const auto& entry) { return std::ranges::find(names, entry->domain) == names.end(); });
+  return true;
+}
+
+HttpResponse serve_metrics(const RouteCallbacks& callbacks, const HttpRequest& request) {
+  ScrapeInput input = scrape_input(callbacks, request);
+  count_domains(input.snapshot, *callbacks.self);
+  const std::vector<std::string> domains = request.parameters("domain");
+  if (!domains.empty() && !keep_domains(input, domains)) return no_such_domain();
+  std::string own = domains.empty() ? callbacks.self->render(input.names) : "";
+  HttpResponse response = typed_response(kExposition, "");
+  const auto exposition = std::make_shared<Exposition>(std::move(input));
+  response.more = [exposition, own = std::move(own)](std::string& piece) {
+    if (exposition->next(piece)) return true;
+    piece += own;
+    return false;
+  };
+  return response;
 }
 
 HttpResponse serve_ready(const RouteCallbacks& callbacks) {
@@ -112,7 +154,9 @@ Handler for_domain(const Shared& callbacks, std::string prefix, Answer answer) {
 }
 
 void add_operations(HttpServer& server, const Shared& shared) {
-  server.route({"GET"}, "/metrics", at_once(shared, serve_metrics));
+  server.route({"GET"}, "/metrics", [shared](const HttpRequest& request, const Respond& respond) {
+    respond(serve_metrics(*shared, request));
+  });
   server.route({"GET"}, "/-/healthy",
                at_once(shared, [](const RouteCallbacks&) { return text_response(200, "Healthy."); }));
   server.route({"GET"}, "/-/ready", at_once(shared, serve_ready));

@@ -12,6 +12,7 @@
 #include "exporter/check_commands.h"
 #include "exporter/http_server.h"
 #include "exporter/metrics.h"
+#include "exporter/report_board.h"
 #include "exporter/snapshot.h"
 #include "probes/core/rollout.h"
 

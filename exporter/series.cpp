@@ -4,9 +4,13 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
+#include <concepts>
+#include <iterator>
+#include <limits>
 #include <set>
 #include <tuple>
-#include <utility>
+#include <type_traits>
 
 #include "probes/core/catalogue.h"
 
@@ -215,11 +219,35 @@ bool is_label_name(std::string_view name) {
   return !name.empty() && letter(name.front()) && std::ranges::all_of(name, inner);
 }
 
-template <class Number>
-void append_number(std::string& out, Number value) {
+/// As prometheus-cpp writes doubles, byte for byte: `%.16g`.
+void append_number(std::string& out, double value) {
+  constexpr int kDigits = std::numeric_limits<double>::max_digits10 - 1;
   std::array<char, 32> digits{};
+  const auto end =
+      std::to_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::general, kDigits).ptr;
+  out.append(digits.data(), end);
+}
+
+template <std::integral Number>
+void append_number(std::string& out, Number value) {
+  std::array<char, 24> digits{};
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
   out.append(digits.data(), end);
+}
+
+void append_escaped(std::string& out, std::string_view value) {
+  if (std::ranges::all_of(value, plain)) {
+    out.append(value);
+  } else {
+    out.append(escape_label_value(value));
+  }
+}
+
+/// Days to four digits: 9 seconds, finer than any probe interval.
+double days_between(UnixTime from, UnixTime to) {
+  constexpr double kSecondsPerDay = 86400;
+  constexpr double kDigits = 1e4;
+  return std::round(static_cast<double>((to - from).count()) / kSecondsPerDay * kDigits) / kDigits;
 }
 
 struct Label {
@@ -228,90 +256,83 @@ struct Label {
 };
 using LabelList = std::initializer_list<Label>;
 
-/// Writes the lines of one group, family after family. Every series begins with the same identity label.
-class SeriesWriter {
+/// Writes the lines of one family that belong to one domain or MX host; each begins with that identity.
+class Lines {
  public:
-  SeriesWriter(MetricGroup group, std::string_view identity, std::string_view value) : first_{first_of(group)} {
-    identity_.append("{").append(identity).append("=\"").append(escape_label_value(value)).append("\"");
-    series_.offsets.reserve(metrics_of(group).size() + 1);
-    series_.text.reserve(4096);
-  }
+  Lines(std::string& out, Metric metric, std::string_view identity, std::string_view value, UnixTime now)
+      : out_{out}, metric_{metric}, identity_{identity}, value_{value}, now_{now} {}
 
   template <class Number>
-  void add(Metric metric, Number value, LabelList labels = {}) {
-    enter(metric);
-    append_name(series_.text, metric, labels);
-    append_number(series_.text, value);
-    series_.text += '\n';
+  requires std::is_arithmetic_v<Number>
+  void add(Number value, LabelList labels = {}) {
+    begin(labels);
+    append_number(out_, value);
+    out_ += '\n';
   }
-  void add(Metric metric, bool value, LabelList labels = {}) { add(metric, value ? 1 : 0, labels); }
-  void add(Metric metric, UnixTime value, LabelList labels = {}) {
-    add(metric, static_cast<std::int64_t>(value.time_since_epoch().count()), labels);
+  void add(bool value, LabelList labels = {}) { add(value ? 1 : 0, labels); }
+  void add(UnixTime value, LabelList labels = {}) {
+    add(static_cast<std::int64_t>(value.time_since_epoch().count()), labels);
   }
-  void add(Metric metric, Milliseconds value, LabelList labels = {}) {
-    add(metric, std::chrono::duration<double>(value).count(), labels);
-  }
+  void add(Milliseconds value, LabelList labels = {}) { add(std::chrono::duration<double>(value).count(), labels); }
   /// Nothing for a value that was never seen: unknown is not 0.
   template <class Value>
-  void add(Metric metric, const std::optional<Value>& value, LabelList labels = {}) {
-    if (value) add(metric, *value, labels);
+  void add(const std::optional<Value>& value, LabelList labels = {}) {
+    if (value) add(*value, labels);
   }
 
-  void add_expiry(Metric metric, const std::optional<UnixTime>& not_after, LabelList labels = {}) {
-    enter(metric);
-    if (!not_after) return;
-    std::string prefix;
-    append_name(prefix, metric, labels);
-    series_.expiry.push_back({std::move(prefix), *not_after});
+  /// How long until then, counted from the scrape.
+  void add_days_until(const std::optional<UnixTime>& then, LabelList labels = {}) {
+    if (then) add(days_between(now_, *then), labels);
   }
 
   /// One series per value of an enumerated label, 1 for `current`.
   template <class Value, std::size_t N>
-  void add_states(Metric metric, std::string_view label, const std::array<Value, N>& all,
-                  const std::optional<Value>& current) {
-    for (const Value value : all) add(metric, current == value, {{label, to_string(value)}});
+  void add_states(std::string_view label, const std::array<Value, N>& all, const std::optional<Value>& current) {
+    for (const Value value : all) add(current == value, {{label, to_string(value)}});
   }
 
   /// A series of value 1 with labels chosen by the operator; what is no label name or repeats ours is left out.
-  void add_info(Metric metric, const Labels& labels) {
-    enter(metric);
-    series_.text.append(definition(metric).name).append(identity_);
+  void add_info(const Labels& labels) {
+    append_head();
     for (const auto& [name, value] : labels) {
-      if (!is_label_name(name) || name == definition(metric).labels) continue;
-      series_.text.append(",").append(name).append("=\"").append(escape_label_value(value)).append("\"");
+      if (is_label_name(name) && name != definition(metric_).labels) append_label({name, value});
     }
-    series_.text.append("} 1\n");
-  }
-
-  /// The result; families of the group that were not entered are empty.
-  RenderedSeries finish(MetricGroup group) {
-    close_until(metrics_of(group).size());
-    series_.offsets.push_back(static_cast<std::uint32_t>(series_.text.size()));
-    series_.text.shrink_to_fit();
-    return std::move(series_);
+    out_.append("} 1\n");
   }
 
  private:
-  /// Families come in the order of the table: everything up to `metric` begins here at the latest.
-  void enter(Metric metric) { close_until(static_cast<std::size_t>(metric) - first_ + 1); }
-
-  void close_until(std::size_t families) {
-    while (series_.offsets.size() < families) {
-      series_.offsets.push_back(static_cast<std::uint32_t>(series_.text.size()));
+  /// Name and identity: written once, copied for every further series.
+  void append_head() {
+    if (head_length_ > 0) {
+      out_.append(out_, head_at_, head_length_);
+      return;
     }
+    head_at_ = out_.size();
+    out_.append(definition(metric_).name).append("{").append(identity_).append("=\"");
+    append_escaped(out_, value_);
+    out_ += '"';
+    head_length_ = out_.size() - head_at_;
   }
 
-  void append_name(std::string& out, Metric metric, LabelList labels) const {
-    out.append(definition(metric).name).append(identity_);
-    for (const Label& label : labels) {
-      out.append(",").append(label.name).append("=\"").append(escape_label_value(label.value)).append("\"");
-    }
-    out.append("} ");
+  void append_label(const Label& label) {
+    out_.append(",").append(label.name).append("=\"");
+    append_escaped(out_, label.value);
+    out_ += '"';
   }
 
-  std::size_t first_;
-  std::string identity_{};
-  RenderedSeries series_{};
+  void begin(LabelList labels) {
+    append_head();
+    for (const Label& label : labels) append_label(label);
+    out_.append("} ");
+  }
+
+  std::string& out_;
+  Metric metric_;
+  std::string_view identity_;
+  std::string_view value_;
+  UnixTime now_;
+  std::size_t head_at_{};
+  std::size_t head_length_{};
 };
 
 constexpr std::array kStates{DomainState::pending, DomainState::ok, DomainState::failing, DomainState::unknown};
@@ -337,103 +358,202 @@ std::optional<bool> is_valid(const std::optional<RecordStatus>& status) {
   return status ? std::optional{*status == RecordStatus::valid} : std::nullopt;
 }
 
-void add_probe(SeriesWriter& out, const DomainVerdict& verdict) {
-  if (ever_judged(verdict)) {
-    out.add(Metric::probe_success, verdict.success);
-    out.add(Metric::probe_duration, verdict.dns_duration, {{"phase", "dns"}});
-    out.add(Metric::probe_duration, verdict.policy_duration, {{"phase", "policy"}});
-    out.add(Metric::probe_duration, verdict.mx_duration, {{"phase", "mx"}});
-    out.add(Metric::probe_duration, verdict.total_duration, {{"phase", "total"}});
-    out.add(Metric::probe_timestamp, verdict.probed);
-  }
+void add_durations(Lines& out, const DomainVerdict& verdict) {
+  if (!ever_judged(verdict)) return;
+  out.add(verdict.dns_duration, {{"phase", "dns"}});
+  out.add(verdict.policy_duration, {{"phase", "policy"}});
+  out.add(verdict.mx_duration, {{"phase", "mx"}});
+  out.add(verdict.total_duration, {{"phase", "total"}});
+}
+
+void add_dns_success(Lines& out, const DomainVerdict& verdict) {
   for (const DnsQuery query : kQueries) {
-    out.add(Metric::dns_success, verdict.dns_success[static_cast<std::size_t>(query)], {{"query", to_string(query)}});
+    out.add(verdict.dns_success[static_cast<std::size_t>(query)], {{"query", to_string(query)}});
   }
 }
 
-void add_records(SeriesWriter& out, const DomainVerdict& verdict) {
-  out.add(Metric::record_valid, is_valid(verdict.record));
-  if (verdict.record == RecordStatus::valid) out.add(Metric::record_info, 1, {{"id", verdict.record_id}});
-  out.add(Metric::tlsrpt_record_valid, is_valid(verdict.tlsrpt));
-}
-
-void add_policy(SeriesWriter& out, const DomainVerdict& verdict) {
-  out.add(Metric::policy_fetch_success, verdict.fetch_success);
-  out.add(Metric::policy_http_status, verdict.http_status);
-  out.add(Metric::policy_valid, verdict.policy_valid);
+void add_mode_fetched(Lines& out, const DomainVerdict& verdict) {
   const bool fetched = verdict.fetch_success || verdict.policy_valid;
-  if (fetched) out.add_states(Metric::policy_mode, "mode", kModes, mode_of(verdict.policy));
-  if (verdict.policy) out.add(Metric::policy_max_age, std::int64_t{verdict.policy->max_age.count()});
-  if (verdict.in_force || verdict.record) {  // without either, nobody knows whether senders find a policy
-    out.add_states(Metric::policy_in_force, "mode", kModes,
-                   verdict.in_force ? std::optional{verdict.in_force->policy.mode} : std::nullopt);
-  }
-  if (verdict.expected_mode) out.add_states(Metric::policy_expected_mode, "mode", kModes, verdict.expected_mode);
-  out.add(Metric::policy_not_after, verdict.policy_not_after);
-  out.add_expiry(Metric::policy_expiry_days, verdict.policy_not_after);
-  out.add(Metric::policy_last_change, verdict.policy_last_change);
-  out.add(Metric::policy_enforced_until, verdict.enforced_until);
+  if (fetched) out.add_states("mode", kModes, mode_of(verdict.policy));
 }
 
-void add_mx_set(SeriesWriter& out, const DomainVerdict& verdict) {
-  out.add(Metric::mx_set_last_change, verdict.mx_set_last_change);
-  out.add(Metric::mx_hosts, verdict.mx_hosts);
-  for (const MxMembership& mx_host : verdict.mx) out.add(Metric::mx_covered, mx_host.covered, {{"mx", mx_host.host}});
-  out.add(Metric::mx_coverage_ratio, verdict.coverage);
-  for (const MxMembership& mx_host : verdict.mx) {
-    out.add(Metric::mx_deliverable, mx_host.deliverable, {{"mx", mx_host.host}});
-  }
-  for (const MxMembership& mx_host : verdict.mx) {
-    out.add(Metric::mx_dane_verified, mx_host.dane_verified, {{"mx", mx_host.host}});
-  }
-  out.add(Metric::domain_deliverable, verdict.deliverable);
+/// Without a policy in force or a record, nobody knows whether senders find a policy.
+void add_mode_in_force(Lines& out, const DomainVerdict& verdict) {
+  if (!verdict.in_force && !verdict.record) return;
+  out.add_states("mode", kModes, verdict.in_force ? std::optional{verdict.in_force->policy.mode} : std::nullopt);
 }
 
-/// All eleven types together, then each failing host once per type and reason.
-void add_failures(SeriesWriter& out, const DomainVerdict& verdict) {
+template <std::optional<bool> MxMembership::*Member>
+void add_memberships(Lines& out, const DomainVerdict& verdict) {
+  for (const MxMembership& mx_host : verdict.mx) out.add(mx_host.*Member, {{"mx", mx_host.host}});
+}
+
+/// All eleven types together.
+void add_failures(Lines& out, const DomainVerdict& verdict) {
+  if (!ever_judged(verdict)) return;
   std::array<bool, kResultTypeCount> failing{};
-  std::set<std::tuple<ResultType, std::string_view, std::string_view>> hosts;
-  for (const Fault& fault : verdict.faults) {
-    failing[static_cast<std::size_t>(fault.type)] = true;
-    hosts.emplace(fault.type, fault.host, fault.reason);
-  }
+  for (const Fault& fault : verdict.faults) failing[static_cast<std::size_t>(fault.type)] = true;
   for (std::size_t i = 0; i < failing.size(); ++i) {
-    out.add(Metric::failure, failing[i], {{"result_type", to_string(static_cast<ResultType>(i))}});
+    out.add(failing[i], {{"result_type", to_string(static_cast<ResultType>(i))}});
   }
+}
+
+/// Each failing host once per type and reason.
+void add_failing_hosts(Lines& out, const DomainVerdict& verdict) {
+  if (!ever_judged(verdict)) return;
+  std::set<std::tuple<ResultType, std::string_view, std::string_view>> hosts;
+  for (const Fault& fault : verdict.faults) hosts.emplace(fault.type, fault.host, fault.reason);
   for (const auto& [type, host, reason] : hosts) {
-    out.add(Metric::failure_info, 1, {{"result_type", to_string(type)}, {"host", host}, {"reason", reason}});
+    out.add(1, {{"result_type", to_string(type)}, {"host", host}, {"reason", reason}});
   }
 }
 
 /// One series per code, whichever hosts it concerns: the pages name the hosts.
-void add_findings(SeriesWriter& out, const DomainVerdict& verdict) {
+void add_findings(Lines& out, const DomainVerdict& verdict) {
   std::set<std::string_view> codes;
   for (const Finding& finding : verdict.findings) codes.insert(finding.code);
   for (const std::string_view code : codes) {
     const CatalogueEntry* entry = find_code(CodeKind::finding, code);
     const Severity severity = entry ? entry->severity : Severity::info;
-    out.add(Metric::finding, 1, {{"finding", code}, {"severity", to_string(severity)}});
+    out.add(1, {{"finding", code}, {"severity", to_string(severity)}});
   }
 }
 
-using FamilyVerdicts = std::array<std::pair<IpFamily, const MxFamilyVerdict*>, 2>;
-
-FamilyVerdicts families_of(const MxVerdict& verdict) {
-  return {{{IpFamily::ipv4, verdict.ipv4 ? &*verdict.ipv4 : nullptr},
-           {IpFamily::ipv6, verdict.ipv6 ? &*verdict.ipv6 : nullptr}}};
+/// A family whose value is a member of the verdict.
+template <auto Member>
+void add_member(Lines& out, const DomainVerdict& verdict) {
+  out.add(verdict.*Member);
 }
 
-/// Calls `add` for each family that has a verdict, with the family's label.
+template <std::optional<RecordStatus> DomainVerdict::*Member>
+void add_validity(Lines& out, const DomainVerdict& verdict) {
+  out.add(is_valid(verdict.*Member));
+}
+
+/// Are these the families of the table from `first` on, in its order? Then a metric's place tells which one it is.
+template <class Family, std::size_t N>
+constexpr bool is_contiguous(const Family (&families)[N], Metric first) {
+  for (std::size_t i = 0; i < N; ++i) {
+    if (static_cast<std::size_t>(families[i].metric) != static_cast<std::size_t>(first) + i) return false;
+  }
+  return true;
+}
+
+using V = DomainVerdict;
+
+/// What a family shows of a domain that was judged once; in the order of the table, from probe_success on.
+struct DomainFamily {
+  Metric metric{};
+  void (*add)(Lines& out, const DomainVerdict& verdict){};
+};
+constexpr DomainFamily kDomainFamilies[] = {
+    {Metric::probe_success,
+     [](Lines& out, const V& v) {
+       if (ever_judged(v)) out.add(v.success);
+     }},
+    {Metric::probe_duration, add_durations},
+    {Metric::probe_timestamp,
+     [](Lines& out, const V& v) {
+       if (ever_judged(v)) out.add(v.probed);
+     }},
+    {Metric::dns_success, add_dns_success},
+    {Metric::record_valid, add_validity<&V::record>},
+    {Metric::record_info,
+     [](Lines& out, const V& v) {
+       if (v.record == RecordStatus::valid) out.add(1, {{"id", v.record_id}});
+     }},
+    {Metric::tlsrpt_record_valid, add_validity<&V::tlsrpt>},
+    {Metric::policy_fetch_success, add_member<&V::fetch_success>},
+    {Metric::policy_http_status, add_member<&V::http_status>},
+    {Metric::policy_valid, add_member<&V::policy_valid>},
+    {Metric::policy_mode, add_mode_fetched},
+    {Metric::policy_max_age,
+     [](Lines& out, const V& v) {
+       if (v.policy) out.add(std::int64_t{v.policy->max_age.count()});
+     }},
+    {Metric::policy_in_force, add_mode_in_force},
+    {Metric::policy_expected_mode,
+     [](Lines& out, const V& v) {
+       if (v.expected_mode) out.add_states("mode", kModes, v.expected_mode);
+     }},
+    {Metric::policy_not_after, add_member<&V::policy_not_after>},
+    {Metric::policy_expiry_days, [](Lines& out, const V& v) { out.add_days_until(v.policy_not_after); }},
+    {Metric::policy_last_change, add_member<&V::policy_last_change>},
+    {Metric::policy_enforced_until, add_member<&V::enforced_until>},
+    {Metric::mx_set_last_change, add_member<&V::mx_set_last_change>},
+    {Metric::mx_hosts, add_member<&V::mx_hosts>},
+    {Metric::mx_covered, add_memberships<&MxMembership::covered>},
+    {Metric::mx_coverage_ratio, add_member<&V::coverage>},
+    {Metric::mx_deliverable, add_memberships<&MxMembership::deliverable>},
+    {Metric::mx_dane_verified, add_memberships<&MxMembership::dane_verified>},
+    {Metric::domain_deliverable, add_member<&V::deliverable>},
+    {Metric::failure, add_failures},
+    {Metric::failure_info, add_failing_hosts},
+    {Metric::finding, add_findings},
+};
+constexpr auto kFirstOfVerdict = static_cast<std::size_t>(Metric::probe_success);
+static_assert(is_contiguous(kDomainFamilies, Metric::probe_success));
+
+/// Calls `add` for each address family that has a verdict, with its label.
 template <class Add>
 void each_family(const MxVerdict& verdict, Add add) {
-  for (const auto& [family, seen] : families_of(verdict)) {
-    if (seen) add(*seen, Label{"family", to_string(family)});
-  }
+  if (verdict.ipv4) add(*verdict.ipv4, Label{"family", to_string(IpFamily::ipv4)});
+  if (verdict.ipv6) add(*verdict.ipv6, Label{"family", to_string(IpFamily::ipv6)});
 }
+
+/// A family whose value is a member of the verdict of each address family.
+template <auto Member>
+void add_by_family(Lines& out, const MxVerdict& verdict) {
+  each_family(verdict, [&](const MxFamilyVerdict& seen, Label family) { out.add(seen.*Member, {family}); });
+}
+
+void add_unreachable(Lines& out, const MxVerdict& verdict) {
+  each_family(verdict, [&](const MxFamilyVerdict& seen, Label family) {
+    if (!seen.reachable) out.add(1, {family, {"reason", seen.unreachable_reason}});
+  });
+}
+
+void add_tls_info(Lines& out, const MxVerdict& verdict) {
+  each_family(verdict, [&](const MxFamilyVerdict& seen, Label family) {
+    if (!seen.tls_version.empty()) out.add(1, {family, {"version", seen.tls_version}, {"cipher", seen.cipher}});
+  });
+}
+
+void add_days_left(Lines& out, const MxVerdict& verdict) {
+  each_family(verdict,
+              [&](const MxFamilyVerdict& seen, Label family) { out.add_days_until(seen.not_after, {family}); });
+}
+
+using F = MxFamilyVerdict;
+
+/// What a family shows of an MX host, in the order of the table.
+struct MxFamily {
+  Metric metric{};
+  void (*add)(Lines& out, const MxVerdict& verdict){};
+};
+constexpr MxFamily kMxFamilies[] = {
+    {Metric::mx_reachable, add_by_family<&F::reachable>},
+    {Metric::mx_unreachable_info, add_unreachable},
+    {Metric::mx_starttls, add_by_family<&F::starttls>},
+    {Metric::mx_tls_verified, add_by_family<&F::verified>},
+    {Metric::mx_tls_info, add_tls_info},
+    {Metric::mx_tls_observed, add_by_family<&F::tls_observed>},
+    {Metric::mx_not_after, add_by_family<&F::not_after>},
+    {Metric::mx_expiry_days, add_days_left},
+    {Metric::mx_tlsa_records, [](Lines& out, const MxVerdict& v) { out.add(known_tlsa_records(v)); }},
+    {Metric::mx_probe_timestamp,
+     [](Lines& out, const MxVerdict& v) {
+       if (v.probed != UnixTime{}) out.add(v.probed);
+     }},
+};
+constexpr auto kFirstOfMx = static_cast<std::size_t>(Metric::mx_reachable);
+static_assert(is_contiguous(kMxFamilies, Metric::mx_reachable));
 
 }  // namespace
 
 std::span<const MetricDefinition, kMetricCount> metric_table() { return kMetrics; }
+
+Metric metric_of(const MetricDefinition& definition) { return static_cast<Metric>(&definition - kMetrics.data()); }
 
 const MetricDefinition& definition(Metric metric) { return kMetrics[static_cast<std::size_t>(metric)]; }
 
@@ -443,65 +563,38 @@ std::span<const MetricDefinition> metrics_of(MetricGroup group) {
   return std::span{kMetrics}.subspan(first_of(group), count);
 }
 
-std::string_view RenderedSeries::family(std::size_t index) const {
-  if (index + 1 >= offsets.size()) return {};
-  return std::string_view{text}.substr(offsets[index], offsets[index + 1] - offsets[index]);
+void append_domain_family(std::string& out, Metric family, const DomainSource& source, UnixTime now) {
+  Lines lines{out, family, "domain", source.name, now};
+  const DomainState state = source.verdict ? source.verdict->state : DomainState::pending;
+  if (family == Metric::domain_state) return lines.add_states("state", kStates, std::optional{state});
+  if (family == Metric::domain_info) return lines.add_info(source.labels);
+  if (state == DomainState::pending) return;
+  kDomainFamilies[static_cast<std::size_t>(family) - kFirstOfVerdict].add(lines, *source.verdict);
 }
 
-RenderedSeries render_domain_series(std::string_view name, const Labels& labels, const DomainVerdict* verdict) {
-  SeriesWriter out{domain, "domain", name};
-  const DomainState state = verdict ? verdict->state : DomainState::pending;
-  out.add_states(Metric::domain_state, "state", kStates, std::optional{state});
-  out.add_info(Metric::domain_info, labels);
-  if (state != DomainState::pending) {
-    add_probe(out, *verdict);
-    add_records(out, *verdict);
-    add_policy(out, *verdict);
-    add_mx_set(out, *verdict);
-    if (ever_judged(*verdict)) add_failures(out, *verdict);
-    add_findings(out, *verdict);
-  }
-  return out.finish(domain);
+void append_mx_family(std::string& out, Metric family, std::string_view host, const MxVerdict* verdict, UnixTime now) {
+  if (!verdict) return;
+  Lines lines{out, family, "mx", host, now};
+  kMxFamilies[static_cast<std::size_t>(family) - kFirstOfMx].add(lines, *verdict);
 }
 
-RenderedSeries render_mx_series(std::string_view host, const MxVerdict* verdict) {
-  SeriesWriter out{mx, "mx", host};
-  if (!verdict) return out.finish(mx);
-  using V = MxFamilyVerdict;
-  each_family(*verdict, [&](const V& v, Label family) { out.add(Metric::mx_reachable, v.reachable, {family}); });
-  each_family(*verdict, [&](const V& v, Label family) {
-    if (!v.reachable) out.add(Metric::mx_unreachable_info, 1, {family, {"reason", v.unreachable_reason}});
-  });
-  each_family(*verdict, [&](const V& v, Label family) { out.add(Metric::mx_starttls, v.starttls, {family}); });
-  each_family(*verdict, [&](const V& v, Label family) { out.add(Metric::mx_tls_verified, v.verified, {family}); });
-  each_family(*verdict, [&](const V& v, Label family) {
-    if (v.tls_version.empty()) return;
-    out.add(Metric::mx_tls_info, 1, {family, {"version", v.tls_version}, {"cipher", v.cipher}});
-  });
-  each_family(*verdict, [&](const V& v, Label family) { out.add(Metric::mx_tls_observed, v.tls_observed, {family}); });
-  each_family(*verdict, [&](const V& v, Label family) { out.add(Metric::mx_not_after, v.not_after, {family}); });
-  each_family(*verdict,
-              [&](const V& v, Label family) { out.add_expiry(Metric::mx_expiry_days, v.not_after, {family}); });
-  if (const auto records = known_tlsa_records(*verdict)) out.add(Metric::mx_tlsa_records, *records);
-  if (verdict->probed != UnixTime{}) out.add(Metric::mx_probe_timestamp, verdict->probed);
-  return out.finish(mx);
-}
-
-RenderedSeries render_report_series(std::string_view name, const DomainReportTotals& totals) {
-  SeriesWriter out{report, "domain", name};
-  for (const std::string_view type : kReportedPolicyTypes) {
-    const auto found = totals.sessions.find(type);
-    const auto sum = found == totals.sessions.end() ? DomainReportTotals::Sessions{} : found->second;
-    out.add(Metric::reported_sessions, sum.successful, {{"policy_type", type}, {"result", "success"}});
-    out.add(Metric::reported_sessions, sum.failed, {{"policy_type", type}, {"result", "failure"}});
+void append_report_family(std::string& out, Metric family, std::string_view domain, const DomainReportTotals& totals) {
+  Lines lines{out, family, "domain", domain, {}};
+  if (family == Metric::reported_sessions) {
+    for (const std::string_view type : kReportedPolicyTypes) {
+      const auto found = totals.sessions.find(type);
+      const auto sum = found == totals.sessions.end() ? DomainReportTotals::Sessions{} : found->second;
+      lines.add(sum.successful, {{"policy_type", type}, {"result", "success"}});
+      lines.add(sum.failed, {{"policy_type", type}, {"result", "failure"}});
+    }
+  } else if (family == Metric::reported_failed_sessions) {
+    for (const std::string_view type : reported_result_types()) {
+      const auto found = totals.failed.find(type);
+      lines.add(found == totals.failed.end() ? 0 : found->second, {{"result_type", type}});
+    }
+  } else if (family == Metric::last_report) {
+    for (const auto& [reporter, end] : totals.last_report) lines.add(end, {{"reporter", reporter}});
   }
-  for (const std::string_view type : reported_result_types()) {
-    const auto found = totals.failed.find(type);
-    out.add(Metric::reported_failed_sessions, found == totals.failed.end() ? 0 : found->second,
-            {{"result_type", type}});
-  }
-  for (const auto& [reporter, end] : totals.last_report) out.add(Metric::last_report, end, {{"reporter", reporter}});
-  return out.finish(report);
 }
 
 std::string escape_label_value(std::string_view value) {

@@ -1,11 +1,12 @@
-// One verdict to ready exposition text, and the table of every metric: no other file spells a metric name.
-// Next: snapshot.h, which keeps the text beside the verdict; metrics.h, which joins it into a scrape.
+// One verdict to exposition text, family by family, and the table of every metric: no other file spells a metric name.
+// Next: exposition.h, which walks the families of a whole snapshot.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -113,41 +114,36 @@ constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::daily_fail
 /// The whole table, indexed by Metric; each group is one contiguous run.
 std::span<const MetricDefinition, kMetricCount> metric_table();
 const MetricDefinition& definition(Metric metric);
+/// Input: an element of the table.
+Metric metric_of(const MetricDefinition& definition);
 /// The families of one group, in exposition order.
 std::span<const MetricDefinition> metrics_of(MetricGroup group);
+
+/// Names of families; empty means all of them.
+using FamilyNames = std::set<std::string, std::less<>>;
 
 /// Free labels of the configuration, by name.
 using Labels = std::map<std::string, std::string, std::less<>>;
 
-/// Series whose value is the time left until `not_after`: only the text in front of the value can be ready.
-struct ExpirySeries {
-  std::string prefix{};  // `name{labels} `
-  UnixTime not_after{};
-
-  bool operator==(const ExpirySeries&) const = default;
+/// A domain as its series see it. `verdict` is nullptr before the first.
+struct DomainSource {
+  std::string_view name{};
+  const Labels& labels;
+  const DomainVerdict* verdict{};
 };
 
-/// The series of one verdict: lines of all families of a group behind each other. Family i of the group is
-/// text[offsets[i], offsets[i + 1]); the expiry_days family has no text but `expiry`.
-struct RenderedSeries {
-  std::string text{};
-  std::vector<std::uint32_t> offsets{};
-  std::vector<ExpirySeries> expiry{};
+/// Appends the series of one family of MetricGroup::domain. Input: a domain without a verdict, or in state pending, has
+/// mtasts_domain_state and mtasts_domain_info only; free labels that collide with `domain` are left out; days left are
+/// counted from `now`. Errors: none.
+void append_domain_family(std::string& out, Metric family, const DomainSource& source, UnixTime now);
 
-  std::string_view family(std::size_t index) const;
-};
+/// The same of MetricGroup::mx. Input: `verdict` nullptr (not observed yet) has no series.
+void append_mx_family(std::string& out, Metric family, std::string_view host, const MxVerdict* verdict, UnixTime now);
 
-/// Renders a domain's series. Input: `verdict` nullptr or in state pending gives mtasts_domain_state and
-/// mtasts_domain_info only; free labels that collide with `domain` are left out. Errors: none.
-RenderedSeries render_domain_series(std::string_view name, const Labels& labels, const DomainVerdict* verdict);
-
-/// Renders an MX host's series. Input: `verdict` nullptr (not observed yet) gives none. Errors: none.
-RenderedSeries render_mx_series(std::string_view host, const MxVerdict* verdict);
-
-/// Renders what the reports say of a domain, every policy type and result type from 0, so that increase() sees the
-/// first report: 20 series, and one per reporter. Families whose values depend on the time of the scrape, or on no
-/// domain, are left empty. Errors: none.
-RenderedSeries render_report_series(std::string_view name, const DomainReportTotals& totals);
+/// The same of what reports say of a domain, every policy type and result type from 0, so that increase() sees the
+/// first report: 20 series, and one per reporter. Families of MetricGroup::report whose values depend on the time of
+/// the scrape, or on no domain, have none here.
+void append_report_family(std::string& out, Metric family, std::string_view domain, const DomainReportTotals& totals);
 
 /// A label value with backslash, quote and newline escaped and invalid UTF-8 replaced by U+FFFD, as the text
 /// exposition format 0.0.4 asks.

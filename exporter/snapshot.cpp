@@ -2,6 +2,7 @@
 #include "exporter/snapshot.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace mtasts {
@@ -11,14 +12,11 @@ using DomainPointer = std::shared_ptr<const DomainEntry>;
 using MxPointer = std::shared_ptr<const MxEntry>;
 
 DomainPointer make_entry(std::string name, Labels labels, std::shared_ptr<const DomainVerdict> verdict) {
-  RenderedSeries rendered = render_domain_series(name, labels, verdict.get());
-  return std::make_shared<const DomainEntry>(
-      DomainEntry{std::move(name), std::move(labels), std::move(verdict), std::move(rendered)});
+  return std::make_shared<const DomainEntry>(DomainEntry{std::move(name), std::move(labels), std::move(verdict)});
 }
 
 MxPointer make_entry(std::string host, std::shared_ptr<const MxVerdict> verdict) {
-  RenderedSeries rendered = render_mx_series(host, verdict.get());
-  return std::make_shared<const MxEntry>(MxEntry{std::move(host), std::move(verdict), std::move(rendered)});
+  return std::make_shared<const MxEntry>(MxEntry{std::move(host), std::move(verdict)});
 }
 
 template <class Table>
@@ -38,10 +36,11 @@ bool swap_slot(Table& table, std::string_view name, const typename Table::mapped
 }
 
 template <class Entry, class Name>
-const Entry* find_sorted(const std::vector<std::shared_ptr<const Entry>>& entries, std::string_view wanted, Name name) {
+std::shared_ptr<const Entry> find_sorted(const std::vector<std::shared_ptr<const Entry>>& entries,
+                                         std::string_view wanted, Name name) {
   const auto less = [&](const auto& entry, std::string_view value) { return (*entry).*name < value; };
   const auto found = std::lower_bound(entries.begin(), entries.end(), wanted, less);
-  return found != entries.end() && (**found).*name == wanted ? found->get() : nullptr;
+  return found != entries.end() && (**found).*name == wanted ? *found : nullptr;
 }
 
 template <class Table, class Entries>
@@ -53,10 +52,12 @@ void copy_slots(const Table& table, Entries& entries) {
 }  // namespace
 
 const DomainEntry* Snapshot::find_domain(std::string_view name) const {
-  return find_sorted(domains, name, &DomainEntry::name);
+  return find_sorted(domains, name, &DomainEntry::name).get();
 }
 
-const MxEntry* Snapshot::find_mx(std::string_view host) const { return find_sorted(mx_hosts, host, &MxEntry::host); }
+const MxEntry* Snapshot::find_mx(std::string_view host) const {
+  return find_sorted(mx_hosts, host, &MxEntry::host).get();
+}
 
 void SnapshotStore::set_domains(std::vector<DomainSlot> domains) {
   const std::scoped_lock lock{mutex_};
@@ -89,7 +90,7 @@ std::shared_ptr<const DomainEntry> SnapshotStore::domain_slot(std::string_view n
 
 bool SnapshotStore::publish(DomainVerdict verdict) {
   const auto shared = std::make_shared<const DomainVerdict>(std::move(verdict));
-  for (;;) {  // again only when the labels changed while we rendered
+  for (;;) {  // again only when the labels changed meanwhile
     const DomainPointer old = domain_slot(shared->domain);
     if (!old) return false;
     DomainPointer next = make_entry(old->name, old->labels, shared);
@@ -116,19 +117,27 @@ Snapshot SnapshotStore::snapshot() const {
   return copy;
 }
 
+Snapshot snapshot_of_domains(const Snapshot& all, std::span<const std::string> names) {
+  Snapshot some;
+  std::set<std::string_view> hosts;
+  for (const std::string& name : std::set<std::string>{names.begin(), names.end()}) {
+    DomainPointer entry = find_sorted(all.domains, name, &DomainEntry::name);
+    if (!entry) continue;
+    if (entry->verdict) {
+      for (const MxMembership& mx : entry->verdict->mx) hosts.insert(mx.host);
+    }
+    some.domains.push_back(std::move(entry));
+  }
+  for (const std::string_view host : hosts) {
+    MxPointer entry = find_sorted(all.mx_hosts, host, &MxEntry::host);
+    if (entry) some.mx_hosts.push_back(std::move(entry));
+  }
+  return some;
+}
+
 Snapshot snapshot_of_domain(const Snapshot& all, std::string_view domain) {
-  Snapshot one;
-  const auto found = std::ranges::find(
-      all.domains, domain, [](const auto& entry) -> const auto& { return entry->name; });
-  if (found == all.domains.end()) return one;
-  one.domains.push_back(*found);
-  if (!(*found)->verdict) return one;
-  const auto used = [&](const MxPointer& entry) {
-    const auto& hosts = (*found)->verdict->mx;
-    return std::ranges::find(hosts, entry->host, &MxMembership::host) != hosts.end();
-  };
-  std::ranges::copy_if(all.mx_hosts, std::back_inserter(one.mx_hosts), used);
-  return one;
+  const std::string name{domain};
+  return snapshot_of_domains(all, std::span{&name, 1});
 }
 
 Snapshot snapshot_of_verdicts(const DomainSlot& slot, DomainVerdict verdict, std::vector<MxVerdict> mx_hosts) {

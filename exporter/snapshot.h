@@ -1,11 +1,12 @@
 // What is known of every domain and MX host right now: a table of slots, each swapped as one pointer.
-// Next: metrics.h and fleet_page.h, which are views of a Snapshot; probe_loop.h, which publishes into the store.
+// Next: exposition.h and fleet_page.h, which are views of a Snapshot; probe_loop.h, which publishes into the store.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,14 +21,12 @@ struct DomainEntry {
   std::string name{};
   Labels labels{};
   std::shared_ptr<const DomainVerdict> verdict{};  // nullptr before the first
-  RenderedSeries rendered{};
 };
 
 /// An MX host that some domain uses, and its last verdict; never changed once published.
 struct MxEntry {
   std::string host{};
   std::shared_ptr<const MxVerdict> verdict{};  // nullptr before the first
-  RenderedSeries rendered{};
 };
 
 /// All slots at one moment, sorted by name. Copying it copies pointers.
@@ -57,7 +56,7 @@ class SnapshotStore {
   /// Takes the slot away, and its series with it.
   void remove_mx_host(const std::string& host);
 
-  /// Renders a verdict and puts it into its slot. Returns false when there is no such slot (removed meanwhile).
+  /// Puts a verdict into its slot. Returns false when there is no such slot (removed meanwhile).
   bool publish(DomainVerdict verdict);
   bool publish(MxVerdict verdict);
 
@@ -74,7 +73,9 @@ class SnapshotStore {
   Table<MxEntry> mx_hosts_{};
 };
 
-/// A snapshot of one domain and those of its MX hosts that are known; empty when the domain is not there.
+/// A snapshot of some domains and those of their MX hosts that are known. Input: names in any order; those that are not
+/// there are left out.
+Snapshot snapshot_of_domains(const Snapshot& all, std::span<const std::string> names);
 Snapshot snapshot_of_domain(const Snapshot& all, std::string_view domain);
 
 /// A snapshot made of verdicts alone, for a domain that has no slot (/probe of an unconfigured domain).

@@ -26,7 +26,7 @@ DOORS = (
     ("gmime/", r"exporter/report_mail\.cpp"),
     ("curl/", r"exporter/imap_connection\.cpp"),
     ("kainjow/", r"exporter/page_template\.cpp"),
-    ("zlib.h", r"exporter/(gunzip|http_server)\.cpp|tests/.*"),
+    ("zlib.h", r"exporter/(gunzip|gzip_stream)\.cpp|tests/.*"),
     ("CLI/", r"exporter/\w+\.cpp|tests/.*"),
     ("boost/json", r"probes/core/bounded_json\.cpp|exporter/.*|tests/.*"),
     ("boost/asio", r"probes/net/.*|exporter/.*|tests/.*"),

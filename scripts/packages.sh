@@ -19,8 +19,8 @@ debian_release() {
 }
 
 # Prints the packages of a purpose: build (compile and link), run (ask the exporter whether it is ready), test (unit
-# tests, real servers), browser (the pages in Chromium), bench (what to compare with), soak (campaigns against the lab), check (style, a second
-# Debian).
+# tests, real servers), browser (the pages in Chromium, and npm, whose packages have the schemas of Kubernetes too), bench
+# (what to compare with), soak (campaigns against the lab), check (style, a second Debian).
 packages_for() {
   case $1 in
     build)

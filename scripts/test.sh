@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing, builds as CI does and runs every test: unit, integration, rules and fuzz replay through ctest,
 # then the end-to-end suite against unbound, nginx, Postfix, Dovecot, Prometheus and Alertmanager, then the pages in
-# Chromium.
+# Chromium, then the manifests for Kubernetes against its schemas.
 # SPDX-License-Identifier: Apache-2.0
 set -eu
 
@@ -43,6 +43,11 @@ rm -f "$build/browser.xml"
 npm ci --prefix tests/browser --silent && node tests/browser/run.mjs --exporter "$build/exporter/mtasts_exporter" \
   --lab "$build/tests/lab/mtasts_lab" --junit "$build/browser.xml" || failed=1
 
+echo
+echo "kubernetes:"
+rm -f "$build/kubernetes.xml"
+npm ci --prefix tests/kubernetes --silent && node tests/kubernetes/run.mjs --junit "$build/kubernetes.xml" || failed=1
+
 unit_total=$(count tests "$build/unit.xml" 2>/dev/null)
 unit_failed=$(count failures "$build/unit.xml" 2>/dev/null)
 if [ -z "$unit_total" ]; then # it ended before it could write its results
@@ -58,6 +63,11 @@ browser_failed=$(count failures "$build/browser.xml" 2>/dev/null)
 if [ -z "$browser_total" ]; then
   browser_total=1 browser_failed=1
 fi
+kubernetes_total=$(count tests "$build/kubernetes.xml" 2>/dev/null)
+kubernetes_failed=$(count failures "$build/kubernetes.xml" 2>/dev/null)
+if [ -z "$kubernetes_total" ]; then
+  kubernetes_total=1 kubernetes_failed=1
+fi
 
 # Prints a line of the summary: name, tests, failures.
 line() {
@@ -69,7 +79,8 @@ line "unit" "$unit_total" "$unit_failed"
 line "integration, rules, fuzz replay" "$other_total" "$other_failed"
 line "end to end" "$e2e_total" "$e2e_failed"
 line "browser" "$browser_total" "$browser_failed"
-total=$((unit_total + other_total + e2e_total + browser_total))
-total_failed=$((unit_failed + other_failed + e2e_failed + browser_failed))
+line "kubernetes" "$kubernetes_total" "$kubernetes_failed"
+total=$((unit_total + other_total + e2e_total + browser_total + kubernetes_total))
+total_failed=$((unit_failed + other_failed + e2e_failed + browser_failed + kubernetes_failed))
 echo "$((total - total_failed)) passed, $total_failed failed"
 exit $failed

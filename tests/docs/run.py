@@ -23,6 +23,7 @@ LANGUAGES = {"", "sh", "yaml", "promql"}
 FENCE = re.compile(r"(?ms)^```(\w*)\n(.*?)^```$")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 COMPOSE = ROOT / "packaging" / "compose"
+KUBERNETES = ROOT / "packaging" / "kubernetes"
 ALWAYS_THERE = {"libc6", "libgcc-s1", "libstdc++6"}  # in every Debian that has apt
 
 
@@ -62,6 +63,7 @@ class Checks:
         yield from self._promql()
         yield from self._compose()
         yield from self._image()
+        yield from self._kubernetes()
 
     def _page(self, page):
         yield from self._links(page)
@@ -205,6 +207,38 @@ class Checks:
                 yield f"Dockerfile: the image has no {package}, which the exporter needs for {path}"
         if len(paths) < 5:
             yield f"only {len(paths)} libraries were found"
+
+
+    def _kubernetes(self):
+        """Each replica takes its configuration and its command line, and Prometheus the examples beside them.
+
+        tests/kubernetes holds the manifests against their schemas.
+        """
+        for folder in sorted(path for path in KUBERNETES.iterdir() if path.is_dir()):
+            manifests = [manifest for path in folder.glob("*.yaml") for manifest in yaml.safe_load_all(path.read_text())]
+            of_kind = {manifest.get("kind"): manifest for manifest in manifests}
+            workload = of_kind.get("StatefulSet") or of_kind["Deployment"]
+            mounted = self.folder / folder.name
+            self._mount(of_kind["ConfigMap"]["data"], mounted)
+            arguments = workload["spec"]["template"]["spec"]["containers"][0]["args"]
+            for replica in range(workload["spec"]["replicas"]):
+                words = [word.replace("$(POD_NAME)", f"{workload['metadata']['name']}-{replica}")
+                         .replace("/etc/mtasts_exporter", str(mounted)) for word in arguments]
+                answer = run(self.exporter, "--config.check", *words)
+                if answer.returncode != 0 or answer.stderr:
+                    yield f"packaging/kubernetes/{folder.name}, replica {replica}: {answer.stdout}{answer.stderr}"
+            answer = run("promtool", "check", "config", folder / "prometheus.example.yaml")
+            if answer.returncode != 0:
+                yield f"packaging/kubernetes/{folder.name}: {answer.stdout}{answer.stderr}"
+
+    @staticmethod
+    def _mount(data, folder):
+        """Makes the files of a ConfigMap, in one folder in place of the container's two."""
+        folder.mkdir()
+        for file, text in data.items():
+            for inside in ("/etc/mtasts_exporter", "/var/lib/mtasts_exporter"):
+                text = text.replace(inside, str(folder))
+            (folder / file).write_text(text)
 
 
 def commands(text):

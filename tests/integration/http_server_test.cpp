@@ -72,6 +72,15 @@ class HttpServerTest : public ::testing::Test {
       response.body = std::string(8'000'000, 'x');
       respond(response);
     });
+    server_->route({"GET"}, "/pieces", [](const HttpRequest& request, const Respond& respond) {
+      const bool breaks = request.parameter("breaks").has_value();
+      const bool endless = request.parameter("endless").has_value();
+      respond({.more = [left = 40, breaks, endless](std::string& piece) mutable {
+        if (breaks && left == 20) throw std::runtime_error{"no more"};
+        if (endless || left % 4 != 0) piece.append(100'000, static_cast<char>('a' + left % 26));  // some have nothing to say
+        return endless || --left > 0;
+      }});
+    });
     server_->route({"POST", "PUT"}, "/act", [](const HttpRequest&, const Respond& respond) { respond({}); });
     server_->route({"POST"}, "/upload",
                    [](const HttpRequest& request, const Respond& respond) {
@@ -194,6 +203,51 @@ TEST_F(HttpServerTest, CompressesWhenAsked) {
   ASSERT_TRUE(plain);
   EXPECT_FALSE(plain->has_header("Content-Encoding"));
   EXPECT_EQ(plain->body.size(), 8'000'000U);
+}
+
+TEST_F(HttpServerTest, SendsABodyInPieces) {
+  serve();
+  auto asking = client();
+  asking.set_keep_alive(true);
+  asking.set_decompress(true);
+  const auto plain = asking.Get("/pieces", {{"Accept-Encoding", "identity"}});
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(plain->get_header_value("Transfer-Encoding"), "chunked");
+  EXPECT_FALSE(plain->has_header("Content-Length"));
+  EXPECT_EQ(plain->body.size(), 3'000'000U);
+  const auto packed = asking.Get("/pieces", {{"Accept-Encoding", "gzip"}});
+  ASSERT_TRUE(packed);
+  EXPECT_EQ(packed->get_header_value("Content-Encoding"), "gzip");
+  EXPECT_EQ(packed->body, plain->body);
+  EXPECT_EQ(asking.Head("/pieces")->body, "");
+  EXPECT_EQ(server_->connections(), 1U) << "the connection outlives the answers";
+}
+
+TEST_F(HttpServerTest, PiecesForAnOldClientEndWithTheConnection) {
+  serve();
+  RawClient old{port_};
+  old.send("GET /pieces HTTP/1.0\r\n\r\n");
+  const std::string answer = old.read_all();
+  EXPECT_THAT(answer, ::testing::StartsWith("HTTP/1.0 200"));
+  EXPECT_EQ(answer.size() - answer.find("\r\n\r\n") - 4, 3'000'000U);
+}
+
+TEST_F(HttpServerTest, ABodyThatBreaksOffLooksBroken) {
+  serve();
+  EXPECT_FALSE(client().Get("/pieces?breaks", {{"Accept-Encoding", "identity"}}));
+  RawClient raw{port_};
+  raw.send("GET /pieces?breaks HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(raw.read_all(), ::testing::Not(::testing::EndsWith("0\r\n\r\n")));
+}
+
+TEST_F(HttpServerTest, WhoReadsNothingOfAnAnswerIsLeft) {
+  serve({.response = milliseconds{300}});
+  RawClient lazy{port_};
+  lazy.send("GET /pieces?endless HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(lazy.read_until("\r\n\r\n"), ::testing::StartsWith("HTTP/1.1 200"));
+  const auto until = Clock::now() + seconds{5};
+  while (server_->connections() > 0 && Clock::now() < until) std::this_thread::yield();
+  EXPECT_EQ(server_->connections(), 0U);
 }
 
 TEST_F(HttpServerTest, SlowAndIdleClientsDelayNobody) {
@@ -426,6 +480,21 @@ TEST_F(RoutesTest, MetricsAndHealth) {
   EXPECT_EQ(get("/-/ready")->status, 200);
   ready_ = false;
   EXPECT_EQ(get("/-/ready")->status, 503);
+}
+
+TEST_F(RoutesTest, MetricsOfSomeDomainsOrFamilies) {
+  const std::string one = get("/metrics?domain=GOOD.example.")->body;
+  EXPECT_THAT(one, ::testing::HasSubstr("mtasts_domain_state{domain=\"good.example\",state=\"ok\"} 1\n"));
+  EXPECT_THAT(one, ::testing::Not(::testing::HasSubstr("bad.example")));
+  EXPECT_THAT(one, ::testing::Not(::testing::HasSubstr("mtasts_exporter_domains")));
+  EXPECT_EQ(get("/metrics?domain=good.example&domain=other.example")->status, 404);
+  EXPECT_EQ(
+      get("/metrics?name[]=mtasts_probe_success&name[]=mtasts_exporter_domains_pending")->body,
+      "# HELP mtasts_probe_success Whether record and policy are valid and every MX is covered and verified; 0 also "
+      "without MTA-STS.\n# TYPE mtasts_probe_success gauge\nmtasts_probe_success{domain=\"good.example\"} 1\n"
+      "# HELP mtasts_exporter_domains_pending Domains of which no probe has ended yet.\n"
+      "# TYPE mtasts_exporter_domains_pending gauge\nmtasts_exporter_domains_pending 1\n");
+  EXPECT_EQ(get("/metrics?name%5B%5D=no_such_family")->body, "");
 }
 
 TEST_F(RoutesTest, ReloadByPostOnly) {

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <semaphore>
 
+#include "exporter/gzip_stream.h"
 #include "exporter/report_intake.h"
 #include "tests/support/raw_client.h"
 #include "tests/support/temporary_folder.h"

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "exporter/http_server.h"
+#include "exporter/gzip_stream.h"
 
 namespace mtasts::test {
 namespace {

@@ -1,8 +1,9 @@
 // The server's pure helpers: addresses, encodings, targets, and the time that a scrape leaves.
 // SPDX-License-Identifier: Apache-2.0
+#include "exporter/http_text.h"
+
 #include <gtest/gtest.h>
 
-#include "exporter/http_server.h"
 #include "exporter/routes.h"
 
 namespace mtasts {
@@ -28,10 +29,10 @@ TEST(HttpServer, AcceptEncoding) {
 
 TEST(HttpServer, Targets) {
   std::string path;
-  std::map<std::string, std::string> query;
+  QueryParameters query;
   ASSERT_TRUE(parse_target("/a%2Fb?x=1%202&y&x=3&z=a+b", path, query));
   EXPECT_EQ(path, "/a/b");
-  EXPECT_EQ(query, (std::map<std::string, std::string>{{"x", "1 2"}, {"y", ""}, {"z", "a b"}}));
+  EXPECT_EQ(query, (QueryParameters{{"x", "1 2"}, {"x", "3"}, {"y", ""}, {"z", "a b"}}));
   for (const char* bad : {"", "x", "/%", "/%4", "/%zz", "/?a=%", "http://", "http:///x", "ftp://a/x", "http://a/%"}) {
     EXPECT_FALSE(parse_target(bad, path, query)) << bad;
   }
@@ -39,7 +40,7 @@ TEST(HttpServer, Targets) {
 
 // RFC 9112 section 3.2.2
 TEST(HttpServer, AbsoluteTargets) {
-  using Query = std::map<std::string, std::string>;
+  using Query = QueryParameters;
   using Target = std::pair<std::string, Query>;
   const auto split = [](std::string_view target) {
     Target parts;

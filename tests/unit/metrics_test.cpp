@@ -4,12 +4,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <sstream>
+
+#include "exporter/exposition.h"
 
 namespace mtasts {
 namespace {
@@ -118,20 +123,59 @@ Snapshot fleet() {
 
 std::size_t series_in(const std::string& text) { return static_cast<std::size_t>(std::ranges::count(text, '\n')); }
 
-std::string domain_text(const DomainVerdict& verdict) {
-  return render_domain_series(verdict.domain, {}, &verdict).text;
+/// All families of a domain, one behind the other.
+std::string domain_text(const std::string& name, const Labels& labels, const DomainVerdict* verdict) {
+  std::string text;
+  for (const MetricDefinition& family : metrics_of(MetricGroup::domain))
+    append_domain_family(text, metric_of(family), {name, labels, verdict}, kNow);
+  return text;
 }
 
-TEST(Metrics, FleetAsInTheGoldenFile) {
-  expect_golden(MTASTS_TEST_DATA "/metrics/fleet.golden", render_snapshot(fleet(), kNow));
+std::string domain_text(const DomainVerdict& verdict) { return domain_text(verdict.domain, {}, &verdict); }
+
+std::string mx_text(const MxVerdict& verdict) {
+  std::string text;
+  for (const MetricDefinition& family : metrics_of(MetricGroup::mx))
+    append_mx_family(text, metric_of(family), verdict.host, &verdict, kNow);
+  return text;
 }
+
+/// What a scrape shows of some groups of families.
+std::string scraped(const Snapshot& snapshot, const ReportView& view, UnixTime now,
+                    std::initializer_list<MetricGroup> groups) {
+  ScrapeInput input{.snapshot = snapshot, .reports = view, .ready_after = kReadyAfter, .now = now};
+  for (const MetricGroup group : groups) {
+    for (const MetricDefinition& family : metrics_of(group)) input.names.emplace(family.name);
+  }
+  Exposition exposition{std::move(input)};
+  return whole_text(exposition);
+}
+
+std::string verdicts_of(const Snapshot& snapshot, UnixTime now = kNow) {
+  return scraped(snapshot, {}, now, {MetricGroup::domain, MetricGroup::mx});
+}
+
+std::string reports_of(const ReportView& view, const Snapshot& snapshot) {
+  return scraped(snapshot, view, kNow, {MetricGroup::report});
+}
+
+std::string rollout_of(const Snapshot& snapshot, const ReportView& view, UnixTime now) {
+  return scraped(snapshot, view, now, {MetricGroup::rollout});
+}
+
+std::string everything(const Snapshot& snapshot, const ReportView& view, const SelfMetrics& self) {
+  Exposition exposition{{.snapshot = snapshot, .reports = view, .ready_after = kReadyAfter, .now = kNow}};
+  return whole_text(exposition) + self.render();
+}
+
+TEST(Metrics, FleetAsInTheGoldenFile) { expect_golden(MTASTS_TEST_DATA "/metrics/fleet.golden", verdicts_of(fleet())); }
 
 TEST(Metrics, WhetherThereAreTlsaRecordsIsSaidOnlyWhereSomebodyKnows) {
   MxVerdict verdict = mx_verdict();
   const auto says = [&](DaneState state) {
     verdict.dane->state = state;
     verdict.dane->records = 0;
-    return render_mx_series(verdict.host, &verdict).text.find("mtasts_mx_tlsa_records{") != std::string::npos;
+    return mx_text(verdict).find("mtasts_mx_tlsa_records{") != std::string::npos;
   };
   EXPECT_TRUE(says(DaneState::insecure_address));
   EXPECT_TRUE(says(DaneState::no_records));
@@ -156,8 +200,7 @@ TEST(Metrics, TheTableIsOrderlyAndUnique) {
 }
 
 TEST(Metrics, ADomainWithoutVerdictHasStateAndInfoOnly) {
-  const RenderedSeries series = render_domain_series("new.example", {{"team", "x"}}, nullptr);
-  EXPECT_EQ(series.text,
+  EXPECT_EQ(domain_text("new.example", {{"team", "x"}}, nullptr),
             "mtasts_domain_state{domain=\"new.example\",state=\"pending\"} 1\n"
             "mtasts_domain_state{domain=\"new.example\",state=\"ok\"} 0\n"
             "mtasts_domain_state{domain=\"new.example\",state=\"failing\"} 0\n"
@@ -200,10 +243,9 @@ TEST(Metrics, WithoutAPolicyNoModeIsInForce) {
 
 TEST(Metrics, DaysAreCountedAtScrapeTime) {
   const Snapshot snapshot = fleet();
-  EXPECT_THAT(render_snapshot(snapshot, kNow),
-              HasSubstr("mtasts_policy_cert_expiry_days{domain=\"bad.example\"} -0.5000\n"));
-  EXPECT_THAT(render_snapshot(snapshot, kNow + std::chrono::days{1}),
-              HasSubstr("mtasts_policy_cert_expiry_days{domain=\"bad.example\"} -1.5000\n"));
+  EXPECT_THAT(verdicts_of(snapshot), HasSubstr("mtasts_policy_cert_expiry_days{domain=\"bad.example\"} -0.5\n"));
+  EXPECT_THAT(verdicts_of(snapshot, kNow + std::chrono::days{1}),
+              HasSubstr("mtasts_policy_cert_expiry_days{domain=\"bad.example\"} -1.5\n"));
 }
 
 TEST(Metrics, SeriesPerDomainAndHost) {
@@ -213,12 +255,10 @@ TEST(Metrics, SeriesPerDomainAndHost) {
   DomainVerdict verdict = good_verdict();
   verdict.mx[1].deliverable = true;
   verdict.mx[1].dane_verified = true;
-  const RenderedSeries domain = render_domain_series("good.example", {}, &verdict);
-  EXPECT_LE(series_in(domain.text) + domain.expiry.size(), kFixed + kPerMx * verdict.mx.size());
+  EXPECT_LE(series_in(domain_text(verdict)), kFixed + kPerMx * verdict.mx.size());
   MxVerdict host = mx_verdict();
   host.ipv6 = host.ipv4;
-  const RenderedSeries mx = render_mx_series(host.host, &host);
-  EXPECT_LE(series_in(mx.text) + mx.expiry.size(), kDualStack);
+  EXPECT_LE(series_in(mx_text(host)), kDualStack);
 }
 
 TEST(Metrics, LabelValuesAreEscapedAndUtf8) {
@@ -232,7 +272,7 @@ TEST(Metrics, LabelValuesAreEscapedAndUtf8) {
 
 TEST(Metrics, FreeLabelsCannotBreakTheExposition) {
   const Labels labels{{"domain", "evil"}, {"no-name", "x"}, {"ok", "1"}};
-  const std::string text = render_domain_series("a.example", labels, nullptr).text;
+  const std::string text = domain_text("a.example", labels, nullptr);
   EXPECT_THAT(text, HasSubstr("mtasts_domain_info{domain=\"a.example\",ok=\"1\"} 1\n"));
 }
 
@@ -272,17 +312,95 @@ ReportView reports() {
   return board.view();
 }
 
+std::vector<prometheus::MetricFamily> families_of(const std::string& text) {
+  std::vector<prometheus::MetricFamily> families;
+  std::istringstream lines{text};
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("# HELP ")) {
+      const auto name_ends = line.find(' ', 7);
+      families.push_back(
+          {line.substr(7, name_ends - 7), line.substr(name_ends + 1), prometheus::MetricType::Gauge, {}});
+    } else if (line.starts_with("# TYPE ")) {
+      if (line.ends_with(" counter")) families.back().type = prometheus::MetricType::Counter;
+    } else {
+      prometheus::ClientMetric metric;
+      const std::size_t value_at = line.rfind(' ');
+      metric.gauge.value = metric.counter.value = std::stod(line.substr(value_at));
+      for (std::size_t at = line.find('{'); at != std::string::npos && line[at] != '}';) {
+        const std::size_t equals = line.find("=\"", at);
+        const std::size_t end = line.find('"', equals + 2);
+        metric.label.push_back({line.substr(at + 1, equals - at - 1), line.substr(equals + 2, end - equals - 2)});
+        at = end + 1;
+      }
+      families.back().metric.push_back(std::move(metric));
+    }
+  }
+  return families;
+}
+
+/// Read and written again by prometheus-cpp, the text is the same, byte for byte.
+TEST(Exposition, IsWhatPrometheusCppWouldWrite) {
+  SnapshotStore store;
+  store.set_domains({{"bad.example", {}}, {"good.example", {{"team", "mail"}}}});
+  store.add_mx_host("mx1.example.org");
+  DomainVerdict odd = good_verdict();
+  odd.coverage = 1.0 / 3;
+  odd.policy_duration = Milliseconds{123'456'789};
+  odd.policy_not_after = kNow + std::chrono::days{4000} + std::chrono::seconds{1};
+  store.publish(std::move(odd));
+  store.publish(bad_verdict());
+  store.publish(mx_verdict());
+  Exposition exposition{{.snapshot = store.snapshot(), .reports = reports(), .ready_after = kReadyAfter, .now = kNow}};
+  const std::string text = whole_text(exposition);
+  EXPECT_GT(series_in(text), 100U);
+  EXPECT_EQ(prometheus::TextSerializer{}.Serialize(families_of(text)), text);
+}
+
+TEST(Exposition, PiecesAreWholeLinesAndTogetherTheWhole) {
+  SnapshotStore store;
+  std::vector<DomainSlot> slots;
+  for (int i = 0; i < 2000; ++i) slots.push_back({"domain-" + std::to_string(i) + ".example", {}});
+  store.set_domains(slots);
+  for (const DomainSlot& slot : slots) {
+    DomainVerdict verdict = good_verdict();
+    verdict.domain = slot.name;
+    store.publish(std::move(verdict));
+  }
+  Exposition whole{{.snapshot = store.snapshot(), .now = kNow}};
+  Exposition pieces{{.snapshot = store.snapshot(), .now = kNow}};
+  std::string together;
+  std::size_t count = 0;
+  for (bool more = true; more; ++count) {
+    std::string piece;
+    more = pieces.next(piece);
+    EXPECT_LT(piece.size(), 300'000U);
+    EXPECT_TRUE(piece.empty() || piece.ends_with('\n'));
+    together += piece;
+  }
+  EXPECT_GT(count, 20U);
+  EXPECT_EQ(together, whole_text(whole));
+}
+
+TEST(Exposition, ShowsTheFamiliesThatWereAskedFor) {
+  Exposition exposition{{.snapshot = fleet(), .now = kNow, .names = {"mtasts_mx_reachable", "mtasts_no_such_family"}}};
+  const std::string text = whole_text(exposition);
+  EXPECT_TRUE(text.starts_with("# HELP mtasts_mx_reachable "));
+  EXPECT_EQ(series_in(text), 4U);
+  EXPECT_EQ(SelfMetrics({"1", ""}).render({"mtasts_mx_reachable"}), "");
+  EXPECT_EQ(series_in(SelfMetrics({"1", ""}).render({"process_open_fds"})), 3U);
+}
+
 TEST(Metrics, ReportsMatchTheGoldenFile) {
-  expect_golden(MTASTS_TEST_DATA "/metrics/reports.golden", render_reports(reports(), fleet(), kNow));
+  expect_golden(MTASTS_TEST_DATA "/metrics/reports.golden", reports_of(reports(), fleet()));
 }
 
 TEST(Metrics, ReportsHaveSeriesOnlyWithAWayInOrOnceSomeWereIngested) {
   ReportBoard board;
   const ReportTotals none{.revision = 0};
   board.configure({"good.example"}, false, none);
-  EXPECT_EQ(render_reports(board.view(), fleet(), kNow), "");
+  EXPECT_EQ(reports_of(board.view(), fleet()), "");
   board.configure({"good.example"}, true, none);
-  const std::string zero = render_reports(board.view(), fleet(), kNow);
+  const std::string zero = reports_of(board.view(), fleet());
   EXPECT_THAT(zero,
               HasSubstr("mtasts_tlsrpt_failed_sessions_total{domain=\"good.example\",result_type=\"other\"} 0\n"));
   EXPECT_THAT(zero, HasSubstr("mtasts_tlsrpt_reports_total{outcome=\"failed\"} 0\n"));
@@ -292,13 +410,13 @@ TEST(Metrics, ReportsHaveSeriesOnlyWithAWayInOrOnceSomeWereIngested) {
 TEST(Metrics, ReportsHaveNoSeriesBeforeTheirTotalsAreKnown) {
   ReportBoard board;
   board.configure({"good.example"}, true, {});
-  EXPECT_EQ(render_reports(board.view(), fleet(), kNow), "");
+  EXPECT_EQ(reports_of(board.view(), fleet()), "");
 }
 
 TEST(Metrics, OutcomesOfASharedDatabaseAreShownByOneExporter) {
   ReportView view = reports();
   view.outcomes_shown = false;
-  const std::string text = render_reports(view, fleet(), kNow);
+  const std::string text = reports_of(view, fleet());
   EXPECT_THAT(text, Not(HasSubstr("mtasts_tlsrpt_reports_total")));
   EXPECT_THAT(text, HasSubstr("mtasts_tlsrpt_sessions_total{domain=\"good.example\""));
 }
@@ -310,7 +428,7 @@ std::string rollout_of(DomainVerdict verdict, std::chrono::seconds watched, cons
   SnapshotStore store;
   store.set_domains({{"good.example", {}}});
   store.publish(std::move(verdict));
-  return render_rollout(store.snapshot(), view, kReadyAfter, now);
+  return rollout_of(store.snapshot(), view, now);
 }
 
 TEST(Rollout, ReadyOnceWatchedLongEnough) {
@@ -336,7 +454,7 @@ TEST(Rollout, AFailureByProbeOrByReportTakesItAway) {
 }
 
 TEST(Rollout, AbsentBeforeAVerdictAndWithoutAPolicy) {
-  EXPECT_EQ(render_rollout(fleet(), {}, kReadyAfter, kNow), "") << "nobody says since when the domains are watched";
+  EXPECT_EQ(rollout_of(fleet(), {}, kNow), "") << "nobody says since when the domains are watched";
   DomainVerdict verdict = good_verdict();
   verdict.in_force.reset();
   EXPECT_EQ(rollout_of(verdict, std::chrono::days{100}, {}), "");
@@ -363,7 +481,7 @@ TEST(SelfMetrics, EveryFamilyIsInTheTable) {
   SelfMetrics self{{"1", ""}};
   self.set_channel_working(ReportChannel::maildir, true);
   self.set_store_writable(StorePart::reports, true);
-  const std::string text = render_metrics(fleet(), reports(), kReadyAfter, kNow, self);
+  const std::string text = everything(fleet(), reports(), self);
   for (std::size_t at = text.find("# TYPE "); at != std::string::npos; at = text.find("# TYPE ", at + 1)) {
     const std::string name = text.substr(at + 7, text.find(' ', at + 7) - at - 7);
     EXPECT_TRUE(std::ranges::any_of(metric_table(), [&](const auto& metric) { return metric.name == name; })) << name;
@@ -377,7 +495,7 @@ TEST(Metrics, PromtoolHasNothingElseToSay) {
   self.observe_phase(ProbePhase::dns, Milliseconds{20});
   self.config_reloaded(true, kNow);
   const std::string path = ::testing::TempDir() + "mtasts_exposition.txt";
-  std::ofstream{path} << render_metrics(fleet(), reports(), kReadyAfter, kNow, self);
+  std::ofstream{path} << everything(fleet(), reports(), self);
   const std::string command = "promtool check metrics < " + path + " > " + path + ".out 2>&1";
   (void)!std::system(command.c_str());
   std::ifstream complaints{path + ".out"};

@@ -4,7 +4,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "exporter/http_server.h"
+#include "exporter/gzip_stream.h"
 #include "probes/core/catalogue.h"
 #include "probes/net/sha256.h"
 #include "tests/support/cases.h"

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/exposition.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+#include "probes/core/rollout.h"
+
+namespace mtasts {
+namespace {
+
+// Of a piece; what a line more adds to it is little.
+constexpr std::size_t kPieceOctets = std::size_t{256} * 1024;
+
+std::string_view to_string(MetricKind kind) {
+  constexpr std::array names{"gauge", "counter", "histogram"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
+bool is_mx_of(const DomainEntry* domain, std::string_view host) {
+  if (domain == nullptr || domain->verdict == nullptr) return false;
+  return std::ranges::find(domain->verdict->mx, host, &MxMembership::host) != domain->verdict->mx.end();
+}
+
+using FailureLabels = std::set<std::array<std::string_view, 3>>;  // result type, reporter, mx
+
+/// What is still shown of a domain. Bounded: further failures lose their host.
+FailureLabels shown_failures(const ReportEntry& entry, const DomainEntry* domain, UnixTime now) {
+  constexpr std::size_t kMostWithHost = 100;
+  FailureLabels shown;
+  for (const ShownFailure& failure : entry.failures) {
+    if (now > failure.until) continue;
+    const bool named = shown.size() < kMostWithHost && is_mx_of(domain, failure.mx);
+    shown.insert({failure.result_type, failure.reporter, named ? std::string_view{failure.mx} : kOther});
+  }
+  return shown;
+}
+
+/// What is still shown of a domain's reports.
+void append_failures(std::string& out, const ReportEntry& entry, const Snapshot& snapshot, UnixTime now) {
+  if (entry.failures.empty()) return;
+  for (const auto& [type, reporter, mx] : shown_failures(entry, snapshot.find_domain(entry.domain), now)) {
+    out.append(definition(Metric::reported_failure_info).name).append("{domain=\"").append(entry.domain);
+    out.append("\",result_type=\"").append(type).append("\",reporter=\"").append(reporter);
+    out.append("\",mx=\"").append(mx).append("\"} 1\n");
+  }
+}
+
+void append_outcome(std::string& out, ReportOutcome outcome, std::uint64_t reports) {
+  out.append(definition(Metric::reports_total).name).append("{outcome=\"").append(to_string(outcome));
+  out.append("\"} ").append(std::to_string(reports)).append("\n");
+}
+
+void append_rollout(std::string& out, Metric metric, std::string_view domain, std::string_view source,
+                    long long value) {
+  out.append(definition(metric).name).append("{domain=\"").append(domain).append("\"");
+  if (!source.empty()) out.append(",source=\"").append(source).append("\"");
+  out.append("} ").append(std::to_string(value)).append("\n");
+}
+
+long long seconds_of(UnixTime time) { return time.time_since_epoch().count(); }
+
+void append_sample(std::string& out, Metric metric, double value) {
+  append_header(out, definition(metric));
+  std::array<char, 32> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  out.append(definition(metric).name).append(" ").append(digits.data(), end).append("\n");
+}
+
+}  // namespace
+
+void append_header(std::string& out, const MetricDefinition& family) {
+  out.append("# HELP ").append(family.name).append(" ").append(family.help).append("\n# TYPE ");
+  out.append(family.name).append(" ").append(to_string(family.kind)).append("\n");
+}
+
+Exposition::Exposition(ScrapeInput input) : input_{std::move(input)} {
+  add_verdicts();
+  if (input_.reports.active) add_reports();
+  add_rollout();
+}
+
+void Exposition::add(Metric metric, std::size_t entries, std::function<void(std::string&, std::size_t)> append) {
+  const FamilyNames& names = input_.names;
+  if (names.empty() || names.contains(definition(metric).name))
+    families_.push_back({metric, entries, std::move(append)});
+}
+
+void Exposition::add_verdicts() {
+  for (const MetricDefinition& family : metrics_of(MetricGroup::domain)) {
+    const Metric metric = metric_of(family);
+    add(metric, input_.snapshot.domains.size(), [this, metric](std::string& out, std::size_t i) {
+      const DomainEntry& entry = *input_.snapshot.domains[i];
+      append_domain_family(out, metric, {entry.name, entry.labels, entry.verdict.get()}, input_.now);
+    });
+  }
+  for (const MetricDefinition& family : metrics_of(MetricGroup::mx)) {
+    const Metric metric = metric_of(family);
+    add(metric, input_.snapshot.mx_hosts.size(), [this, metric](std::string& out, std::size_t i) {
+      const MxEntry& entry = *input_.snapshot.mx_hosts[i];
+      append_mx_family(out, metric, entry.host, entry.verdict.get(), input_.now);
+    });
+  }
+}
+
+void Exposition::add_reports() {
+  const ReportView& reports = input_.reports;
+  const std::size_t outcomes = reports.outcomes_shown ? reports.outcomes.size() : 0;
+  add(Metric::reports_total, outcomes, [this](std::string& out, std::size_t i) {
+    append_outcome(out, static_cast<ReportOutcome>(i), input_.reports.outcomes[i]);
+  });
+  for (const Metric metric : {Metric::reported_sessions, Metric::reported_failed_sessions}) {
+    add(metric, reports.domains.size(), [this, metric](std::string& out, std::size_t i) {
+      const ReportEntry& entry = *input_.reports.domains[i];
+      append_report_family(out, metric, entry.domain, entry.totals);
+    });
+  }
+  add(Metric::reported_failure_info, reports.domains.size(), [this](std::string& out, std::size_t i) {
+    append_failures(out, *input_.reports.domains[i], input_.snapshot, input_.now);
+  });
+  add(Metric::last_report, reports.domains.size(), [this](std::string& out, std::size_t i) {
+    const ReportEntry& entry = *input_.reports.domains[i];
+    append_report_family(out, Metric::last_report, entry.domain, entry.totals);
+  });
+}
+
+/// What probes and reports together say of the last `ready_after`.
+void Exposition::add_rollout() {
+  const auto& domains = input_.snapshot.domains;
+  add(Metric::rollout_ready, domains.size(), [this](std::string& out, std::size_t i) {
+    const DomainEntry& entry = *input_.snapshot.domains[i];
+    const ReportEntry* reported = report_of(i);
+    if (!entry.verdict) return;
+    const auto last = reported != nullptr ? reported->last_failure : std::nullopt;
+    if (const auto free = failure_free(*entry.verdict, last, input_.ready_after, input_.now))
+      append_rollout(out, Metric::rollout_ready, entry.name, "", *free ? 1 : 0);
+  });
+  add(Metric::last_failure, domains.size(), [this](std::string& out, std::size_t i) {
+    const DomainEntry& entry = *input_.snapshot.domains[i];
+    const ReportEntry* reported = report_of(i);
+    if (!entry.verdict) return;
+    if (const auto last = entry.verdict->last_fault)
+      append_rollout(out, Metric::last_failure, entry.name, "probe", seconds_of(*last));
+    if (reported != nullptr && reported->last_failure)
+      append_rollout(out, Metric::last_failure, entry.name, "report", seconds_of(*reported->last_failure));
+  });
+}
+
+/// What reports say of a domain, nullptr when there is no word of it. Both lists are sorted by name and the domains
+/// asked for in order: one walk.
+const ReportEntry* Exposition::report_of(std::size_t domain) {
+  const auto& reports = input_.reports.domains;
+  if (domain == 0) report_ = 0;
+  const std::string& name = input_.snapshot.domains[domain]->name;
+  while (report_ < reports.size() && reports[report_]->domain < name) ++report_;
+  return report_ < reports.size() && reports[report_]->domain == name ? reports[report_].get() : nullptr;
+}
+
+void Exposition::append_entry(std::string& out, const Family& family) {
+  const std::size_t before = out.size();
+  family.append(out, entry_++);
+  if (begun_ || out.size() == before) return;
+  begun_ = true;
+  std::string header;
+  append_header(header, definition(family.metric));
+  out.insert(before, header);
+}
+
+bool Exposition::next(std::string& out) {
+  const std::size_t enough = out.size() + kPieceOctets;
+  for (; family_ < families_.size(); ++family_) {
+    const Family& family = families_[family_];
+    while (entry_ < family.entries && out.size() < enough) append_entry(out, family);
+    if (entry_ < family.entries) return true;
+    entry_ = 0;
+    begun_ = false;
+  }
+  return false;
+}
+
+std::string whole_text(Exposition& exposition) {
+  std::string text;
+  while (exposition.next(text)) {
+  }
+  return text;
+}
+
+std::string render_probe_metrics(Snapshot snapshot, UnixTime now, bool success, std::chrono::milliseconds duration) {
+  Exposition verdicts{{.snapshot = std::move(snapshot), .now = now}};
+  std::string out = whole_text(verdicts);
+  append_sample(out, Metric::probe_result, success ? 1 : 0);
+  append_sample(out, Metric::probe_result_duration, std::chrono::duration<double>(duration).count());
+  return out;
+}
+
+std::string render_metrics_doc() {
+  constexpr std::array<std::pair<MetricGroup, std::string_view>, 8> kSections{{
+      {MetricGroup::domain, "Per domain"},
+      {MetricGroup::mx, "Per MX host"},
+      {MetricGroup::report, "TLS reports, once they have a way in or some were ingested"},
+      {MetricGroup::rollout, "Per domain, on its way to a stable `enforce`"},
+      {MetricGroup::self, "The exporter itself"},
+      {MetricGroup::process, "The process"},
+      {MetricGroup::probe, "Only in answers of /probe"},
+      {MetricGroup::history, "Only in what `export` writes"},
+  }};
+  std::string out =
+      "# Metrics\n\nGenerated from the table in exporter/series.cpp; a test keeps the two equal.\n\n"
+      "- A value that was never observed is absent, not 0.\n"
+      "- The values of an enumerated label are always exported together.\n"
+      "- Domain and host names are lower-case A-labels without a final dot.\n"
+      "- `mtasts_failure` says that a fault exists; whether mail is refused is said by `mtasts_policy_in_force` and\n"
+      "  `mtasts_domain_deliverable`. Alerts join them.\n";
+  for (const auto& [group, title] : kSections) {
+    out.append("\n## ").append(title).append("\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n");
+    for (const MetricDefinition& metric : metrics_of(group)) {
+      out.append("| `").append(metric.name).append("` | ").append(to_string(metric.kind)).append(" | ");
+      out.append(metric.labels).append(" | ").append(metric.help).append(" |\n");
+    }
+  }
+  return out;
+}
+
+}  // namespace mtasts

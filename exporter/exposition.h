@@ -1,0 +1,73 @@
+// A scrape, written piece by piece from a snapshot: memory and the time to the first octet do not grow with the fleet.
+// Next: series.h for the lines of one family; routes.h, which sends the pieces.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "exporter/report_board.h"
+#include "exporter/series.h"
+#include "exporter/snapshot.h"
+
+namespace mtasts {
+
+/// What one scrape shows.
+struct ScrapeInput {
+  Snapshot snapshot{};
+  ReportView reports{};
+  std::chrono::seconds ready_after{};  // of the rollout
+  UnixTime now{};
+  FamilyNames names{};
+};
+
+/// The text exposition 0.0.4 of verdicts, reports and the rollout: one HELP and TYPE for each family, families without
+/// series left out, byte for byte as prometheus-cpp would write it.
+class Exposition {
+ public:
+  explicit Exposition(ScrapeInput input);
+  Exposition(const Exposition&) = delete;
+  Exposition& operator=(const Exposition&) = delete;
+
+  /// Appends the next piece, of whole lines and about 256 KiB. Returns false when that was the last one.
+  bool next(std::string& out);
+
+ private:
+  /// One family: `append` writes the lines of an entry, asked for in order, from 0 to `entries` - 1.
+  struct Family {
+    Metric metric{};
+    std::size_t entries{};
+    std::function<void(std::string& out, std::size_t entry)> append{};
+  };
+
+  void add_verdicts();
+  void add_reports();
+  void add_rollout();
+  void add(Metric metric, std::size_t entries, std::function<void(std::string&, std::size_t)> append);
+  void append_entry(std::string& out, const Family& family);
+  const ReportEntry* report_of(std::size_t domain);
+
+  ScrapeInput input_;
+  std::vector<Family> families_{};
+  std::size_t family_{};
+  std::size_t entry_{};
+  bool begun_{};          // the family's header is written
+  std::size_t report_{};  // where report_of() looks next
+};
+
+/// All pieces in one.
+std::string whole_text(Exposition& exposition);
+
+/// Two lines about one family, HELP and TYPE.
+void append_header(std::string& out, const MetricDefinition& family);
+
+/// The result of /probe: the families of the snapshot, probe_success and probe_duration_seconds.
+std::string render_probe_metrics(Snapshot snapshot, UnixTime now, bool success, std::chrono::milliseconds duration);
+
+/// docs/metrics.md, from the metric table.
+std::string render_metrics_doc();
+
+}  // namespace mtasts

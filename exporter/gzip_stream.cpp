@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/gzip_stream.h"
+
+#include <zlib.h>
+
+#include <array>
+#include <limits>
+#include <new>
+#include <utility>
+
+namespace mtasts {
+namespace {
+
+// Within a request for a whole text, too: zlib counts in unsigned int.
+constexpr std::size_t kMostAtOnce = std::numeric_limits<uInt>::max();
+
+}  // namespace
+
+struct GzipStream::State {
+  State() {
+    constexpr int kLevel = 1;
+    constexpr int kGzipWindow = 15 + 16;  // zlib.h: 16 more for a gzip header
+    constexpr int kMemory = 8;            // zlib.h: the default
+    if (deflateInit2(&stream, kLevel, Z_DEFLATED, kGzipWindow, kMemory, Z_DEFAULT_STRATEGY) != Z_OK)
+      throw std::bad_alloc{};
+  }
+  ~State() { deflateEnd(&stream); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  void add(std::string_view text, int flush, std::string& out) {
+    std::array<Bytef, 16384> ready{};
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));  // zlib only reads it
+    stream.avail_in = static_cast<uInt>(text.size());
+    do {
+      stream.next_out = ready.data();
+      stream.avail_out = static_cast<uInt>(ready.size());
+      deflate(&stream, flush);
+      out.append(reinterpret_cast<const char*>(ready.data()), ready.size() - stream.avail_out);
+    } while (stream.avail_out == 0);
+  }
+
+  z_stream stream{};
+};
+
+GzipStream::GzipStream() : state_{std::make_unique<State>()} {}
+GzipStream::~GzipStream() = default;
+GzipStream::GzipStream(GzipStream&&) noexcept = default;
+GzipStream& GzipStream::operator=(GzipStream&&) noexcept = default;
+
+void GzipStream::add(std::string_view text, bool last, std::string& out) {
+  for (; text.size() > kMostAtOnce; text.remove_prefix(kMostAtOnce))
+    state_->add(text.substr(0, kMostAtOnce), Z_NO_FLUSH, out);
+  state_->add(text, last ? Z_FINISH : Z_NO_FLUSH, out);
+}
+
+std::string gzip(std::string_view text) {
+  std::string out;
+  GzipStream{}.add(text, true, out);
+  return out;
+}
+
+}  // namespace mtasts

@@ -1,0 +1,32 @@
+// Text to gzip, piece by piece. The only door to zlib for what is sent; gunzip.h is the one for what comes in.
+// Next: http_server.h, which sends it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace mtasts {
+
+/// One gzip member (RFC 1952) at level 1, the level that costs least CPU for what is sent once.
+class GzipStream {
+ public:
+  /// Errors: std::bad_alloc.
+  GzipStream();
+  ~GzipStream();
+  GzipStream(GzipStream&&) noexcept;
+  GzipStream& operator=(GzipStream&&) noexcept;
+
+  /// Appends what is ready of the text so far; all of it with the last piece. Input: nothing comes after `last`.
+  void add(std::string_view text, bool last, std::string& out);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// A whole text in one member.
+std::string gzip(std::string_view text);
+
+}  // namespace mtasts
