@@ -23,6 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kUser = "mtasts";
+constexpr const char* kPort = "5432";  // part of the name of its socket; it listens on no other
 
 /// The folder with the programs of the newest version, "" where there is none.
 std::string find_programs() {
@@ -83,8 +84,9 @@ PrivatePostgresql::PrivatePostgresql(const std::string& programs) {
                         log),
                   "initdb");
   // Nothing here has to survive the loss of power.
-  server_ =
-      start({programs + "/postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"}, log);
+  server_ = start(
+      {programs + "/postgres", "-D", data, "-k", folder, "-p", kPort, "-c", "listen_addresses=", "-c", "fsync=off"},
+      log);
   for (int attempt = 0; !fs::exists(folder_.file(".s.PGSQL.5432.lock")) || !fs::exists(data + "/postmaster.pid");
        ++attempt) {
     if (attempt > 3000) throw std::runtime_error("PostgreSQL does not start");
@@ -98,7 +100,7 @@ PrivatePostgresql::~PrivatePostgresql() {
 }
 
 std::string PrivatePostgresql::url_of(const std::string& database) const {
-  return "postgresql://" + std::string{kUser} + "@/" + database + "?host=" + folder_.file("");
+  return "postgresql://" + std::string{kUser} + "@/" + database + "?host=" + folder_.file("") + "&port=" + kPort;
 }
 
 std::string PrivatePostgresql::make_database(const std::string& options) {
