@@ -138,8 +138,8 @@ class Daemon {
     loop_.stop();
     folders_.stop();
     imap_.stop();
-    intake_.stop();
     writer_.stop();
+    intake_.stop();  // last: a PostgreSQL that says nothing may keep it waiting
     return 0;
   }
 

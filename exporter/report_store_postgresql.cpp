@@ -53,8 +53,16 @@ constexpr int kIdleInTransactionMs = 10'000;
 // Beside its contents a report takes so much: other columns, row header, index entries.
 constexpr int kRowOctets = 600;
 
-int socket_of(soci::session& sql) {
-  return PQsocket(static_cast<soci::postgresql_session_backend*>(sql.get_backend())->conn_);
+PGconn* connection_of(soci::session& sql) {
+  return static_cast<soci::postgresql_session_backend*>(sql.get_backend())->conn_;
+}
+
+int socket_of(soci::session& sql) { return PQsocket(connection_of(sql)); }
+
+/// libpq would write what a server remarks to standard error, between the lines of the log.
+void ignore_notices(soci::session& sql) {
+  PQsetNoticeProcessor(
+      connection_of(sql), [](void*, const char*) {}, nullptr);
 }
 
 /// Has the server hung up, or said something that nobody asked for, as it does before it hangs up?
@@ -188,6 +196,7 @@ void PostgresReports::connect() {
     throw note_failure(" cannot be reached: " + reason_of(error) +
                        "; check that the server runs and lets this user into this database");
   }
+  ignore_notices(*session_);
   watch_.arm(socket_of(*session_));
   try {
     prepare(*session_);
@@ -255,6 +264,9 @@ void PostgresReports::lock_out_others(soci::session& sql) {
   long long version = 0;
   sql << "SELECT version FROM mtasts_schema FOR UPDATE", soci::into(version);
   if (version > kSchema) throw StoreError(name_ + newer_schema(version));
+  if (version < kSchema)
+    throw StoreError(name_ +
+                     " holds other tables than when it was opened; restart the exporter when they are in place");
 }
 
 /// Serialization failure, deadlock.

@@ -165,6 +165,13 @@ TEST_F(PostgresqlTest, ANewerSchemaIsRefusedAtAnyTime) {
   EXPECT_EQ(running.file({filed("one")}).front(), ReportOutcome::counted);
 }
 
+TEST_F(PostgresqlTest, WithoutTheRowThatWritersLockNothingIsWritten) {
+  ReportStore running = ReportStore::open(url_);
+  run_sql("DELETE FROM mtasts_schema");
+  EXPECT_THROW(running.file({filed("one")}), StoreError);
+  EXPECT_EQ(running.number_of(""), 0u);
+}
+
 TEST_F(PostgresqlTest, TablesOfSomebodyElseAreLeftAlone) {
   run_sql("CREATE TABLE report (something TEXT)");
   EXPECT_THAT(open_error(url_), HasSubstr("has a table 'report' of another program, and was left as it is"));
