@@ -18,7 +18,7 @@
 #include "exporter/kept_clock.h"
 #include "exporter/log.h"
 #include "exporter/schedule.h"
-#include "exporter/stored_observation.h"
+#include "exporter/watched.h"
 #include "probes/core/catalogue.h"
 #include "probes/core/clock_skew.h"
 #include "probes/core/own_trouble.h"
@@ -52,24 +52,6 @@ ScheduleTime schedule_now() { return std::chrono::floor<std::chrono::millisecond
 ProbeOutcome outcome_of(const DomainVerdict& verdict) {
   return own_half_failing(verdict) ? ProbeOutcome::failed : ProbeOutcome::ok;
 }
-
-struct WatchedDomain {
-  DomainConfig config{};
-  DomainMemory memory{};
-  std::optional<DomainObservation> seen{};  // by the last probe that was not spoiled
-  std::optional<DomainVerdict> verdict{};
-  std::optional<std::string> spoiled{};  // why the last probe was, if it was
-  std::string failed_id{};               // of the last failed policy fetch
-  SteadyTime failed_at{};
-  SteadyTime started_at{};           // of the probe under way, else of the last
-  std::uint64_t kept_observation{};  // fingerprint; 0: none
-};
-
-struct WatchedHost {
-  std::optional<MxVerdict> verdict{};
-  std::set<std::string> domains{};   // that have it among their MX hosts
-  std::uint64_t kept_observation{};  // the same
-};
 
 Labels labels_of(const DomainConfig& domain) { return {domain.labels.begin(), domain.labels.end()}; }
 
@@ -199,8 +181,8 @@ class ProbeLoop::Core {
   LiveProbe judge_now(const DomainConfig& domain, LiveObservation observed) {
     KnownBefore known;
     if (const auto entry = domains_.find(domain.name); entry != domains_.end()) {
-      known.memory = entry->second.memory;
-      known.verdict = entry->second.verdict;
+      known.memory = entry->second.memory();
+      if (entry->second.verdict) known.verdict = *entry->second.verdict;
     }
     egress_.excuse(observed.seen);
     note_clock(observed.seen);
@@ -249,8 +231,7 @@ class ProbeLoop::Core {
         ++domain;
         continue;
       }
-      release_hosts(domain->first, used_[domain->first], {});
-      used_.erase(domain->first);
+      take_hosts(domain->second, {});
       schedule_.remove(domain_key(domain->first));
       egress_.forget_domain(domain->first);
       if (keeper_.forget_domain) keeper_.forget_domain(domain->first);
@@ -276,16 +257,25 @@ class ProbeLoop::Core {
 
   /// A restart shows the last verdict at once; what time alone has ended since is taken out of it.
   void take_back(WatchedDomain& domain, DomainKeepsake kept) {
-    domain.memory = std::move(kept.memory);
-    domain.verdict = std::move(kept.verdict);
-    const bool expired = domain.verdict->in_force && engine_->net.now() >= domain.verdict->in_force->until;
-    if (expired) domain.verdict->in_force.reset();
-    domain.verdict->expected_mode = domain.config.expect_mode;
-    for (const MxMembership& member : domain.verdict->mx) {
-      used_[domain.config.name].insert(member.host);
-      use_host(member.host, domain.config.name);
-    }
-    snapshots_.publish(*domain.verdict);
+    domain.set_memory(kept.memory);
+    DomainVerdict& verdict = kept.verdict;
+    const bool expired = verdict.in_force && engine_->net.now() >= verdict.in_force->until;
+    if (expired) verdict.in_force.reset();
+    verdict.expected_mode = domain.config.expect_mode;
+    std::vector<std::string> hosts;
+    for (const MxMembership& member : verdict.mx) hosts.push_back(member.host);
+    take_hosts(domain, std::move(hosts));
+    show(domain, std::move(verdict));
+  }
+
+  void show(WatchedDomain& domain, DomainVerdict verdict) {
+    domain.verdict = std::make_shared<const DomainVerdict>(std::move(verdict));
+    snapshots_.publish(domain.verdict);
+  }
+
+  void show(WatchedHost& host, MxVerdict verdict) {
+    host.verdict = std::make_shared<const MxVerdict>(std::move(verdict));
+    snapshots_.publish(host.verdict);
   }
 
   [[nodiscard]] std::chrono::milliseconds age_of(UnixTime probed) const {
@@ -294,9 +284,9 @@ class ProbeLoop::Core {
 
   // --- MX hosts and who uses them ------------------------------------------------------------------------------
 
-  void use_host(const std::string& name, const std::string& domain) {
+  void use_host(const std::string& name, WatchedDomain& domain) {
     const auto [entry, is_new] = hosts_.try_emplace(name);
-    entry->second.domains.insert(domain);
+    entry->second.domains.insert(&domain);
     if (!is_new) return;
     snapshots_.add_mx_host(name);
     ScheduleEntry due{.key = mx_key(name)};
@@ -304,8 +294,7 @@ class ProbeLoop::Core {
     if (kept != kept_hosts_.end()) {
       due.age = age_of(kept->second.probed);
       note_reached(kept->second);
-      snapshots_.publish(kept->second);
-      entry->second.verdict = std::move(kept->second);
+      show(entry->second, std::move(kept->second));
       kept_hosts_.erase(kept);
     }
     to_schedule_.push_back(std::move(due));
@@ -318,32 +307,37 @@ class ProbeLoop::Core {
   }
 
   /// A lookup that failed says nothing about the set: the hosts stay.
-  void take_mx_set(const std::string& domain, const DomainObservation& seen) {
+  void take_mx_set(WatchedDomain& domain, const DomainObservation& seen) {
     if (lookup_failed(seen.mx.lookup)) return;
-    std::set<std::string> names;
+    std::vector<std::string> names;
     for (const MxRecord& record : mx_hosts_of(seen)) {
       if (names.size() == engine_->max_hosts) break;
-      names.insert(record.host);
+      names.push_back(record.host);
     }
-    std::set<std::string>& before = used_[domain];
-    if (names != before) release_hosts(domain, before, names);
-    for (const std::string& name : names) use_host(name, domain);
-    before = std::move(names);
+    take_hosts(domain, std::move(names));
   }
 
-  void release_hosts(const std::string& domain, const std::set<std::string>& before, const std::set<std::string>& now) {
+  /// From now on the domain uses these hosts alone.
+  void take_hosts(WatchedDomain& domain, std::vector<std::string> names) {
+    std::sort(names.begin(), names.end());
+    if (names == domain.hosts) return;
+    const std::vector<std::string> before = std::exchange(domain.hosts, std::move(names));
     for (const std::string& name : before) {
-      if (now.contains(name)) continue;
-      const auto host = hosts_.find(name);
-      if (host == hosts_.end()) continue;
-      host->second.domains.erase(domain);
-      if (!host->second.domains.empty()) continue;
-      schedule_.remove(mx_key(name));
-      snapshots_.remove_mx_host(name);
-      egress_.forget_mx_host(name);
-      if (keeper_.forget_mx_host) keeper_.forget_mx_host(name);
-      hosts_.erase(host);
+      if (!domain.uses(name)) release_host(name, domain);
     }
+    for (const std::string& name : domain.hosts) use_host(name, domain);
+  }
+
+  void release_host(const std::string& name, WatchedDomain& domain) {
+    const auto host = hosts_.find(name);
+    if (host == hosts_.end()) return;
+    host->second.domains.erase(&domain);
+    if (!host->second.domains.empty()) return;
+    schedule_.remove(mx_key(name));
+    snapshots_.remove_mx_host(name);
+    egress_.forget_mx_host(name);
+    if (keeper_.forget_mx_host) keeper_.forget_mx_host(name);
+    hosts_.erase(host);
   }
 
   // --- running -------------------------------------------------------------------------------------------------
@@ -421,9 +415,11 @@ class ProbeLoop::Core {
     excuse_target_clocks(seen);
     self_.observe_phase(ProbePhase::dns, seen.dns_duration);
     if (seen.policy) self_.observe_phase(ProbePhase::policy, seen.policy_duration);
+    DomainMemory memory = domain.memory();
     if (!seen.spoiled) {
-      remember_probe(domain, seen);
-      take_mx_set(name, seen);
+      remember_probe(name, memory, seen);
+      domain.set_memory(memory);
+      take_mx_set(domain, seen);
     }
     const auto spoiled_before = std::exchange(domain.spoiled, seen.spoiled);
     if (domain.spoiled) {
@@ -431,31 +427,24 @@ class ProbeLoop::Core {
       return ended(domain_key(name), "unknown");
     }
     keep_observation(domain, seen);
-    domain.seen = std::move(seen);
-    DomainVerdict verdict = judge(domain, *domain.seen);
-    note_failed_fetch(domain, verdict);
+    DomainVerdict verdict = judge(domain, seen, memory);
+    note_failed_fetch(domain, seen, verdict);
+    domain.seen.emplace(std::move(seen));
     const std::string_view outcome = own_half_failing(verdict) ? "failing" : "ok";
-    if (hosts_judged(domain)) publish_joined(domain, std::move(verdict));
+    if (hosts_judged(domain)) publish_joined(domain, std::move(verdict), memory);
     ended(domain_key(name), outcome);
   }
 
-  void remember_probe(WatchedDomain& domain, const DomainObservation& seen) {
-    const DomainMemory before = domain.memory;
-    domain.memory = remember(std::move(domain.memory), seen);
+  void remember_probe(const std::string& name, DomainMemory& memory, const DomainObservation& seen) {
+    const DomainMemory before = memory;
+    memory = remember(std::move(memory), seen);
     if (!keeper_.record_change) return;
-    for (const DomainChange& change : changes_between(before, domain.memory))
-      keeper_.record_change(domain.config.name, change);
+    for (const DomainChange& change : changes_between(before, memory)) keeper_.record_change(name, change);
   }
 
-  /// Has what pages show kept; here only what judging needs stays. An observation without a policy says less than the
-  /// one before.
-  void keep_observation(WatchedDomain& domain, DomainObservation& seen) {
-    if (!seen.policy) return;
-    keep_if_new(domain.kept_observation, seen, keeper_.save_observation);
-    for (PolicyFetchAttempt& attempt : seen.policy->attempts) {
-      if (!attempt.tls) continue;
-      for (Certificate& certificate : attempt.tls->chain) std::string().swap(certificate.pem);
-    }
+  /// Has what pages show kept. An observation without a policy says less than the one before.
+  void keep_observation(WatchedDomain& domain, const DomainObservation& seen) {
+    if (seen.policy) keep_if_new(domain.kept_observation, seen, keeper_.save_observation);
   }
 
   void keep_observation(WatchedHost& host, const MxHostObservation& seen) {
@@ -472,16 +461,19 @@ class ProbeLoop::Core {
 
   /// Our own trouble: the last known values stay. Where nothing was ever seen, the state is all there is.
   void publish_spoiled(WatchedDomain& domain, const DomainObservation& seen) {
-    if (domain.verdict) return publish(domain, judge(domain, seen));
+    if (domain.verdict) {
+      DomainMemory memory = domain.memory();
+      return publish(domain, judge(domain, seen, memory), memory);
+    }
     DomainVerdict verdict{.domain = seen.domain, .state = DomainState::unknown, .unknown_reason = *seen.spoiled};
     log_change(domain, verdict);
     snapshots_.publish(verdict);
   }
 
   /// For the five-minute rule, which counts from one attempt to the next.
-  static void note_failed_fetch(WatchedDomain& domain, const DomainVerdict& verdict) {
-    if (!domain.seen->policy) return;
-    const bool asked = !domain.seen->policy->attempts.empty();  // the rule spares the policy host, not its name servers
+  static void note_failed_fetch(WatchedDomain& domain, const DomainObservation& seen, const DomainVerdict& verdict) {
+    if (!seen.policy) return;
+    const bool asked = !seen.policy->attempts.empty();  // the rule spares the policy host, not its name servers
     const bool failed = asked && verdict.record == RecordStatus::valid && verdict.fetch_success == false;
     domain.failed_id = failed ? verdict.record_id : "";
     domain.failed_at = domain.started_at;
@@ -494,19 +486,15 @@ class ProbeLoop::Core {
     WatchedHost& host = entry->second;
     egress_.note_mx_host(seen, [this, &name, &host] { return take_back_of(name, host); });
     note_clock(seen, host);
-    const MxVerdict* before = host.verdict ? &*host.verdict : nullptr;
-    MxVerdict verdict = classify_mx_host(seen, before, engine_->classify, engine_->net.now());
-    const bool changed = before == nullptr || !same_for_domains(*before, verdict);
-    host.verdict = std::move(verdict);
+    const std::shared_ptr<const MxVerdict> before = host.verdict;
+    show(host, classify_mx_host(seen, before.get(), engine_->classify, engine_->net.now()));
+    const bool changed = !before || !same_for_domains(*before, *host.verdict);
     if (!seen.spoiled) {
       self_.observe_phase(ProbePhase::mx, seen.duration);
       keep_observation(host, seen);
     }
-    snapshots_.publish(*host.verdict);
     keep(name, host);
-    if (changed) {
-      for (const std::string& user : std::set(host.domains)) join(domains_.at(user));
-    }
+    if (changed) join_users(host);
     const bool good = host.verdict->faults.empty() && host.verdict->secure_delivery.value_or(false);
     ended(mx_key(name), seen.spoiled ? "unknown" : good ? "ok" : "failing");
   }
@@ -515,64 +503,80 @@ class ProbeLoop::Core {
 
   /// Judges a domain anew, once it and each of its MX hosts has been observed.
   void join(WatchedDomain& domain) {
-    if (domain.seen && hosts_judged(domain)) publish_joined(domain, judge(domain, *domain.seen));
+    if (!domain.seen || !hosts_judged(domain)) return;
+    DomainMemory memory = domain.memory();
+    publish_joined(domain, judge(domain, domain.seen->unpacked(), memory), memory);
+  }
+
+  /// Judges the domains of a host anew. A provider's host may have all of them: the probes that run meanwhile do not
+  /// wait for the last.
+  void join_users(const WatchedHost& host) {
+    std::vector<std::string> users;
+    for (const WatchedDomain* user : host.domains) users.push_back(user->config.name);
+    join_some(std::move(users));
+  }
+
+  void join_some(std::vector<std::string> names) {
+    constexpr std::size_t kAtOnce = 100;
+    for (std::size_t i = 0; i < kAtOnce && !names.empty(); ++i, names.pop_back()) {
+      const auto domain = domains_.find(names.back());
+      if (domain != domains_.end()) join(domain->second);
+    }
+    if (names.empty()) return;
+    asio::post(io_, [this, names = std::move(names)]() mutable { join_some(std::move(names)); });
   }
 
   /// A host without a verdict is due, and joins when its probe ends.
   bool hosts_judged(const WatchedDomain& domain) {
-    const std::set<std::string>& used = used_[domain.config.name];
-    return std::all_of(used.begin(), used.end(),
-                       [this](const std::string& host) { return hosts_.at(host).verdict.has_value(); });
+    return std::all_of(domain.hosts.begin(), domain.hosts.end(),
+                       [this](const std::string& host) { return hosts_.at(host).verdict != nullptr; });
   }
 
-  void publish_joined(WatchedDomain& domain, DomainVerdict verdict) {
+  void publish_joined(WatchedDomain& domain, DomainVerdict verdict, DomainMemory& memory) {
     if (domain.spoiled) {  // what a host brings does not make good what the domain's own probe could not see
       verdict.state = DomainState::unknown;
       verdict.unknown_reason = *domain.spoiled;
     }
-    publish(domain, std::move(verdict));
+    publish(domain, std::move(verdict), memory);
   }
 
-  DomainVerdict judge(const WatchedDomain& domain, const DomainObservation& seen) const {
+  DomainVerdict judge(const WatchedDomain& domain, const DomainObservation& seen, const DomainMemory& memory) const {
     MxVerdicts by_host;
-    for (const std::string& host : hosts_used_by(domain.config.name)) {
+    for (const std::string& host : domain.hosts) {
       const auto entry = hosts_.find(host);
-      if (entry != hosts_.end() && entry->second.verdict) by_host[host] = &*entry->second.verdict;
+      if (entry != hosts_.end() && entry->second.verdict) by_host[host] = entry->second.verdict.get();
     }
     const DomainInputs inputs{.seen = seen,
-                              .memory = domain.memory,
+                              .memory = memory,
                               .mx = by_host,
-                              .previous = domain.verdict ? &*domain.verdict : nullptr,
+                              .previous = domain.verdict.get(),
                               .expected_mode = domain.config.expect_mode,
                               .require_dane = domain.config.require_dane,
                               .max_hosts = engine_->max_hosts};
     return classify_domain(inputs, engine_->classify, engine_->net.now());
   }
 
-  [[nodiscard]] std::set<std::string> hosts_used_by(const std::string& domain) const {
-    const auto used = used_.find(domain);
-    return used == used_.end() ? std::set<std::string>{} : used->second;
-  }
-
-  void publish(WatchedDomain& domain, DomainVerdict verdict) {
+  void publish(WatchedDomain& domain, DomainVerdict verdict, DomainMemory& memory) {
     log_change(domain, verdict);
-    domain.verdict = std::move(verdict);
-    if (domain.verdict->state != DomainState::unknown) note_episodes(domain);
-    snapshots_.publish(*domain.verdict);
-    keep(domain);
+    if (verdict.state != DomainState::unknown) note_episodes(verdict, memory);
+    domain.set_memory(memory);
+    show(domain, std::move(verdict));
+    keep(domain, memory);
   }
 
-  void note_episodes(WatchedDomain& domain) {
-    const std::vector<FaultEpisode> changed = note_faults(domain.memory, *domain.verdict, engine_->net.now());
-    domain.verdict->watched_since = domain.memory.watched_since;
-    domain.verdict->last_fault = domain.memory.last_fault;
+  void note_episodes(DomainVerdict& verdict, DomainMemory& memory) {
+    const std::vector<FaultEpisode> changed = note_faults(memory, verdict, engine_->net.now());
+    verdict.watched_since = memory.watched_since;
+    verdict.last_fault = memory.last_fault;
     if (!keeper_.record_episode) return;
-    for (const FaultEpisode& episode : changed) keeper_.record_episode(domain.config.name, episode);
+    for (const FaultEpisode& episode : changed) keeper_.record_episode(verdict.domain, episode);
   }
 
   /// What was our own trouble is no history of the domain's.
   void right_episodes(WatchedDomain& domain, std::string_view host, const std::vector<StandingFault>& before) {
-    const RightedEpisodes righted = put_back_faults(domain.memory, host, before);
+    DomainMemory memory = domain.memory();
+    const RightedEpisodes righted = put_back_faults(memory, host, before);
+    domain.set_memory(memory);
     if (!keeper_.withdraw_episode || !keeper_.record_episode) return;
     for (const FaultEpisode& episode : righted.never_were) keeper_.withdraw_episode(domain.config.name, episode);
     for (const FaultEpisode& episode : righted.go_on) keeper_.record_episode(domain.config.name, episode);
@@ -659,7 +663,7 @@ class ProbeLoop::Core {
   /// less than the silence.
   Egress::TakeBack take_back_of(const WatchedDomain& now) {
     return [this, name = now.config.name, since = schedule_now(), seen = now.seen, verdict = now.verdict,
-            standing = now.memory.standing] {
+            standing = now.memory().standing] {
       const auto entry = domains_.find(name);
       if (entry == domains_.end()) return;
       WatchedDomain& domain = entry->second;
@@ -669,7 +673,7 @@ class ProbeLoop::Core {
         domain.verdict = verdict;
         domain.failed_id.clear();
         right_episodes(domain, "mta-sts." + name, standing);
-        keep(domain);
+        keep(domain, domain.memory());
       }
       domain.spoiled = std::string(kWayLost);
       publish_spoiled(domain, {.domain = name, .spoiled = domain.spoiled});
@@ -683,9 +687,9 @@ class ProbeLoop::Core {
   /// The faults that stand at a host, by the domains that have any.
   [[nodiscard]] std::map<std::string, Standing> standing_at(const std::string& host, const WatchedHost& now) const {
     std::map<std::string, Standing> by_domain;
-    for (const std::string& user : now.domains) {
-      for (const StandingFault& standing : domains_.at(user).memory.standing)
-        if (standing.host == host) by_domain[user].push_back(standing);
+    for (const WatchedDomain* user : now.domains) {
+      Standing standing = user->standing_at(host);
+      if (!standing.empty()) by_domain[user->config.name] = std::move(standing);
     }
     return by_domain;
   }
@@ -698,27 +702,27 @@ class ProbeLoop::Core {
       if (is_recent(since)) {
         host.verdict = verdict;
         keep(name, host);
-        for (const std::string& user : host.domains) {
-          const auto before = standing.find(user);
-          right_episodes(domains_.at(user), name, before == standing.end() ? Standing{} : before->second);
-          keep(domains_.at(user));  // join() may find nothing to keep
+        for (WatchedDomain* user : host.domains) {
+          const auto before = standing.find(user->config.name);
+          right_episodes(*user, name, before == standing.end() ? Standing{} : before->second);
+          keep(*user, user->memory());  // join() may find nothing to keep
         }
       }
-      if (!host.verdict) host.verdict.emplace();
-      host.verdict->host = name;
-      host.verdict->known = false;
-      host.verdict->unknown_reason = std::string(kWayLost);
-      snapshots_.publish(*host.verdict);
-      for (const std::string& user : std::set(host.domains)) join(domains_.at(user));
+      MxVerdict lost = host.verdict ? *host.verdict : MxVerdict{};
+      lost.host = name;
+      lost.known = false;
+      lost.unknown_reason = std::string(kWayLost);
+      show(host, std::move(lost));
+      join_users(host);
     };
   }
 
   /// Has the state kept that a next run should start from; nothing when nothing is known.
-  void keep(const WatchedDomain& domain) {
+  void keep(const WatchedDomain& domain, const DomainMemory& memory) {
     if (!domain.verdict) {
       if (keeper_.forget_domain) keeper_.forget_domain(domain.config.name);
     } else if (keeper_.save_domain && domain.verdict->state != DomainState::unknown) {
-      keeper_.save_domain({.verdict = *domain.verdict, .memory = domain.memory});
+      keeper_.save_domain({.verdict = *domain.verdict, .memory = memory});
     }
   }
 
@@ -791,7 +795,6 @@ class ProbeLoop::Core {
   std::size_t on_demand_{};
   std::map<std::string, WatchedDomain> domains_;
   std::map<std::string, WatchedHost> hosts_;
-  std::map<std::string, std::set<std::string>> used_;  // MX hosts by domain
   std::map<std::string, DomainKeepsake> kept_domains_;
   std::map<std::string, MxVerdict> kept_hosts_;
   Egress egress_;

@@ -88,22 +88,21 @@ std::shared_ptr<const DomainEntry> SnapshotStore::domain_slot(std::string_view n
   return find_in(domains_, name);
 }
 
-bool SnapshotStore::publish(DomainVerdict verdict) {
-  const auto shared = std::make_shared<const DomainVerdict>(std::move(verdict));
+bool SnapshotStore::publish(std::shared_ptr<const DomainVerdict> verdict) {
   for (;;) {  // again only when the labels changed meanwhile
-    const DomainPointer old = domain_slot(shared->domain);
+    const DomainPointer old = domain_slot(verdict->domain);
     if (!old) return false;
-    DomainPointer next = make_entry(old->name, old->labels, shared);
+    DomainPointer next = make_entry(old->name, old->labels, verdict);
     const std::scoped_lock lock{mutex_};
-    if (swap_slot(domains_, shared->domain, old, std::move(next))) return true;
+    if (swap_slot(domains_, verdict->domain, old, std::move(next))) return true;
   }
 }
 
-bool SnapshotStore::publish(MxVerdict verdict) {
-  const auto shared = std::make_shared<const MxVerdict>(std::move(verdict));
-  MxPointer next = make_entry(shared->host, shared);
+bool SnapshotStore::publish(std::shared_ptr<const MxVerdict> verdict) {
+  const std::string& host = verdict->host;
+  MxPointer next = make_entry(host, verdict);
   const std::scoped_lock lock{mutex_};
-  const auto slot = mx_hosts_.find(shared->host);
+  const auto slot = mx_hosts_.find(host);
   if (slot == mx_hosts_.end()) return false;
   slot->second.swap(next);
   return true;

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "exporter/series.h"
@@ -57,8 +58,10 @@ class SnapshotStore {
   void remove_mx_host(const std::string& host);
 
   /// Puts a verdict into its slot. Returns false when there is no such slot (removed meanwhile).
-  bool publish(DomainVerdict verdict);
-  bool publish(MxVerdict verdict);
+  bool publish(std::shared_ptr<const DomainVerdict> verdict);
+  bool publish(std::shared_ptr<const MxVerdict> verdict);
+  bool publish(DomainVerdict verdict) { return publish(std::make_shared<const DomainVerdict>(std::move(verdict))); }
+  bool publish(MxVerdict verdict) { return publish(std::make_shared<const MxVerdict>(std::move(verdict))); }
 
   Snapshot snapshot() const;
 

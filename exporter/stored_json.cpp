@@ -2,6 +2,7 @@
 #include "exporter/stored_json.h"
 
 #include "exporter/described_json.h"
+#include "exporter/described_packed.h"
 
 namespace mtasts {
 
@@ -54,5 +55,8 @@ DomainVerdict parse_domain_verdict_json(std::string_view text) { return describe
 MxVerdict parse_mx_verdict_json(std::string_view text) { return described::parse<MxVerdict>(text); }
 DomainMemory parse_domain_memory_json(std::string_view text) { return described::parse<DomainMemory>(text); }
 ReportContents parse_report_contents_json(std::string_view text) { return described::parse<ReportContents>(text); }
+
+std::string pack(const DomainMemory& memory) { return described::pack(memory); }
+DomainMemory unpack_domain_memory(std::string_view packed) { return described::unpack<DomainMemory>(packed); }
 
 }  // namespace mtasts

@@ -36,4 +36,8 @@ MxVerdict parse_mx_verdict_json(std::string_view text);
 DomainMemory parse_domain_memory_json(std::string_view text);
 ReportContents parse_report_contents_json(std::string_view text);
 
+/// In few octets, for as long as the process lives, and back. Errors: std::out_of_range for what pack() did not make.
+std::string pack(const DomainMemory& memory);
+DomainMemory unpack_domain_memory(std::string_view packed);
+
 }  // namespace mtasts

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "exporter/described_json.h"
+#include "exporter/described_packed.h"
 
 namespace mtasts {
 
@@ -189,6 +190,11 @@ DomainObservation parse_domain_observation(std::string_view text) {
     if (attempt.body.empty() && attempt.body_sha256 == first.body_sha256) attempt.body = first.body;
   }
   return seen;
+}
+
+std::string pack(const DomainObservation& seen) { return described::pack(seen); }
+DomainObservation unpack_domain_observation(std::string_view packed) {
+  return described::unpack<DomainObservation>(packed);
 }
 
 MxHostObservation parse_mx_host_observation(std::string_view text) { return parse<MxHostObservation>(text); }

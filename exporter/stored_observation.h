@@ -25,4 +25,9 @@ std::string render_observation(const MxHostObservation& seen);
 DomainObservation parse_domain_observation(std::string_view text);
 MxHostObservation parse_mx_host_observation(std::string_view text);
 
+/// In few octets, for as long as the process lives, and back. Where reports are sent to is left out. Errors:
+/// std::out_of_range for what pack() did not make.
+std::string pack(const DomainObservation& seen);
+DomainObservation unpack_domain_observation(std::string_view packed);
+
 }  // namespace mtasts

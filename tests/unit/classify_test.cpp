@@ -8,6 +8,8 @@
 #include <set>
 #include <sstream>
 
+#include "exporter/stored_json.h"
+#include "exporter/watched.h"
 #include "probes/core/catalogue.h"
 #include "tests/support/cases.h"
 #include "tests/support/observation_reader.h"
@@ -332,7 +334,17 @@ class WatchedDomain {
                               .expected_mode = expected_mode_,
                               .require_dane = require_dane_,
                               .max_hosts = max_hosts_};
+    const DomainObservation packed = PackedObservation(seen).unpacked();
+    const DomainInputs same{.seen = packed,
+                            .memory = memory_,
+                            .mx = inputs.mx,
+                            .previous = inputs.previous,
+                            .expected_mode = inputs.expected_mode,
+                            .require_dane = inputs.require_dane,
+                            .max_hosts = inputs.max_hosts};
+    const std::string by_what_is_kept = render_json(classify_domain(same, options_, now));
     verdict_ = classify_domain(inputs, options_, now);
+    EXPECT_EQ(by_what_is_kept, render_json(*verdict_)) << "judged by what is kept in memory";
     return *verdict_;
   }
 

@@ -114,6 +114,33 @@ TEST(StoredObservation, ADomainsComesBackWhole) {
   EXPECT_TRUE(same(parse_domain_observation(render_observation(DomainObservation{})), DomainObservation{}));
 }
 
+TEST(PackedState, ComesBackWhole) {
+  const DomainObservation seen = full_observation();
+  EXPECT_TRUE(same(unpack_domain_observation(pack(seen)), seen));
+  EXPECT_TRUE(same(unpack_domain_observation(pack(DomainObservation{})), DomainObservation{}));
+  const auto memory = Filler{}.filled<DomainMemory>();
+  EXPECT_TRUE(same(unpack_domain_memory(pack(memory)), memory));
+  EXPECT_TRUE(same(unpack_domain_memory(pack(DomainMemory{})), DomainMemory{}));
+}
+
+TEST(PackedState, NumbersOfAnySizeComeBack) {
+  using std::chrono::seconds;
+  for (const seconds age :
+       {seconds{0}, seconds{-1}, seconds{63}, seconds{-64}, seconds{64}, seconds::max(), seconds::min()}) {
+    DomainMemory memory;
+    memory.policy_seen = UnixTime{age};
+    EXPECT_EQ(unpack_domain_memory(pack(memory)).policy_seen, memory.policy_seen) << age.count();
+  }
+}
+
+TEST(PackedState, IsSmallAndBreaksOffLoudly) {
+  const auto memory = Filler{}.filled<DomainMemory>();
+  const std::string packed = pack(memory);
+  EXPECT_LT(packed.size(), render_json(memory).size() / 2);
+  for (std::size_t size = 0; size < packed.size(); ++size)
+    EXPECT_THROW(unpack_domain_memory(std::string_view{packed}.substr(0, size)), std::out_of_range) << size;
+}
+
 TEST(StoredObservation, AnMxHostsComesBackWhole) {
   const auto full = Filler{}.filled<MxHostObservation>();
   EXPECT_TRUE(same(parse_mx_host_observation(render_observation(full)), full));
