@@ -1,5 +1,5 @@
 // Reports in a PostgreSQL that several exporters write at once, or in another database that speaks its protocol and
-// dialect. It may be away at any time, and for no longer than needed.
+// dialect. It may be away at any time, and is connected to again without anybody's help.
 // Next: report_store_database.h for what it has in common with SQLite; docs/reports.md for what an operator sees.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
