@@ -423,8 +423,8 @@ class Daemon {
 
   void probe_on_demand(const std::string& name, Milliseconds limit, std::function<void(ProbeAnswer)> done) {
     const std::shared_ptr<const Config> current = config();
-    const auto known = std::find_if(current->domains.begin(), current->domains.end(),
-                                    [&name](const DomainConfig& domain) { return domain.name == name; });
+    const auto at = std::ranges::lower_bound(current->domains, name, {}, &DomainConfig::name);
+    const auto known = at != current->domains.end() && at->name == name ? at : current->domains.end();
     if (known == current->domains.end() && !current->probe.allow_unconfigured) {
       return done({.refused = name + " is not among the configured domains (probe.allow_unconfigured is false)"});
     }
@@ -432,6 +432,7 @@ class Daemon {
     loop_.probe_now(domain, limit, [domain, done = std::move(done)](LiveProbe probe) {
       ProbeAnswer answer;
       if (probe.verdict.state == DomainState::unknown) answer.error = probe.verdict.unknown_reason;
+      answer.overloaded = probe.overloaded;
       const DomainSlot slot{.name = domain.name, .labels = {domain.labels.begin(), domain.labels.end()}};
       answer.snapshot = snapshot_of_verdicts(slot, std::move(probe.verdict), std::move(probe.mx));
       answer.seen = std::move(probe.seen);

@@ -35,6 +35,7 @@ struct LiveProbe {
   DomainVerdict verdict{};
   DomainMemory memory{};  // with what was seen in it
   Milliseconds duration{};
+  bool overloaded{};  // nobody has looked: too many probes are under way
 };
 
 /// As long as the configuration says.

@@ -17,6 +17,7 @@
 #include "exporter/egress.h"
 #include "exporter/kept_clock.h"
 #include "exporter/log.h"
+#include "exporter/on_demand.h"
 #include "exporter/schedule.h"
 #include "exporter/watched.h"
 #include "probes/core/catalogue.h"
@@ -145,37 +146,19 @@ class ProbeLoop::Core {
 
   void probe_now(DomainConfig domain, Milliseconds limit, std::function<void(LiveProbe)> done) {
     asio::post(io_, [this, domain = std::move(domain), limit, done = std::move(done)]() mutable {
-      if (on_demand_ >= concurrency_) return done(no_verdict(domain.name, "too many probes on demand are running"));
-      const auto answer = std::make_shared<Answer>(io_, std::move(done));
-      answer->timer.expires_after(limit);
-      answer->timer.async_wait([answer, name = domain.name](const boost::system::error_code& error) {
-        if (!error) answer->give(no_verdict(name, "no verdict within the time that the scrape allows"));
-      });
-      ++on_demand_;
-      const auto watched = domains_.find(domain.name);
-      const auto not_for_id = watched == domains_.end() ? std::nullopt : id_to_spare(watched->second);
-      asio::co_spawn(
-          io_, observe_live(engine_, domain.name, limit * 9 / 10, not_for_id),  // a tenth is for the judging
-          [this, answer, domain](std::exception_ptr error, LiveObservation observed) {
-            --on_demand_;
-            answer->give(error ? no_verdict(domain.name, "internal error") : judge_now(domain, std::move(observed)));
-          });
+      on_demand_.ask(domain, limit, concurrency_, std::move(done));
     });
   }
 
  private:
-  /// The answer to a probe on demand: given once, by the probe or by the clock.
-  struct Answer {
-    Answer(asio::io_context& io, std::function<void(LiveProbe)> to) : timer(io), done(std::move(to)) {}
-
-    void give(LiveProbe probe) {
-      timer.cancel();
-      if (auto once = std::exchange(done, nullptr)) once(std::move(probe));
-    }
-
-    asio::steady_timer timer;
-    std::function<void(LiveProbe)> done;
-  };
+  void begin_on_demand(const DomainConfig& domain, Milliseconds limit, OnDemandProbes::Done done) {
+    const auto watched = domains_.find(domain.name);
+    const auto not_for_id = watched == domains_.end() ? std::nullopt : id_to_spare(watched->second);
+    asio::co_spawn(io_, observe_live(engine_, domain.name, limit * 9 / 10, not_for_id),  // a tenth is for the judging
+                   [this, domain, done = std::move(done)](std::exception_ptr error, LiveObservation observed) {
+                     done(error ? no_verdict(domain.name, "internal error") : judge_now(domain, std::move(observed)));
+                   });
+  }
 
   /// An answer cannot be taken back, so doubt is enough to blame ourselves.
   LiveProbe judge_now(const DomainConfig& domain, LiveObservation observed) {
@@ -194,14 +177,6 @@ class ProbeLoop::Core {
       if (entry != hosts_.end() && entry->second.verdict) known.mx.push_back(*entry->second.verdict);
     }
     return judge_live(*engine_, domain, known, std::move(observed));
-  }
-
-  static LiveProbe no_verdict(const std::string& domain, std::string reason) {
-    LiveProbe probe;
-    probe.verdict.domain = domain;
-    probe.verdict.state = DomainState::unknown;
-    probe.verdict.unknown_reason = std::move(reason);
-    return probe;
   }
 
   // --- configuration -------------------------------------------------------------------------------------------
@@ -792,7 +767,6 @@ class ProbeLoop::Core {
   std::size_t concurrency_{1};
   std::chrono::seconds interval_{};
   std::size_t in_flight_{};
-  std::size_t on_demand_{};
   std::map<std::string, WatchedDomain> domains_;
   std::map<std::string, WatchedHost> hosts_;
   std::map<std::string, DomainKeepsake> kept_domains_;
@@ -800,6 +774,9 @@ class ProbeLoop::Core {
   Egress egress_;
   ClockSkew clock_skew_;
   std::map<std::string, Egress::TakeBack> judged_unheard_;  // MX hosts, by name
+  OnDemandProbes on_demand_{io_, [this](const DomainConfig& domain, Milliseconds limit, OnDemandProbes::Done done) {
+                              begin_on_demand(domain, limit, std::move(done));
+                            }};
   std::jthread thread_;
 };
 

@@ -114,8 +114,16 @@ HttpResponse serve_domain_json(const Snapshot& snapshot, const DomainEntry& entr
   return json_response(out);
 }
 
+/// Time for some of the probes under way to end.
+HttpResponse overloaded_response(const std::string& reason) {
+  HttpResponse response = text_response(503, "Not probed: " + reason + ". Scrape again later, or less at once.");
+  response.headers.emplace_back("Retry-After", "10");
+  return response;
+}
+
 HttpResponse probe_response(const RouteCallbacks& callbacks, const ProbeAnswer& answer, Milli duration) {
   if (!answer.refused.empty()) return text_response(404, answer.refused);
+  if (answer.overloaded) return overloaded_response(answer.error);
   const auto& domains = answer.snapshot.domains;
   const bool success =
       answer.error.empty() && !domains.empty() && domains.front()->verdict && domains.front()->verdict->success == true;

@@ -25,6 +25,7 @@ class PageData;
 struct ProbeAnswer {
   Snapshot snapshot{};
   std::string refused{};     // why this domain is not probed at all (not configured, sharded elsewhere): 404
+  bool overloaded{};         // too many probes are under way: 503
   std::string error{};       // why no verdict was reached (timeout, our own trouble): probe_success 0
   DomainObservation seen{};  // what the verdict rests on
   std::vector<MxHostObservation> hosts{};  // in the order of the domain's MX hosts

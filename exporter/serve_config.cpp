@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/serve_config.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 #include <utility>
@@ -22,6 +23,7 @@ void take_domains_of_files(Config& config, const DomainFiles& files) {
   std::erase_if(config.domains, [&sharding](const DomainConfig& domain) {
     return shard_of(domain.name, sharding.count) != sharding.index;
   });
+  std::ranges::sort(config.domains, {}, &DomainConfig::name);
 }
 
 /// Collects what is wrong with one configuration file.

@@ -11,7 +11,8 @@
 
 namespace mtasts {
 
-/// The configuration file as written, and what it comes to: with the domains of the files, those of this shard.
+/// The configuration file as written, and what it comes to: with the domains of the files, those of this shard,
+/// sorted by name.
 struct ServeConfig {
   Config written{};
   Config config{};

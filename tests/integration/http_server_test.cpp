@@ -77,7 +77,8 @@ class HttpServerTest : public ::testing::Test {
       const bool endless = request.parameter("endless").has_value();
       respond({.more = [left = 40, breaks, endless](std::string& piece) mutable {
         if (breaks && left == 20) throw std::runtime_error{"no more"};
-        if (endless || left % 4 != 0) piece.append(100'000, static_cast<char>('a' + left % 26));  // some have nothing to say
+        if (endless || left % 4 != 0)
+          piece.append(100'000, static_cast<char>('a' + left % 26));  // some have nothing to say
         return endless || --left > 0;
       }});
     });
@@ -448,6 +449,7 @@ class RoutesTest : public ::testing::Test {
       ProbeAnswer answer;
       answer.snapshot = snapshot_of_domain(store_.snapshot(), domain);
       if (answer.snapshot.domains.empty()) answer.refused = "not configured: " + domain;
+      answer.overloaded = overloaded_;
       done(answer);
     };
     callbacks.probe_timeout = [] { return milliseconds{60000}; };
@@ -466,6 +468,7 @@ class RoutesTest : public ::testing::Test {
   SelfMetrics self_{{"1.2.3", ""}};
   std::atomic<bool> ready_{true};
   std::atomic<bool> reload_ok_{true};
+  std::atomic<bool> overloaded_{};
   milliseconds limit_{};
   HttpServer server_{};
   std::uint16_t port_{};
@@ -566,6 +569,10 @@ TEST_F(RoutesTest, Probe) {
   EXPECT_EQ(get("/probe")->status, 400);
   EXPECT_EQ(get("/probe?target=-bad-")->status, 400);
   EXPECT_EQ(get("/probe?target=other.example")->status, 404);
+  overloaded_ = true;
+  const auto too_many = get("/probe?target=good.example");
+  EXPECT_EQ(too_many->status, 503);
+  EXPECT_EQ(too_many->get_header_value("Retry-After"), "10");
 }
 
 }  // namespace

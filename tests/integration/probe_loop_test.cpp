@@ -186,6 +186,34 @@ TEST_F(ProbeLoopTest, AProbeOnDemandJudgesATarpitThatHadTheConfiguredTime) {
   EXPECT_EQ(probe.verdict.deliverable, false);
 }
 
+TEST_F(ProbeLoopTest, WhoAsksAtOnceSharesAProbe) {
+  loop_.prepare(config({}))();
+  lab_->set_dns(lab::DnsMode::silent);  // so that all are there before the first has an answer
+  loop_.start();
+  constexpr int kAsking = 20;
+  std::vector<std::promise<LiveProbe>> answered(kAsking);
+  for (auto& one : answered)
+    loop_.probe_now({.name = "healthy.lab.test"}, 10s, [&one](LiveProbe probe) { one.set_value(std::move(probe)); });
+  probe_now("never.lab.test", 50ms);  // the loop has taken those before it
+  const std::uint64_t asked = lab_->dns_queries();
+  lab_->set_dns(lab::DnsMode::answer);
+  for (auto& one : answered) EXPECT_EQ(one.get_future().get().verdict.domain, "healthy.lab.test");
+  EXPECT_LT(lab_->dns_queries() - asked, 2U * 12) << "the questions of one probe, some of them twice";
+}
+
+TEST_F(ProbeLoopTest, TooManyProbesOnDemandAreToldSo) {
+  Config narrow = config({});
+  narrow.probe.concurrency = 2;
+  loop_.prepare(narrow)();
+  lab_->set_dns(lab::DnsMode::silent);
+  loop_.start();
+  for (const std::string name : {"a.lab.test", "b.lab.test"}) loop_.probe_now({.name = name}, 10s, [](LiveProbe) {});
+  const LiveProbe refused = probe_now("c.lab.test", 10s);
+  EXPECT_TRUE(refused.overloaded);
+  EXPECT_EQ(refused.verdict.state, DomainState::unknown);
+  EXPECT_FALSE(probe_now("a.lab.test", 50ms).overloaded) << "it shares what is under way";
+}
+
 TEST_F(ProbeLoopTest, AProbeOnDemandAnswersEvenWhenDnsKeepsItWaiting) {
   Config patient = config({});
   patient.dns.timeout = 60s;
