@@ -14,6 +14,7 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(LDNS REQUIRED IMPORTED_TARGET ldns)
 pkg_check_modules(PSL REQUIRED IMPORTED_TARGET libpsl)
 pkg_check_modules(GMIME REQUIRED IMPORTED_TARGET gmime-3.0)
+pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
 
 # libunbound.pc demands what only a static library needs (libevent), and Debian does not bring it along.
 find_path(UNBOUND_INCLUDE_DIR unbound.h REQUIRED)
@@ -26,9 +27,11 @@ target_link_libraries(mtasts_unbound INTERFACE ${UNBOUND_LIBRARY})
 find_path(SOCI_INCLUDE_DIR soci/soci.h REQUIRED)
 find_library(SOCI_CORE_LIBRARY soci_core REQUIRED)
 find_library(SOCI_SQLITE3_LIBRARY soci_sqlite3 REQUIRED)
+find_library(SOCI_POSTGRESQL_LIBRARY soci_postgresql REQUIRED)
 add_library(mtasts_soci INTERFACE)
 target_include_directories(mtasts_soci SYSTEM INTERFACE ${SOCI_INCLUDE_DIR})
-target_link_libraries(mtasts_soci INTERFACE ${SOCI_SQLITE3_LIBRARY} ${SOCI_CORE_LIBRARY} SQLite::SQLite3)
+target_link_libraries(mtasts_soci INTERFACE ${SOCI_SQLITE3_LIBRARY} ${SOCI_POSTGRESQL_LIBRARY} ${SOCI_CORE_LIBRARY}
+                      SQLite::SQLite3 PkgConfig::PQ)
 
 # yaml-cpp 0.7 exports `yaml-cpp`, 0.8 `yaml-cpp::yaml-cpp`.
 add_library(mtasts_yaml INTERFACE)

@@ -10,6 +10,7 @@
 #include "exporter/config_value.h"
 #include "exporter/file_text.h"
 #include "exporter/http_server.h"
+#include "exporter/postgresql_url.h"
 #include "probes/core/domain_name.h"
 #include "probes/core/octets.h"
 
@@ -487,14 +488,20 @@ constexpr ConfigField<TlsrptConfig> kTlsrptFields[] = {
     {"authserv_id", [](TlsrptConfig& to, const ConfigValue& value) { value.get(to.authserv_id); }},
 };
 
-/// Promised for a later version.
-void read_storage_url(const ConfigValue& value) {
-  value.problem("this version keeps its state in a file only; set storage.path instead");
+/// No message repeats the URL, in which a password may be.
+void read_storage_url(std::string& target, const ConfigValue& value) {
+  constexpr const char* kRemedy =
+      "; write postgresql://USER@HOST:PORT/DATABASE, or remove the key to keep reports in storage.path";
+  value.get(target);
+  if (!is_postgresql_url(target))
+    return value.problem(std::string{"is no URL that begins with postgresql:// or postgres://"} + kRemedy);
+  const std::string fault = postgresql_url_fault(target);
+  if (!fault.empty()) value.problem("PostgreSQL's library cannot take this URL: " + fault + kRemedy);
 }
 
 constexpr ConfigField<StorageConfig> kStorageFields[] = {
     {"path", [](StorageConfig& to, const ConfigValue& value) { value.get_path(to.path); }},
-    {"url", [](StorageConfig&, const ConfigValue& value) { read_storage_url(value); }},
+    {"url", [](StorageConfig& to, const ConfigValue& value) { read_storage_url(to.url, value); }},
 };
 
 constexpr ConfigField<ShardingConfig> kShardingFields[] = {

@@ -155,12 +155,18 @@ struct TlsrptConfig {
   bool operator==(const TlsrptConfig&) const = default;
 };
 
-/// Where the state is kept: a file.
+/// Where the state is kept: a file; and reports with their totals, where `url` names another place for them.
 struct StorageConfig {
   std::string path{"/var/lib/mtasts_exporter/state.db"};
+  std::string url{};  // of a PostgreSQL that several exporters share; may hold a password: see shown_postgresql_url
 
   bool operator==(const StorageConfig&) const = default;
 };
+
+/// The path or the URL of the database that holds reports: what ReportStore opens.
+inline const std::string& report_database_of(const StorageConfig& storage) {
+  return storage.url.empty() ? storage.path : storage.url;
+}
 
 constexpr std::size_t kMostShards = 1024;
 

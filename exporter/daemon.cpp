@@ -106,8 +106,8 @@ class Daemon {
         kept_domains_(store_.load_domains()),
         kept_hosts_(store_.load_mx_hosts()),
         writer_(std::move(store_), {.on_trouble = [this](const std::string& error) { note_trouble(error); }}),
-        intake_(ReportStore::open(config()->storage.path), intake_options()),
-        pages_(config()->storage.path),
+        intake_(ReportStore::attach(report_database_of(config()->storage)), intake_options()),
+        pages_(config()->storage),
         folders_(folders_options()),
         imap_(imap_options()),
         loop_(snapshots_, self_, keeper()) {
@@ -138,8 +138,8 @@ class Daemon {
     loop_.stop();
     folders_.stop();
     imap_.stop();
-    intake_.stop();
     writer_.stop();
+    intake_.stop();  // last: a PostgreSQL that says nothing may keep it waiting
     return 0;
   }
 
@@ -210,7 +210,7 @@ class Daemon {
 
   /// Begins to take reports in. Every way in hands them to `take_report()`.
   void take_reports() {
-    intake_.set_rules(intake_rules_of(*config()));
+    intake_.set_rules(intake_rules_of(*running_));
     intake_.start();
     folders_.set_folders(report_folders_of(config()->tlsrpt));
     folders_.start();
@@ -371,7 +371,7 @@ class Daemon {
     const std::function<void()> probe_by_it = loop_.prepare(complete.config);
     last_condition();
     take(std::move(complete));  // from here on nothing can fail
-    intake_.set_rules(intake_rules_of(*config()));
+    intake_.set_rules(intake_rules_of(*running_));
     folders_.set_folders(report_folders_of(config()->tlsrpt));
     probe_by_it();
     refused_files_.clear();

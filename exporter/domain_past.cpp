@@ -55,20 +55,20 @@ DomainRecord record_of(StateReader& state, ReportStore& reports, const std::stri
 
 std::vector<DomainRecord> read_records(const Config& config, const std::vector<std::string>& names) {
   StateReader state = StateReader::open(config.storage.path);
-  ReportStore reports = ReportStore::open_existing(config.storage.path);
+  ReportStore reports = ReportStore::open_existing(report_database_of(config.storage));
   std::vector<DomainRecord> records;
   for (const std::string& name : names) records.push_back(record_of(state, reports, name));
   return records;
 }
 
 std::vector<DomainPast> read_past(const Config& config, const std::vector<std::string>& names, std::ostream& err) {
-  const bool expected = intake_rules_of(config).expects_reports;
+  const bool expected = expects_reports(config.tlsrpt);
   std::vector<DomainPast> none(names.size(), DomainPast{.reports = {.expected = expected}});
   std::error_code ignored;
   if (!std::filesystem::exists(config.storage.path, ignored)) return none;
   try {
     StateReader state = StateReader::open(config.storage.path);
-    const ReportStore reports = ReportStore::open_existing(config.storage.path);
+    const ReportStore reports = ReportStore::open_existing(report_database_of(config.storage));
     std::vector<DomainPast> all;
     for (const std::string& name : names) all.push_back(past_of(state, reports.totals(), name, expected));
     return all;

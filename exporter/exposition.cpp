@@ -108,7 +108,8 @@ void Exposition::add_verdicts() {
 
 void Exposition::add_reports() {
   const ReportView& reports = input_.reports;
-  add(Metric::reports_total, reports.outcomes.size(), [this](std::string& out, std::size_t i) {
+  const std::size_t outcomes = reports.outcomes_shown ? reports.outcomes.size() : 0;
+  add(Metric::reports_total, outcomes, [this](std::string& out, std::size_t i) {
     append_outcome(out, static_cast<ReportOutcome>(i), input_.reports.outcomes[i]);
   });
   for (const Metric metric : {Metric::reported_sessions, Metric::reported_failed_sessions}) {

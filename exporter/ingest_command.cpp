@@ -156,13 +156,15 @@ class Ingestion {
   bool bad_{};
 };
 
-int ingest(const IngestOptions& options, const Config& config, std::istream& in, std::ostream& out, std::ostream& err) {
-  ReportIntake intake{ReportStore::open(config.storage.path),
+int ingest(const IngestOptions& options, const ServeConfig& config, std::istream& in, std::ostream& out,
+           std::ostream& err) {
+  const StorageConfig& storage = config.config.storage;
+  ReportIntake intake{ReportStore::open(report_database_of(storage)),
                       {.now = system_now, .on_trouble = [&err](const std::string& error) {
                          if (!error.empty()) err << "mtasts_exporter: " << error << '\n';
                        }}};
   intake.set_rules(intake_rules_of(config));
-  Ingestion ingestion{intake, config.storage.path, in, out, err};
+  Ingestion ingestion{intake, storage.path, in, out, err};
   for (const std::string& input : options.inputs) ingestion.take(input);
   return ingestion.finish();
 }
@@ -174,7 +176,7 @@ int run_ingest(const IngestOptions& options, std::istream& in, std::ostream& out
   for (const ConfigProblem& problem : loaded.problems) err << to_string(problem) << '\n';
   if (!loaded.config) return 1;
   try {
-    return ingest(options, loaded.config->config, in, out, err);
+    return ingest(options, *loaded.config, in, out, err);
   } catch (const StoreError& error) {
     err << "mtasts_exporter: " << error.what() << '\n';
     return 1;

@@ -26,23 +26,29 @@ std::string pem_at(const Attempts& attempts, const std::string& address) {
 template <class Reader, class Open, class Use>
 std::string PageData::with(std::optional<Reader>& reader, Open open, Use use) {
   try {
-    if (!reader) reader.emplace(open(path_));
+    if (!reader) reader.emplace(open());
     use(*reader);
     return "";
   } catch (const StoreError& error) {
-    reader.reset();
     return error.what();
   }
 }
 
 template <class Use>
 std::string PageData::with_state(Use use) {
-  return with(state_, &StateReader::open, use);
+  std::string trouble = with(
+      state_, [this] { return StateReader::open(storage_.path); }, use);
+  if (!trouble.empty()) state_.reset();
+  return trouble;
 }
 
 template <class Use>
 std::string PageData::with_reports(Use use) {
-  return with(reports_, &ReportStore::open_existing, use);
+  const auto open = [this] { return ReportStore::attach_existing(report_database_of(storage_)); };
+  std::string trouble = with(reports_, open, use);
+  // A PostgreSQL is connected to anew by itself, but not for every page while it is away.
+  if (!trouble.empty() && storage_.url.empty()) reports_.reset();
+  return trouble;
 }
 
 void PageData::add_observations(CheckResult& result) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "exporter/config.h"
 #include "exporter/domain_page.h"
 #include "exporter/report_store.h"
 #include "exporter/reports_page.h"
@@ -14,12 +15,12 @@
 
 namespace mtasts {
 
-/// Two connections to the database of storage.path, opened at the first question and again after an error. Any thread
-/// may ask; one is answered after the other. No error is thrown: what could not be read is missing, and the result says
-/// why.
+/// A connection to the database of the state and one to that of reports, opened at the first question and again after
+/// an error. Any thread may ask; one is answered after the other. No error is thrown: what could not be read is
+/// missing, and the result says why.
 class PageData {
  public:
-  explicit PageData(std::string path) : path_(std::move(path)) {}
+  explicit PageData(StorageConfig storage) : storage_(std::move(storage)) {}
 
   /// Adds the history, and, unless the domain was probed for the page, what its last probes saw. Input: `input` holds
   /// name and verdict.
@@ -32,13 +33,13 @@ class PageData {
   void add_observations(CheckResult& result);
   void add_history(DomainPageInput& input);
   template <class Reader, class Open, class Use>
-  std::string with(std::optional<Reader>& reader, Open open, Use use);
+  static std::string with(std::optional<Reader>& reader, Open open, Use use);
   template <class Use>
   std::string with_state(Use use);
   template <class Use>
   std::string with_reports(Use use);
 
-  std::string path_;
+  const StorageConfig storage_;
   std::mutex mutex_{};
   std::optional<StateReader> state_{};
   std::optional<ReportStore> reports_{};

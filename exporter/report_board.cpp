@@ -70,7 +70,7 @@ ReportView ReportBoard::view() const {
 bool ReportBoard::note_outcomes(const ReportTotals& totals) {
   outcomes_ = totals.outcomes;
   const bool any = std::ranges::any_of(outcomes_, [](std::uint64_t reports) { return reports > 0; });
-  return std::exchange(active_, expects_reports_ || any);
+  return std::exchange(active_, totals.are_known() && (expects_reports_ || any));
 }
 
 void ReportBoard::render_all(const ReportTotals& totals) {

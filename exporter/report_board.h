@@ -33,10 +33,12 @@ struct ReportEntry {
   std::optional<UnixTime> last_report{};
 };
 
-/// All entries at one moment, sorted by domain. Not `active`: no reports are expected, and none has series.
+/// All entries at one moment, sorted by domain. Not `active`: no reports are expected, or the totals are not known yet;
+/// then none has series.
 struct ReportView {
   bool active{};
-  bool expected{};  // there is a way in
+  bool expected{};            // there is a way in
+  bool outcomes_shown{true};  // false where another exporter shows those of the same database
   OutcomeCounts outcomes{};
   std::vector<std::shared_ptr<const ReportEntry>> domains{};
 
@@ -48,7 +50,8 @@ struct ReportView {
 class ReportBoard {
  public:
   /// Makes these the domains that have series, and says whether reports are expected. Where they are not, series begin
-  /// with the first report that was ever filed.
+  /// with the first report that was ever filed. None begins before the totals are known: a counter that starts at 0 and
+  /// jumps to what it was would look like an increase.
   void configure(const std::vector<std::string>& domains, bool expects_reports, const ReportTotals& totals);
   /// Shows the totals of all domains anew.
   void show_all(const ReportTotals& totals);

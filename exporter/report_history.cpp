@@ -49,8 +49,8 @@ void write_family(ReportStore& store, Metric family, UnixTime begin, UnixTime no
   }
 }
 
-void write_history(const std::string& path, UnixTime begin, UnixTime now, std::ostream& out) {
-  ReportStore store = ReportStore::open_existing(path);
+void write_history(const std::string& where, UnixTime begin, UnixTime now, std::ostream& out) {
+  ReportStore store = ReportStore::open_existing(where);
   for (const Metric family : kFamilies) write_family(store, family, begin, now, out);
   out << "# EOF\n";
 }
@@ -107,7 +107,7 @@ int run_export(const ExportOptions& options, std::ostream& out, std::ostream& er
     return 1;
   }
   try {
-    write_history(loaded.config->config.storage.path, *begin, now, out);
+    write_history(report_database_of(loaded.config->config.storage), *begin, now, out);
   } catch (const StoreError& error) {
     err << "mtasts_exporter: " << error.what() << '\n';
     return 1;

@@ -2,7 +2,10 @@
 #include "exporter/report_intake.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
+
+#include "exporter/utf8.h"
 
 namespace mtasts {
 namespace {
@@ -15,16 +18,29 @@ std::string submitter_of(const Voucher& voucher, const Arrival& arrival, const s
   return "@" + std::string{arrival.token ? "token" : to_string(arrival.channel)} + "/" + organization;
 }
 
+/// The text without what PostgreSQL refuses in one: NUL, which JSON may hold, and octets that are no UTF-8, which a
+/// header of a mail may.
+std::string storable(std::string_view text) {
+  constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+  std::string clean;
+  while (!text.empty()) {
+    const std::size_t length = text.front() == '\0' ? 0 : utf8_length(text);
+    clean.append(length == 0 ? kReplacement : text.substr(0, length));
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return clean;
+}
+
 /// What is the same for all units of a report.
 FiledReport common_part(const TlsReport& report, const Voucher& voucher, const Arrival& arrival,
                         const IntakeRules& rules, UnixTime now) {
   FiledReport filed;
   filed.authenticated = arrival.token || !voucher.domain.empty();
   filed.counts = filed.authenticated || rules.accept_unauthenticated;
-  filed.report_id = report.report_id;
-  filed.organization = shortened(report.organization);
-  filed.submitter = submitter_of(voucher, arrival, filed.organization);
-  filed.contact = shortened(report.contact_info);
+  filed.report_id = storable(report.report_id);
+  filed.organization = storable(shortened(report.organization));
+  filed.submitter = storable(submitter_of(voucher, arrival, filed.organization));
+  filed.contact = storable(shortened(report.contact_info));
   filed.start = report.start;
   filed.end = report.end;
   filed.counted_end = std::min(report.end, now);
@@ -71,7 +87,7 @@ struct BatchSize {
 };
 
 bool is_configured(const IntakeRules& rules, const std::string& domain) {
-  return std::ranges::binary_search(rules.domains, domain);
+  return std::ranges::binary_search(rules.domains, domain) || std::ranges::binary_search(rules.counted_domains, domain);
 }
 
 TakenReport unknown_domain(const std::string& domain) {
@@ -110,21 +126,33 @@ void judge_report(ReadReport& read, const Arrival& arrival, const IntakeRules& r
   }
 }
 
-/// Whoever says whom to believe means to take reports in, be it by hand: then the first of them is an increase already.
+/// The domains of the other shards. Input: `own` is sorted.
+std::vector<std::string> domains_elsewhere(const ServeConfig& config, const std::vector<std::string>& own) {
+  std::set<std::string> all{config.files.domains.begin(), config.files.domains.end()};
+  for (const DomainConfig& domain : config.written.domains) all.insert(domain.name);
+  std::vector<std::string> elsewhere;
+  std::ranges::set_difference(all, own, std::back_inserter(elsewhere));
+  return elsewhere;
+}
+
+}  // namespace
+
 bool expects_reports(const TlsrptConfig& tlsrpt) {
   return tlsrpt.http.enabled || !tlsrpt.maildirs.empty() || !tlsrpt.spools.empty() || !tlsrpt.imap.empty() ||
          !tlsrpt.authserv_id.empty() || tlsrpt.accept_unauthenticated;
 }
 
-}  // namespace
-
-IntakeRules intake_rules_of(const Config& config) {
-  const TlsrptConfig& tlsrpt = config.tlsrpt;
+IntakeRules intake_rules_of(const ServeConfig& config) {
+  const TlsrptConfig& tlsrpt = config.config.tlsrpt;
   IntakeRules rules{.accept_unauthenticated = tlsrpt.accept_unauthenticated,
                     .authserv_id = tlsrpt.authserv_id,
                     .expects_reports = expects_reports(tlsrpt)};
-  for (const DomainConfig& domain : config.domains) rules.domains.push_back(domain.name);
+  for (const DomainConfig& domain : config.config.domains) rules.domains.push_back(domain.name);
   std::ranges::sort(rules.domains);
+  if (!config.config.storage.url.empty()) {
+    rules.counted_domains = domains_elsewhere(config, rules.domains);
+    rules.shows_outcomes = config.config.sharding.index == 0;  // sums over all exporters stay true
+  }
   return rules;
 }
 
@@ -284,22 +312,18 @@ void ReportIntake::commit(const std::vector<Job*>& jobs) {
   }
   const std::lock_guard lock{store_mutex_};
   const OutcomeCounts others = take_uncounted();
-  ReportStore::Filed filed;
+  std::vector<ReportOutcome> outcomes;
   try {
-    filed = store_.file(reports, others);
+    outcomes = store_.file(reports, others);
   } catch (...) {
     put_back(others);
     throw;
   }
   for (std::size_t i = 0; i < taken.size(); ++i) {
-    taken[i]->outcome = filed.outcomes[i];
-    taken[i]->message = message_of(filed.outcomes[i], reports[i], taken[i]->message);
+    taken[i]->outcome = outcomes[i];
+    taken[i]->message = message_of(outcomes[i], reports[i], taken[i]->message);
   }
-  if (filed.totals_reread) {
-    board_.show_all(store_.totals());
-  } else {
-    board_.show(domains, store_.totals());
-  }
+  board_.show(domains, store_.totals());
 }
 
 /// Counts what is not to be filed.
@@ -385,6 +409,7 @@ bool ReportIntake::expire(UnixTime now) {
 
 ReportView ReportIntake::view() const {
   ReportView view = board_.view();
+  view.outcomes_shown = rules()->shows_outcomes;
   const std::lock_guard lock{queue_mutex_};
   for (std::size_t i = 0; i < shown_.size(); ++i)
     shown_[i] = std::max(shown_[i], add_bounded(view.outcomes[i], uncounted_[i]));

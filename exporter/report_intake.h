@@ -16,17 +16,19 @@
 #include <thread>
 #include <vector>
 
-#include "exporter/config.h"
 #include "exporter/report_arrival.h"
 #include "exporter/report_board.h"
 #include "exporter/report_reader.h"
 #include "exporter/report_store.h"
+#include "exporter/serve_config.h"
 
 namespace mtasts {
 
 /// What the configuration says of reports.
 struct IntakeRules {
-  std::vector<std::string> domains{};  // sorted; only these count
+  std::vector<std::string> domains{};          // sorted; they count and are shown
+  std::vector<std::string> counted_domains{};  // sorted; they count, and another exporter shows them
+  bool shows_outcomes{true};                   // false where another exporter does
   bool accept_unauthenticated{};
   std::string authserv_id{};  // whose Authentication-Results are believed
   bool expects_reports{};     // a way in is configured, or whom to believe: see ReportBoard
@@ -34,8 +36,12 @@ struct IntakeRules {
   bool operator==(const IntakeRules&) const = default;
 };
 
-/// The rules that a configuration with its domain files comes to.
-IntakeRules intake_rules_of(const Config& config);
+/// The rules that a configuration with its domain files comes to. Exporters that share a database and the domains file
+/// reports about any of them: a report may arrive anywhere.
+IntakeRules intake_rules_of(const ServeConfig& config);
+
+/// Does the configuration mean to take reports in? By hand, too: then the first of them is an increase already.
+bool expects_reports(const TlsrptConfig& tlsrpt);
 
 /// An input that was read, and how it came.
 struct Delivery {

@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "exporter/postgresql_url.h"
+#include "exporter/report_store_database.h"
 #include "exporter/store_database.h"
 #include "exporter/stored_json.h"
 
@@ -50,10 +52,10 @@ FilingDecision decide_filing(const FiledReport& report, const std::vector<KnownR
 }
 
 struct ReportStore::State {
-  Database database{};
-  ReportTotals totals{};
-  long long data_version{-1};  // of SQLite: changes when another connection has written anything
-  bool reread{};               // the totals were read again, and nobody has been told yet
+  std::unique_ptr<ReportDatabase> database{};
+  ReportTotals totals{};      // what the database held at their revision, and, newer, what was filed from here
+  long long change_mark{-1};  // when they were last compared with the database
+  bool reread{};              // the totals were read again, and nobody has been told yet
 };
 
 namespace {
@@ -62,21 +64,33 @@ long long as_stored(std::uint64_t number) { return static_cast<long long>(add_bo
 
 std::uint64_t as_counted(long long stored) { return static_cast<std::uint64_t>(std::max(stored, 0LL)); }
 
-std::vector<KnownReport> find_known(soci::session& sql, const FiledReport& report) {
-  std::vector<KnownReport> known;
-  const long long start = seconds_of(report.start), end = seconds_of(report.end);
-  long long row = 0;
-  int authenticated = 0, counts = 0;
-  std::string submitter, digest;
-  soci::statement select =
-      (sql.prepare << "SELECT row, submitter, authenticated, counts, digest FROM report WHERE domain = :domain AND"
-                      " report_id = :id AND range_start = :start AND range_end = :end ORDER BY row",
-       soci::use(report.domain), soci::use(report.report_id), soci::use(start), soci::use(end), soci::into(row),
-       soci::into(submitter), soci::into(authenticated), soci::into(counts), soci::into(digest));
-  for (bool more = select.execute(true); more; more = select.fetch())
-    known.push_back({row, submitter, authenticated != 0, counts != 0, digest});
-  return known;
-}
+/// Finds what is filed under the same id, domain and range: prepared once for many reports.
+class KnownReports {
+ public:
+  explicit KnownReports(soci::session& sql)
+      : select_{
+            (sql.prepare << "SELECT row, submitter, authenticated, counts, digest FROM report WHERE domain = :domain"
+                            " AND report_id = :id AND range_start = :start AND range_end = :end ORDER BY row",
+             soci::use(domain_), soci::use(report_id_), soci::use(start_), soci::use(end_), soci::into(row_),
+             soci::into(submitter_), soci::into(authenticated_), soci::into(counts_), soci::into(digest_))} {}
+
+  std::vector<KnownReport> find(const FiledReport& report) {
+    domain_ = report.domain;
+    report_id_ = report.report_id;
+    start_ = seconds_of(report.start);
+    end_ = seconds_of(report.end);
+    std::vector<KnownReport> known;
+    for (bool more = select_.execute(true); more; more = select_.fetch())
+      known.push_back({row_, submitter_, authenticated_ != 0, counts_ != 0, digest_});
+    return known;
+  }
+
+ private:
+  std::string domain_{}, report_id_{}, submitter_{}, digest_{};
+  long long start_{}, end_{}, row_{};
+  int authenticated_{}, counts_{};
+  soci::statement select_;  // last: it is bound to the others
+};
 
 void add_row(soci::session& sql, const FiledReport& report) {
   const int authenticated = report.authenticated ? 1 : 0, counts = report.counts ? 1 : 0;
@@ -94,8 +108,8 @@ void add_row(soci::session& sql, const FiledReport& report) {
 /// Lets a known row count, or be vouched for, from now on.
 void raise_row(soci::session& sql, const FiledReport& report, long long row) {
   const int authenticated = report.authenticated ? 1 : 0, counts = report.counts ? 1 : 0;
-  sql << "UPDATE report SET submitter = :submitter, authenticated = max(authenticated, :authenticated),"
-         " counts = max(counts, :counts) WHERE row = :row",
+  sql << "UPDATE report SET submitter = :submitter, authenticated = authenticated | :authenticated,"
+         " counts = counts | :counts WHERE row = :row",
       soci::use(report.submitter), soci::use(authenticated), soci::use(counts), soci::use(row);
 }
 
@@ -105,76 +119,116 @@ void note_report(DomainReportTotals& totals, const FiledReport& report) {
   note_times(totals, report.contents.tally, reporter, report.counted_end);
 }
 
-void write_totals(soci::session& sql, const std::string& domain, const DomainReportTotals& totals) {
-  for (const auto& [type, sum] : totals.sessions) {
+/// Calls `write` for each entry that is not the same in `before`: a statement takes a round trip, and there are many.
+template <class Map, class Write>
+void for_each_changed(const Map& now, const Map& before, Write write) {
+  for (const auto& [key, value] : now) {
+    const auto known = before.find(key);
+    if (known == before.end() || !(known->second == value)) write(key, value);
+  }
+}
+
+void write_sessions(soci::session& sql, const std::string& domain, const DomainReportTotals& now,
+                    const DomainReportTotals& before) {
+  for_each_changed(now.sessions, before.sessions, [&](const std::string& type, const auto& sum) {
     const long long successful = as_stored(sum.successful), failed = as_stored(sum.failed);
-    sql << "INSERT OR REPLACE INTO report_sessions VALUES (:domain, :type, :successful, :failed)", soci::use(domain),
-        soci::use(type), soci::use(successful), soci::use(failed);
-  }
-  for (const auto& [type, sum] : totals.failed) {
+    sql << "INSERT INTO report_sessions VALUES (:domain, :type, :successful, :failed) ON CONFLICT (domain, policy_type)"
+           " DO UPDATE SET successful = excluded.successful, failed = excluded.failed",
+        soci::use(domain), soci::use(type), soci::use(successful), soci::use(failed);
+  });
+  for_each_changed(now.failed, before.failed, [&](const std::string& type, std::uint64_t sum) {
     const long long sessions = as_stored(sum);
-    sql << "INSERT OR REPLACE INTO report_failed VALUES (:domain, :type, :sessions)", soci::use(domain),
-        soci::use(type), soci::use(sessions);
-  }
-  for (const auto& [reporter, last] : totals.last_report) {
+    sql << "INSERT INTO report_failed VALUES (:domain, :type, :sessions) ON CONFLICT (domain, result_type)"
+           " DO UPDATE SET sessions = excluded.sessions",
+        soci::use(domain), soci::use(type), soci::use(sessions);
+  });
+}
+
+/// Times only rise: another exporter may have put a failure without its host there, and a later one.
+void write_times(soci::session& sql, const std::string& domain, const DomainReportTotals& now,
+                 const DomainReportTotals& before) {
+  for_each_changed(now.last_report, before.last_report, [&](const std::string& reporter, UnixTime last) {
     const long long end = seconds_of(last);
-    sql << "INSERT OR REPLACE INTO report_last VALUES (:domain, :reporter, :end)", soci::use(domain),
-        soci::use(reporter), soci::use(end);
-  }
-  for (const auto& [key, last] : totals.failures) {
+    sql << "INSERT INTO report_last VALUES (:domain, :reporter, :end) ON CONFLICT (domain, reporter)"
+           " DO UPDATE SET range_end = excluded.range_end WHERE excluded.range_end > report_last.range_end",
+        soci::use(domain), soci::use(reporter), soci::use(end);
+  });
+  for_each_changed(now.failures, before.failures, [&](const FailureKey& key, UnixTime last) {
     const auto& [type, reporter, mx] = key;
     const long long end = seconds_of(last);
-    sql << "INSERT OR REPLACE INTO report_failures VALUES (:domain, :type, :reporter, :mx, :end)", soci::use(domain),
-        soci::use(type), soci::use(reporter), soci::use(mx), soci::use(end);
-  }
+    sql << "INSERT INTO report_failures VALUES (:domain, :type, :reporter, :mx, :end)"
+           " ON CONFLICT (domain, result_type, reporter, mx)"
+           " DO UPDATE SET range_end = excluded.range_end WHERE excluded.range_end > report_failures.range_end",
+        soci::use(domain), soci::use(type), soci::use(reporter), soci::use(mx), soci::use(end);
+  });
 }
 
-void write_outcomes(soci::session& sql, const OutcomeCounts& outcomes) {
-  for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    if (outcomes[i] == 0) continue;
+void write_outcomes(soci::session& sql, const OutcomeCounts& now, const OutcomeCounts& before) {
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    if (now[i] == before[i]) continue;
     const std::string outcome{to_string(static_cast<ReportOutcome>(i))};
-    const long long reports = as_stored(outcomes[i]);
-    sql << "INSERT OR REPLACE INTO report_outcomes VALUES (:outcome, :reports)", soci::use(outcome), soci::use(reports);
+    const long long reports = as_stored(now[i]);
+    sql << "INSERT INTO report_outcomes VALUES (:outcome, :reports) ON CONFLICT (outcome)"
+           " DO UPDATE SET reports = excluded.reports",
+        soci::use(outcome), soci::use(reports);
   }
 }
 
-void read_outcomes(soci::session& sql, ReportTotals& totals) {
+OutcomeCounts read_outcomes(soci::session& sql) {
+  OutcomeCounts outcomes{};
   std::string outcome;
   long long reports = 0;
   soci::statement select =
       (sql.prepare << "SELECT outcome, reports FROM report_outcomes", soci::into(outcome), soci::into(reports));
   for (bool more = select.execute(true); more; more = select.fetch()) {
-    for (std::size_t i = 0; i < totals.outcomes.size(); ++i) {
-      if (to_string(static_cast<ReportOutcome>(i)) == outcome) totals.outcomes[i] = as_counted(reports);
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+      if (to_string(static_cast<ReportOutcome>(i)) == outcome) outcomes[i] = as_counted(reports);
     }
   }
+  return outcomes;
 }
 
-void read_sessions(soci::session& sql, ReportTotals& totals) {
+using DomainTotals = std::map<std::string, DomainReportTotals, std::less<>>;
+
+/// Takes one parameter either way.
+const char* condition_of(std::string_view domain) {
+  return domain.empty() ? " WHERE '' = :domain" : " WHERE domain = :domain";
+}
+
+void read_sessions(soci::session& sql, const std::string& wanted, DomainTotals& totals) {
   std::string domain, type;
   long long first = 0, second = 0;
-  soci::statement sessions = (sql.prepare << "SELECT domain, policy_type, successful, failed FROM report_sessions",
-                              soci::into(domain), soci::into(type), soci::into(first), soci::into(second));
+  soci::statement sessions =
+      (sql.prepare << "SELECT domain, policy_type, successful, failed FROM report_sessions" << condition_of(wanted),
+       soci::use(wanted), soci::into(domain), soci::into(type), soci::into(first), soci::into(second));
   for (bool more = sessions.execute(true); more; more = sessions.fetch())
-    totals.domains[domain].sessions[type] = {as_counted(first), as_counted(second)};
-  soci::statement failed = (sql.prepare << "SELECT domain, result_type, sessions FROM report_failed",
-                            soci::into(domain), soci::into(type), soci::into(first));
-  for (bool more = failed.execute(true); more; more = failed.fetch())
-    totals.domains[domain].failed[type] = as_counted(first);
+    totals[domain].sessions[type] = {as_counted(first), as_counted(second)};
+  soci::statement failed =
+      (sql.prepare << "SELECT domain, result_type, sessions FROM report_failed" << condition_of(wanted),
+       soci::use(wanted), soci::into(domain), soci::into(type), soci::into(first));
+  for (bool more = failed.execute(true); more; more = failed.fetch()) totals[domain].failed[type] = as_counted(first);
 }
 
-void read_times(soci::session& sql, ReportTotals& totals) {
+void read_times(soci::session& sql, const std::string& wanted, DomainTotals& totals) {
   std::string domain, type, reporter, mx;
   long long end = 0;
-  soci::statement last = (sql.prepare << "SELECT domain, reporter, range_end FROM report_last", soci::into(domain),
-                          soci::into(reporter), soci::into(end));
-  for (bool more = last.execute(true); more; more = last.fetch())
-    totals.domains[domain].last_report[reporter] = time_of(end);
+  soci::statement last = (sql.prepare << "SELECT domain, reporter, range_end FROM report_last" << condition_of(wanted),
+                          soci::use(wanted), soci::into(domain), soci::into(reporter), soci::into(end));
+  for (bool more = last.execute(true); more; more = last.fetch()) totals[domain].last_report[reporter] = time_of(end);
   soci::statement failures =
-      (sql.prepare << "SELECT domain, result_type, reporter, mx, range_end FROM report_failures", soci::into(domain),
-       soci::into(type), soci::into(reporter), soci::into(mx), soci::into(end));
+      (sql.prepare << "SELECT domain, result_type, reporter, mx, range_end FROM report_failures"
+                   << condition_of(wanted),
+       soci::use(wanted), soci::into(domain), soci::into(type), soci::into(reporter), soci::into(mx), soci::into(end));
   for (bool more = failures.execute(true); more; more = failures.fetch())
-    totals.domains[domain].failures[{type, reporter, mx}] = time_of(end);
+    totals[domain].failures[{type, reporter, mx}] = time_of(end);
+}
+
+/// Of one domain, "" for all.
+DomainTotals read_domains(soci::session& sql, const std::string& wanted) {
+  DomainTotals totals;
+  read_sessions(sql, wanted, totals);
+  read_times(sql, wanted, totals);
+  return totals;
 }
 
 long long read_revision(soci::session& sql) {
@@ -185,20 +239,31 @@ long long read_revision(soci::session& sql) {
 
 ReportTotals read_totals(soci::session& sql) {
   ReportTotals totals{.revision = read_revision(sql)};
-  read_outcomes(sql, totals);
-  read_sessions(sql, totals);
-  read_times(sql, totals);
+  totals.outcomes = read_outcomes(sql);
+  totals.domains = read_domains(sql, "");
   return totals;
 }
 
-/// The totals while a transaction changes them: the domains it touches are copied, and become the truth with the
-/// commit.
+/// What a transaction has changed in the totals.
+struct TotalsChange {
+  DomainTotals domains{};
+  OutcomeCounts outcomes{};
+  long long revision{};
+};
+
+/// Files reports within a transaction, and keeps what it makes of the totals: they become the truth with the commit.
+/// Where somebody else has written since the totals were read, each domain that is touched is read again: to read all
+/// of them would keep the others waiting.
 class FilingRun {
  public:
-  FilingRun(soci::session& sql, const ReportTotals& before) : sql_{sql}, before_{before}, outcomes_{before.outcomes} {}
+  FilingRun(soci::session& sql, const ReportTotals& known)
+      : sql_{sql}, known_{known}, revision_{read_revision(sql)}, filed_before_{sql} {
+    outcomes_before_ = is_known() ? known.outcomes : read_outcomes(sql);
+    outcomes_ = outcomes_before_;
+  }
 
   ReportOutcome file(const FiledReport& report) {
-    const ReportOutcome outcome = carry_out(report, decide_filing(report, find_known(sql_, report)));
+    const ReportOutcome outcome = carry_out(report, decide_filing(report, filed_before_.find(report)));
     count(outcome, 1);
     return outcome;
   }
@@ -208,19 +273,27 @@ class FilingRun {
     sum = add_bounded(sum, reports);
   }
 
-  void write() {
-    for (const auto& [domain, totals] : touched_) write_totals(sql_, domain, totals);
-    write_outcomes(sql_, outcomes_);
+  /// Writes the totals. Returns what has changed; the revision stays as it was where there is more to read.
+  TotalsChange finish() {
+    TotalsChange change{.outcomes = outcomes_, .revision = is_known() ? revision_ + 1 : known_.revision};
+    for (auto& [domain, touched] : touched_) {
+      write_sessions(sql_, domain, touched.now, touched.before);
+      write_times(sql_, domain, touched.now, touched.before);
+      change.domains.emplace(domain, std::move(touched.now));
+    }
+    write_outcomes(sql_, outcomes_, outcomes_before_);
     sql_ << "UPDATE report_revision SET revision = revision + 1";
-  }
-
-  void apply_to(ReportTotals& totals) {
-    for (auto& [domain, changed] : touched_) totals.domains.insert_or_assign(domain, std::move(changed));
-    totals.outcomes = outcomes_;
-    ++totals.revision;
+    return change;
   }
 
  private:
+  struct Touched {
+    DomainReportTotals before{};
+    DomainReportTotals now{};
+  };
+
+  bool is_known() const { return revision_ == known_.revision; }
+
   ReportOutcome carry_out(const FiledReport& report, const FilingDecision& decision) {
     switch (decision.filing) {
       case Filing::conflict:
@@ -245,30 +318,34 @@ class FilingRun {
   }
 
   DomainReportTotals& touch(const std::string& domain) {
-    const auto known = before_.domains.find(domain);
-    return touched_.try_emplace(domain, known == before_.domains.end() ? DomainReportTotals{} : known->second)
-        .first->second;
+    const auto touched = touched_.find(domain);
+    if (touched != touched_.end()) return touched->second.now;
+    const DomainReportTotals before = totals_before(domain);
+    return touched_.emplace(domain, Touched{before, before}).first->second.now;
+  }
+
+  DomainReportTotals totals_before(const std::string& domain) {
+    if (!is_known()) return read_domains(sql_, domain)[domain];
+    const auto known = known_.domains.find(domain);
+    return known == known_.domains.end() ? DomainReportTotals{} : known->second;
   }
 
   soci::session& sql_;
-  const ReportTotals& before_;
-  OutcomeCounts outcomes_;
-  std::map<std::string, DomainReportTotals> touched_{};
+  const ReportTotals& known_;
+  const long long revision_;
+  KnownReports filed_before_;
+  OutcomeCounts outcomes_before_{};
+  OutcomeCounts outcomes_{};
+  std::map<std::string, Touched> touched_{};
 };
 
 /// Reads the totals if their revision is a new one.
-void reread_totals(soci::session& sql, ReportStore::State& state) {
-  sql << "BEGIN";  // one state of the database for all that is read
-  try {
-    if (read_revision(sql) != state.totals.revision) {
-      state.totals = read_totals(sql);
-      state.reread = true;
-    }
-    sql << "COMMIT";
-  } catch (...) {
-    sql << "ROLLBACK";
-    throw;
-  }
+void reread_totals(ReportStore::State& state) {
+  state.database->read([&](soci::session& sql) {
+    if (read_revision(sql) == state.totals.revision) return;
+    state.totals = read_totals(sql);
+    state.reread = true;
+  });
 }
 
 constexpr const char* kSelectReport =
@@ -303,25 +380,26 @@ bool complete(StoredRow& row) {
   return true;
 }
 
-/// Without what pages show of probes, which is not the reports' doing.
-long long used_bytes(soci::session& sql) {
-  long long observations = 0;
-  sql << "SELECT coalesce(sum(octets), 0) FROM observation", soci::into(observations);
-  return (pragma(sql, "page_count") - pragma(sql, "freelist_count")) * pragma(sql, "page_size") - observations;
-}
-
 /// Removes some rows received before `limit`, uncounted ones first; says whether there were any.
-bool remove_oldest(soci::session& sql, long long limit) {
+bool remove_oldest(ReportDatabase& database, long long limit) {
   int any = 0;
-  sql << "SELECT EXISTS (SELECT 1 FROM report WHERE counts IN (0, 1) AND received < :limit)", soci::use(limit),
-      soci::into(any);
+  database.use([&](soci::session& sql) {
+    sql << "SELECT count(*) FROM (SELECT 1 FROM report WHERE counts IN (0, 1) AND received < :limit LIMIT 1) AS found",
+        soci::use(limit), soci::into(any);
+  });
   if (any == 0) return false;
-  transact(sql, [&] {
+  database.write([&](soci::session& sql) {
     sql << "DELETE FROM report WHERE row IN (SELECT row FROM report WHERE received < :limit"
            " ORDER BY counts, received LIMIT :most)",
         soci::use(limit), soci::use(kRowsPerRemoval);
   });
   return true;
+}
+
+bool is_larger_than(ReportDatabase& database, std::uint64_t bytes) {
+  bool larger = false;
+  database.use([&](soci::session& sql) { larger = database.used_bytes(sql) > static_cast<long long>(bytes); });
+  return larger;
 }
 
 /// The latest end of a range that was counted; nullopt before the first.
@@ -340,12 +418,13 @@ bool any_after(const ReportTotals& totals, UnixTime now) {
   });
 }
 
-/// The same on disk as age_failures() of the totals.
+/// The same in the database as age_failures() of the totals.
 void age_failures(soci::session& sql, UnixTime now) {
   const long long shown = seconds_of(now - kReportedFailureShown), kept = seconds_of(now - kReportedFailureKept);
   sql << "INSERT INTO report_failures SELECT domain, result_type, reporter, '', max(range_end) FROM report_failures"
          " WHERE range_end < :shown AND mx <> '' GROUP BY domain, result_type, reporter"
-         " ON CONFLICT DO UPDATE SET range_end = max(range_end, excluded.range_end)",
+         " ON CONFLICT (domain, result_type, reporter, mx)"
+         " DO UPDATE SET range_end = excluded.range_end WHERE excluded.range_end > report_failures.range_end",
       soci::use(shown);
   sql << "DELETE FROM report_failures WHERE (range_end < :shown AND mx <> '') OR range_end < :kept", soci::use(shown),
       soci::use(kept);
@@ -365,84 +444,72 @@ ReportStore::ReportStore(ReportStore&&) noexcept = default;
 ReportStore& ReportStore::operator=(ReportStore&&) noexcept = default;
 ReportStore::~ReportStore() = default;
 
-ReportStore ReportStore::open(const std::string& path) {
-  auto state = std::make_unique<State>();
-  open_database(state->database, path, {.synchronous = "FULL"});
-  return opened(std::move(state));
+ReportStore ReportStore::open(const std::string& where) { return attach(where, {}, false); }
+
+ReportStore ReportStore::open_existing(const std::string& where) { return attach(where, {.existing = true}, false); }
+
+ReportStore ReportStore::attach(const std::string& where) {
+  constexpr std::chrono::seconds kLongest{30};
+  return attach(where, {.limit = kLongest}, is_postgresql_url(where));
 }
 
-ReportStore ReportStore::open_existing(const std::string& path) {
-  auto state = std::make_unique<State>();
-  open_database(state->database, path, {.existing = true});
-  return opened(std::move(state));
+ReportStore ReportStore::attach_existing(const std::string& where) {
+  constexpr std::chrono::seconds kLongest{5};  // somebody waits for the page
+  return attach(where, {.existing = true, .limit = kLongest}, is_postgresql_url(where));
 }
 
-ReportStore ReportStore::opened(std::unique_ptr<State> state) {
+ReportStore ReportStore::attach(const std::string& where, const ReportDatabaseOptions& options, bool later) {
+  auto state = std::make_unique<State>();
+  state->database = open_report_database(where, options);
   ReportStore store{std::move(state)};
-  store.refresh();
+  if (!later) store.refresh();
   return store;
 }
 
-ReportStore::Filed ReportStore::file(const std::vector<FiledReport>& reports, const OutcomeCounts& others) {
-  soci::session& sql = state_->database.sql;
-  return translated(state_->database, [&] {
-    Filed filed;
-    std::optional<FilingRun> filing;
-    transact(sql, [&] {
-      if (read_revision(sql) != state_->totals.revision) {
-        state_->totals = read_totals(sql);
-        state_->reread = true;
-      }
-      filing.emplace(sql, state_->totals);
-      for (const FiledReport& report : reports) filed.outcomes.push_back(filing->file(report));
-      for (std::size_t i = 0; i < others.size(); ++i) filing->count(static_cast<ReportOutcome>(i), others[i]);
-      filing->write();
-    });
-    filing->apply_to(state_->totals);
-    filed.totals_reread = std::exchange(state_->reread, false);
-    return filed;
+std::vector<ReportOutcome> ReportStore::file(const std::vector<FiledReport>& reports, const OutcomeCounts& others) {
+  std::vector<ReportOutcome> outcomes;
+  TotalsChange change;
+  state_->database->write([&](soci::session& sql) {
+    outcomes.clear();
+    FilingRun filing{sql, state_->totals};
+    for (const FiledReport& report : reports) outcomes.push_back(filing.file(report));
+    for (std::size_t i = 0; i < others.size(); ++i) filing.count(static_cast<ReportOutcome>(i), others[i]);
+    change = filing.finish();
   });
+  for (auto& [domain, totals] : change.domains) state_->totals.domains.insert_or_assign(domain, std::move(totals));
+  state_->totals.outcomes = change.outcomes;
+  state_->totals.revision = change.revision;
+  return outcomes;
 }
 
 const ReportTotals& ReportStore::totals() const { return state_->totals; }
 
 bool ReportStore::refresh() {
-  soci::session& sql = state_->database.sql;
-  return translated(state_->database, [&] {
-    const long long version = pragma(sql, "data_version");
-    if (version != state_->data_version) {
-      reread_totals(sql, *state_);
-      state_->data_version = version;
-    }
-    return std::exchange(state_->reread, false);
-  });
+  long long mark = 0;
+  state_->database->use([&](soci::session& sql) { mark = state_->database->change_mark(sql); });
+  if (mark != state_->change_mark) {
+    reread_totals(*state_);
+    state_->change_mark = mark;
+  }
+  return std::exchange(state_->reread, false);
 }
 
 bool ReportStore::expire(UnixTime now, const ReportRetention& retention) {
-  soci::session& sql = state_->database.sql;
-  return translated(state_->database, [&] {
-    const UnixTime today = std::min(now, newest_report(state_->totals).value_or(now));
-    if (remove_oldest(sql, seconds_of(today - retention.age))) return true;
-    const bool too_large = used_bytes(sql) > static_cast<long long>(retention.database_bytes);
-    if (too_large && remove_oldest(sql, std::numeric_limits<long long>::max())) return true;
-    transact(sql, [&] { age_failures(sql, now); });
-    for (auto& [domain, totals] : state_->totals.domains) age_failures(totals, now);
-    if (any_after(state_->totals, now)) {
-      transact(sql, [&] { lower_times(sql, now); });
-      reread_totals(sql, *state_);
-    }
-    return false;
-  });
+  ReportDatabase& database = *state_->database;
+  if (!state_->totals.are_known()) reread_totals(*state_);
+  const UnixTime today = std::min(now, newest_report(state_->totals).value_or(now));
+  if (remove_oldest(database, seconds_of(today - retention.age))) return true;
+  if (is_larger_than(database, retention.database_bytes) &&
+      remove_oldest(database, std::numeric_limits<long long>::max()))
+    return true;
+  database.write([&](soci::session& sql) { age_failures(sql, now); });
+  for (auto& [domain, totals] : state_->totals.domains) age_failures(totals, now);
+  if (any_after(state_->totals, now)) {
+    database.write([&](soci::session& sql) { lower_times(sql, now); });
+    reread_totals(*state_);
+  }
+  return false;
 }
-
-namespace {
-
-/// Takes one parameter either way.
-const char* condition_of(std::string_view domain) {
-  return domain.empty() ? " WHERE '' = :domain" : " WHERE domain = :domain";
-}
-
-}  // namespace
 
 void ReportStore::for_each(std::string_view domain, std::size_t most,
                            const std::function<void(const FiledReport&)>& use, std::size_t skipped) {
@@ -456,13 +523,13 @@ void ReportStore::for_each_counted(std::string_view domain, std::size_t most,
 
 void ReportStore::select_reports(const char* condition, std::string_view domain, std::size_t most,
                                  const std::function<void(const FiledReport&)>& use, std::size_t skipped) {
-  translated(state_->database, [&] {
+  const std::string wanted{domain};
+  const auto limit = static_cast<long long>(std::min<std::size_t>(most, std::numeric_limits<int>::max()));
+  const auto offset = static_cast<long long>(std::min<std::size_t>(skipped, std::numeric_limits<int>::max()));
+  state_->database->use([&](soci::session& sql) {
     StoredRow row;
-    const std::string wanted{domain};
-    const auto limit = static_cast<long long>(std::min<std::size_t>(most, std::numeric_limits<int>::max()));
-    const auto offset = static_cast<long long>(std::min<std::size_t>(skipped, std::numeric_limits<int>::max()));
     soci::statement select =
-        (state_->database.sql.prepare << kSelectReport << condition << " ORDER BY row DESC LIMIT :most OFFSET :skipped",
+        (sql.prepare << kSelectReport << condition << " ORDER BY row DESC LIMIT :most OFFSET :skipped",
          soci::use(wanted), soci::use(limit), soci::use(offset), soci::into(row.report.domain),
          soci::into(row.report.submitter), soci::into(row.authenticated), soci::into(row.counts),
          soci::into(row.report.report_id), soci::into(row.report.organization), soci::into(row.report.contact),
@@ -475,24 +542,23 @@ void ReportStore::select_reports(const char* condition, std::string_view domain,
 }
 
 std::size_t ReportStore::number_of(std::string_view domain) {
-  return translated(state_->database, [&] {
-    long long number = 0;
-    const std::string wanted{domain};
-    state_->database.sql << "SELECT COUNT(*) FROM report" << condition_of(domain), soci::use(wanted),
-        soci::into(number);
-    return static_cast<std::size_t>(number);
+  long long number = 0;
+  const std::string wanted{domain};
+  state_->database->use([&](soci::session& sql) {
+    sql << "SELECT COUNT(*) FROM report" << condition_of(domain), soci::use(wanted), soci::into(number);
   });
+  return static_cast<std::size_t>(number);
 }
 
 std::vector<std::string> ReportStore::domains() {
-  return translated(state_->database, [&] {
-    std::vector<std::string> names;
+  std::vector<std::string> names;
+  state_->database->use([&](soci::session& sql) {
     std::string name;
-    soci::statement select =
-        (state_->database.sql.prepare << "SELECT DISTINCT domain FROM report ORDER BY domain", soci::into(name));
+    soci::statement select = (sql.prepare << "SELECT DISTINCT domain FROM report", soci::into(name));
     for (bool more = select.execute(true); more; more = select.fetch()) names.push_back(name);
-    return names;
   });
+  std::ranges::sort(names);  // databases differ in what order they call sorted
+  return names;
 }
 
 }  // namespace mtasts

@@ -1,5 +1,6 @@
 // The reports on disk: which were filed, and the totals that the metrics show. One transaction holds both, so that what
-// is filed is counted once. Next: report_intake.h, which files; docs/reports.md for the rules that an operator sees.
+// is filed is counted once, by however many exporters. Next: report_intake.h, which files; report_store_database.h for
+// the disk; docs/reports.md for the rules that an operator sees.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -65,16 +66,24 @@ struct ReportRetention {
   std::uint64_t database_bytes{std::uint64_t{1} * 1024 * 1024 * 1024};  // the oldest go first, uncounted before counted
 };
 
+struct ReportDatabaseOptions;
+
 /// The database with its totals, used by one thread at a time. What a function returned from is on disk, whatever
-/// happens to the power.
+/// happens to the power. Every function may throw StoreError.
 class ReportStore {
  public:
-  /// Opens the database of storage.path with a connection of its own; other processes may use it meanwhile.
-  /// Errors: StoreError.
-  static ReportStore open(const std::string& path);
+  /// Opens the database with a connection of its own; other processes may use it meanwhile. Input: `where` is what
+  /// report_database_of() says: storage.path, or storage.url.
+  static ReportStore open(const std::string& where);
 
   /// The same for who only reads: the database must be there, of the current schema, and is not changed.
-  static ReportStore open_existing(const std::string& path);
+  static ReportStore open_existing(const std::string& where);
+
+  /// The same for who has other things to do while a PostgreSQL is away: it is connected to when it is first needed,
+  /// and again whenever it was lost; until then the totals are not known. No use of it takes longer than 30 seconds,
+  /// and with attach_existing(), for pages, 5.
+  static ReportStore attach(const std::string& where);
+  static ReportStore attach_existing(const std::string& where);
 
   ReportStore(ReportStore&&) noexcept;
   ReportStore& operator=(ReportStore&&) noexcept;
@@ -82,31 +91,26 @@ class ReportStore {
 
   /// Files all of it and counts the outcomes, those of `others` too, or, with StoreError, nothing. Says what became of
   /// each report, in their order.
-  struct Filed {
-    std::vector<ReportOutcome> outcomes{};
-    bool totals_reread{};  // somebody else had changed them too: not only the domains of `reports` may differ
-  };
-  Filed file(const std::vector<FiledReport>& reports, const OutcomeCounts& others = {});
+  std::vector<ReportOutcome> file(const std::vector<FiledReport>& reports, const OutcomeCounts& others = {});
 
-  /// The totals after the last file() or refresh().
+  /// The totals after the last refresh(), those of the domains of a later file() after that.
   const ReportTotals& totals() const;
 
-  /// Reads the totals again when another connection has changed them; says whether it had. Errors: StoreError.
+  /// Reads the totals again when another connection has changed them; says whether it had.
   bool refresh();
 
   /// Takes away some of what is over the retention; says whether there may be more. When there is not, ages
   /// failures, and lowers times that a clock which was ahead left in the future. The age of a report
   /// is measured from the newest that counts where the clock is ahead of it: a wrong clock must not empty the database.
-  /// Errors: StoreError.
   bool expire(UnixTime now, const ReportRetention& retention);
 
   /// Calls `use` for the filed reports of a domain ("" for all), newest first, at most `most`, without the first
-  /// `skipped`. Errors: StoreError.
+  /// `skipped`.
   void for_each(std::string_view domain, std::size_t most, const std::function<void(const FiledReport&)>& use,
                 std::size_t skipped = 0);
   /// The same of those that count: what strangers send cannot push them out.
   void for_each_counted(std::string_view domain, std::size_t most, const std::function<void(const FiledReport&)>& use);
-  /// How many filed reports there are of a domain ("" for all). Errors: StoreError.
+  /// How many filed reports there are of a domain ("" for all).
   std::size_t number_of(std::string_view domain);
   /// Every domain of a filed report, sorted.
   std::vector<std::string> domains();
@@ -117,7 +121,7 @@ class ReportStore {
   void select_reports(const char* condition, std::string_view domain, std::size_t most,
                       const std::function<void(const FiledReport&)>& use, std::size_t skipped);
   explicit ReportStore(std::unique_ptr<State> state);
-  static ReportStore opened(std::unique_ptr<State> state);
+  static ReportStore attach(const std::string& where, const ReportDatabaseOptions& options, bool later);
   std::unique_ptr<State> state_;
 };
 

@@ -45,6 +45,9 @@ struct ReportTotals {
   OutcomeCounts outcomes{};
   long long revision{-1};  // raised by every transaction that changes any of this
 
+  /// Were they read from a database?
+  bool are_known() const { return revision >= 0; }
+
   bool operator==(const ReportTotals&) const = default;
 };
 

@@ -47,10 +47,12 @@ struct Inspection {
     (comes_with_the_unit ? result.warnings : result.problems).push_back(at("storage.path", fault));
   }
 
-  void check_storage_stays(const std::string& database, const std::string& running) const {
-    if (database == running) return;
-    result.problems.push_back(at("storage.path", "'" + database + "' cannot take the place of '" + running +
-                                                     "' in a running exporter; it needs a restart"));
+  void check_storage_stays(const StorageConfig& storage, const StorageConfig& running) const {
+    if (storage.path != running.path)
+      result.problems.push_back(at("storage.path", "'" + storage.path + "' cannot take the place of '" + running.path +
+                                                       "' in a running exporter; it needs a restart"));
+    if (storage.url != running.url)
+      result.problems.push_back(at("storage.url", "cannot change in a running exporter; it needs a restart"));
   }
 
   /// What the file says by itself has been checked; a part of it from elsewhere may not fit the other.
@@ -95,11 +97,10 @@ ServeConfigResult load_serve_config(const std::string& path, const ServeConfig* 
   sharding = {.index = choice.index.value_or(sharding.index), .count = choice.count.value_or(sharding.count)};
   inspection.check_sharding(sharding, choice);
   if (!result.problems.empty()) return result;
-  const std::string& database = loaded.config->storage.path;
   if (running == nullptr) {
-    inspection.check_storage(database);
+    inspection.check_storage(loaded.config->storage.path);
   } else {
-    inspection.check_storage_stays(database, running->written.storage.path);
+    inspection.check_storage_stays(loaded.config->storage, running->written.storage);
   }
   ServeConfig complete =
       with_domain_files(std::move(*loaded.config), running == nullptr ? DomainFiles{} : running->files);

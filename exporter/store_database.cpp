@@ -16,6 +16,14 @@ long long pragma(soci::session& sql, const std::string& name) {
   return value;
 }
 
+void execute_all(soci::session& sql, std::string_view script) {
+  while (!script.empty()) {
+    const std::size_t end = script.find(';');
+    sql << std::string(script.substr(0, end));
+    script.remove_prefix(end + 1);
+  }
+}
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -69,15 +77,6 @@ class DamagedDatabase : public std::runtime_error {
 /// Errors: StoreError with a fault of the path, "" for none.
 void require_no_fault(const std::string& fault) {
   if (!fault.empty()) throw StoreError("storage.path " + fault);
-}
-
-/// Runs SQL text statement by statement; there is no ';' inside our statements.
-void execute_all(soci::session& sql, std::string_view script) {
-  while (!script.empty()) {
-    const std::size_t end = script.find(';');
-    sql << std::string(script.substr(0, end));
-    script.remove_prefix(end + 1);
-  }
 }
 
 /// Errors: StoreError for a database of somebody else, or of a newer version of this program.

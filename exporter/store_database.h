@@ -1,5 +1,5 @@
 // The one SQLite file behind the stores: opened, checked and brought up to date in one place, SOCI's words turned into
-// ours. Next: store.cpp and report_store.cpp, each of which holds a connection of its own.
+// ours. Next: store.cpp and report_store_database.h, each of which holds a connection of its own.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -36,17 +36,20 @@ void open_database(Database& database, const std::string& path, const DatabaseOp
 /// The value of a PRAGMA that is a number.
 long long pragma(soci::session& sql, const std::string& name);
 
+/// Runs SQL text statement by statement. Input: each ends in ';', and none holds another.
+void execute_all(soci::session& sql, std::string_view script);
+
 /// Runs `work` as one transaction that is undone when it throws.
 template <class Work>
-void transact(soci::session& sql, Work work) {
-  sql << "BEGIN IMMEDIATE";
+void transact(soci::session& sql, Work work, const char* begin = "BEGIN IMMEDIATE") {
+  sql << begin;
   try {
     work();
     sql << "COMMIT";
   } catch (...) {
     try {
       sql << "ROLLBACK";
-    } catch (const soci::soci_error&) {  // SQLite has rolled back by itself, as it does when the disk is full
+    } catch (const soci::soci_error&) {  // undone already: the disk is full, or the connection lost
     }
     throw;
   }
@@ -56,12 +59,16 @@ void transact(soci::session& sql, Work work) {
 std::vector<PolicyRow> read_policies(soci::session& sql, std::string_view domain);
 
 /// Turns SOCI's words into ours: nobody outside the stores sees SOCI.
+inline StoreError translation_of(const Database& database, const soci::soci_error& error) {
+  return StoreError("storage.path '" + database.path + "': " + error.what());
+}
+
 template <class Work>
 auto translated(const Database& database, Work work) {
   try {
     return work();
   } catch (const soci::soci_error& error) {
-    throw StoreError("storage.path '" + database.path + "': " + error.what());
+    throw translation_of(database, error);
   }
 }
 

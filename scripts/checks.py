@@ -22,6 +22,7 @@ DOORS = (
     ("prometheus/", r"exporter/metrics\w*\.(h|cpp)|tests/.*"),
     ("spdlog/", r"exporter/log\w*\.(h|cpp)|tests/.*"),
     ("soci/", r"exporter/\w*store\w*\.(h|cpp)|tests/.*"),
+    ("libpq-fe.h", r"exporter/postgresql_url\.cpp"),
     ("gmime/", r"exporter/report_mail\.cpp"),
     ("curl/", r"exporter/imap_connection\.cpp"),
     ("kainjow/", r"exporter/page_template\.cpp"),

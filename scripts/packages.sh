@@ -25,7 +25,7 @@ packages_for() {
   case $1 in
     build)
       echo "g++ cmake ninja-build pkg-config libssl-dev libldns-dev libunbound-dev libyaml-cpp-dev libcpp-httplib-dev"
-      echo "prometheus-cpp-dev libsoci-dev libcli11-dev libspdlog-dev libsqlite3-dev zlib1g-dev libcrypt-dev"
+      echo "prometheus-cpp-dev libsoci-dev libpq-dev libcli11-dev libspdlog-dev libsqlite3-dev zlib1g-dev libcrypt-dev"
       echo "libgmime-3.0-dev libcurl4-openssl-dev libkainjow-mustache-dev libpsl-dev ca-certificates"
       # Debian 12's default Boost is 1.74; its libboost-* names are 1.83 from Debian 13 on.
       if [ "$(debian_release)" = 12 ]; then
@@ -36,7 +36,8 @@ packages_for() {
       ;;
     test)
       echo "libgtest-dev libgmock-dev python3 python3-yaml openssl curl"
-      echo "unbound nsd ldnsutils nginx postfix opendkim opendkim-tools dovecot-imapd prometheus prometheus-alertmanager libfaketime"
+      echo "unbound nsd ldnsutils nginx postfix opendkim opendkim-tools dovecot-imapd postgresql prometheus prometheus-alertmanager"
+      echo "libfaketime"
       ;;
     browser)
       echo "chromium"
@@ -59,7 +60,8 @@ missing_packages() {
 }
 
 # apt-get as root, directly or through sudo. The servers among the packages must not start: the tests run their own
-# instances on ports of their own. Where no policy decides that yet, one that says "don't" is there for the while.
+# instances on ports of their own. Where no policy decides that yet, one that says "don't" is there for the while, and
+# the same for the database that PostgreSQL's package would make.
 apt_install() {
   if [ "$(id -u)" -eq 0 ]; then
     as_root=
@@ -74,13 +76,23 @@ apt_install() {
   echo "installing: $*"
   # shellcheck disable=SC2016,SC2086  # the inner shell expands; an empty $as_root must vanish
   $as_root env DEBIAN_FRONTEND=noninteractive sh -eu -c '
-    policy=/usr/sbin/policy-rc.d
+    policy=/usr/sbin/policy-rc.d clusters=/etc/postgresql-common/createcluster.conf ours=
+    trap "[ -z \"\$ours\" ] || rm -f \$ours" EXIT
+    trap "exit 1" HUP INT TERM
     if [ ! -e "$policy" ]; then
+      ours="$policy"
       printf "#!/bin/sh\nexit 101\n" >"$policy"
       chmod 755 "$policy"
-      trap "rm -f $policy" EXIT
-      trap "exit 1" HUP INT TERM
     fi
+    case " $* " in
+      *" postgresql "*)
+        if [ ! -e "$clusters" ]; then
+          ours="$ours $clusters"
+          mkdir -p "${clusters%/*}"
+          echo "create_main_cluster = off" >"$clusters"
+        fi
+        ;;
+    esac
     apt-get -q -o APT::Update::Error-Mode=any update
     apt-get -q -y --no-install-recommends install "$@"
   ' apt_install "$@"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The end-to-end suite: the exporter against unbound, NSD, nginx, Postfix and Dovecot, judged by what Prometheus stored.
+"""The end-to-end suite: the exporter against unbound, NSD, nginx, Postfix, Dovecot and PostgreSQL, judged by what Prometheus stored.
 
 Alerts are judged by what Alertmanager sent. Everything runs on loopback, on free ports and in a temporary folder, and is
 stopped at the end. Needs root (Postfix).
@@ -23,7 +23,7 @@ from case import StackCase  # noqa: E402
 from stack import Stack  # noqa: E402
 
 MODULES = ("test_verdicts", "test_dane", "test_rollout", "test_check_since", "test_web", "test_start", "test_examples", "test_alerts", "test_lifecycle",
-           "test_tlsrpt_http", "test_reports", "test_imap")  # the disruptive ones last, and last of all what leaves reports behind
+           "test_tlsrpt_http", "test_shared_reports", "test_reports", "test_imap")  # the disruptive ones last, and last of all what leaves reports behind
 
 
 class Result(unittest.TextTestResult):

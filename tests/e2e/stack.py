@@ -74,15 +74,19 @@ class Stack:
 
     def write_config(self, domains, extra="", ca_file=None):
         """Configures the exporter for these domains."""
-        self.exporter.config.write_text(f"""\
+        self.exporter.config.write_text(self.config_text(domains, f'path: "{self.exporter.folder}/state.db"', extra, ca_file))
+
+    def config_text(self, domains, storage, extra="", ca_file=None):
+        """A configuration that finds our servers. Input: storage is what stands in that section."""
+        return f"""\
 domains: {json.dumps(domains)}
 probe: {{interval: 5s, timeout: 20s, allow_private: true}}
 dns: {{servers: ["127.0.0.1:{self.unbound.port}"], timeout: 500ms, attempts: 2}}
 policy: {{port: {self.nginx.port}, timeout: 5s}}
 smtp: {{port: {self.postfix.port}, helo: probe.e2e.test, timeout: 5s, ip_families: [ipv4]}}
 tls: {{ca_file: "{ca_file or self.authority.ca_file}"}}
-storage: {{path: "{self.exporter.folder}/state.db"}}
-{extra}""")
+storage: {{{storage}}}
+{extra}"""
 
     def write_policy(self, label, mode):
         """Writes the file of a domain whose policy can change."""

@@ -111,7 +111,7 @@ class Lifecycle(StackCase):
         self.addCleanup(self.restore)
         original = self.exporter.config.read_text()
         stored = f'path: "{self.exporter.folder}/state.db"'
-        for storage, reason in (('url: "postgresql://db"', "storage.url: this version keeps its state in a file only"),
+        for storage, reason in ((stored + ', url: "postgresql://db"', "storage.url: cannot change in a running exporter"),
                                 ('path: "other.db"', "it needs a restart")):
             with self.subTest(storage=storage):
                 self.exporter.config.write_text(original.replace(stored, storage))

@@ -114,7 +114,28 @@ TEST(Config, ReadsEveryValue) {
   EXPECT_THAT(config.tlsrpt.maildirs, ElementsAre("/var/mail/tlsrpt"));
   EXPECT_THAT(config.tlsrpt.spools, ElementsAre(fs::absolute(MTASTS_TEST_DATA "/config/spool").string(), "/"));
   EXPECT_EQ(config.storage.path, fs::absolute(MTASTS_TEST_DATA "/config/state.db").string());
+  EXPECT_EQ(config.storage.url, "postgresql://mtasts@db.example.org/reports");
   EXPECT_EQ(config.sharding, (ShardingConfig{1, 4}));
+}
+
+TEST(Config, UrlsOfDatabasesAreJudgedWithoutTheirPasswords) {
+  const auto problems_of = [](const std::string& url) {
+    return lines_of(parse("domains: [example.org]\nstorage:\n  url: \"" + url + "\"\n").problems);
+  };
+  EXPECT_EQ(problems_of("postgresql://mtasts:geheim@db:5432/reports?sslmode=verify-full"), "");
+  EXPECT_EQ(problems_of("postgres://a,b/reports?target_session_attrs=read-write"), "");
+  const std::string remedy =
+      "; write postgresql://USER@HOST:PORT/DATABASE, or remove the key to keep reports in storage.path\n";
+  for (const char* bad : {"mysql://mtasts:geheim@db/reports", "", "/var/lib/state.db"})
+    EXPECT_EQ(problems_of(bad),
+              "test.yaml:3: storage.url: is no URL that begins with postgresql:// or postgres://" + remedy);
+  EXPECT_EQ(problems_of("postgresql://mtasts:geheim@db/reports?sslmod=require"),
+            "test.yaml:3: storage.url: PostgreSQL's library cannot take this URL: invalid URI query parameter: "
+            "\"sslmod\"" +
+                remedy);
+  EXPECT_EQ(
+      problems_of("postgresql://mtasts:geheim%zz@db/reports"),
+      "test.yaml:3: storage.url: PostgreSQL's library cannot take this URL: invalid percent-encoded token" + remedy);
 }
 
 TEST(Config, PathsForReports) {

@@ -296,7 +296,7 @@ TEST(SelfMetrics, WhatWasNeverSetIsAbsent) {
 }
 
 ReportView reports() {
-  ReportTotals totals;
+  ReportTotals totals{.revision = 1};
   DomainReportTotals& good = totals.domains["good.example"];
   good.sessions["sts"] = {410, 5};
   good.failed["certificate-expired"] = 5;
@@ -396,14 +396,29 @@ TEST(Metrics, ReportsMatchTheGoldenFile) {
 
 TEST(Metrics, ReportsHaveSeriesOnlyWithAWayInOrOnceSomeWereIngested) {
   ReportBoard board;
-  board.configure({"good.example"}, false, {});
+  const ReportTotals none{.revision = 0};
+  board.configure({"good.example"}, false, none);
   EXPECT_EQ(reports_of(board.view(), fleet()), "");
-  board.configure({"good.example"}, true, {});
+  board.configure({"good.example"}, true, none);
   const std::string zero = reports_of(board.view(), fleet());
   EXPECT_THAT(zero,
               HasSubstr("mtasts_tlsrpt_failed_sessions_total{domain=\"good.example\",result_type=\"other\"} 0\n"));
   EXPECT_THAT(zero, HasSubstr("mtasts_tlsrpt_reports_total{outcome=\"failed\"} 0\n"));
   EXPECT_EQ(std::ranges::count(zero, '\n'), 3 * 2 + 7 + 20) << "the series that docs/reports.md promises";
+}
+
+TEST(Metrics, ReportsHaveNoSeriesBeforeTheirTotalsAreKnown) {
+  ReportBoard board;
+  board.configure({"good.example"}, true, {});
+  EXPECT_EQ(reports_of(board.view(), fleet()), "");
+}
+
+TEST(Metrics, OutcomesOfASharedDatabaseAreShownByOneExporter) {
+  ReportView view = reports();
+  view.outcomes_shown = false;
+  const std::string text = reports_of(view, fleet());
+  EXPECT_THAT(text, Not(HasSubstr("mtasts_tlsrpt_reports_total")));
+  EXPECT_THAT(text, HasSubstr("mtasts_tlsrpt_sessions_total{domain=\"good.example\""));
 }
 
 /// A good domain watched for so long, and what is shown of its rollout.

@@ -12,6 +12,7 @@
 
 #include "exporter/series.h"
 #include "tests/support/cases.h"
+#include "tests/support/private_postgresql.h"
 #include "tests/support/report_maker.h"
 #include "tests/support/report_text.h"
 #include "tests/support/temporary_folder.h"
@@ -75,26 +76,35 @@ class ReportFilingCases : public ReportIntakeTest, public testing::WithParamInte
     if (by == "token") return deliver(std::move(report), "", ReportChannel::http, true);
     return deliver(std::move(report), by);
   }
+
+  void expect_filed_once() {
+    const Case& expected = GetParam();
+    SCOPED_TRACE(expected.where);
+    const auto intake = open();
+    for (const YAML::Node& step : expected.node["steps"]) {
+      intake->set_rules(rules_for({"example.org"}, step["accept"].as<bool>(false)));
+      const auto found = outcomes(*intake, delivery_of(step));
+      ASSERT_EQ(found.size(), 1u);
+      EXPECT_EQ(to_string(found.front()), step["outcome"].as<std::string>());
+    }
+    const ReportTotals totals = stored();
+    EXPECT_EQ(successful(totals), expected.node["sessions"].as<std::uint64_t>());
+    std::vector<std::string> reporters;
+    const auto domain = totals.domains.find("example.org");
+    if (domain != totals.domains.end()) {
+      for (const auto& [reporter, end] : domain->second.last_report) reporters.push_back(reporter);
+    }
+    EXPECT_EQ(reporters, list_of(expected, "reporters"));
+  }
 };
 
-TEST_P(ReportFilingCases, CountOnce) {
-  const Case& expected = GetParam();
-  SCOPED_TRACE(expected.where);
-  const auto intake = open();
-  for (const YAML::Node& step : expected.node["steps"]) {
-    intake->set_rules(rules_for({"example.org"}, step["accept"].as<bool>(false)));
-    const auto found = outcomes(*intake, delivery_of(step));
-    ASSERT_EQ(found.size(), 1u);
-    EXPECT_EQ(to_string(found.front()), step["outcome"].as<std::string>());
-  }
-  const ReportTotals totals = stored();
-  EXPECT_EQ(successful(totals), expected.node["sessions"].as<std::uint64_t>());
-  std::vector<std::string> reporters;
-  const auto domain = totals.domains.find("example.org");
-  if (domain != totals.domains.end()) {
-    for (const auto& [reporter, end] : domain->second.last_report) reporters.push_back(reporter);
-  }
-  EXPECT_EQ(reporters, list_of(expected, "reporters"));
+TEST_P(ReportFilingCases, CountOnce) { expect_filed_once(); }
+
+TEST_P(ReportFilingCases, CountOnceInPostgresql) {
+  PrivatePostgresql* server = PrivatePostgresql::instance();
+  if (server == nullptr) GTEST_SKIP() << "PostgreSQL is not installed";
+  path_ = server->make_database();
+  expect_filed_once();
 }
 INSTANTIATE_TEST_SUITE_P(Data, ReportFilingCases, testing::ValuesIn(load_cases("report_filing.yaml")), case_name);
 
@@ -125,6 +135,56 @@ TEST_F(ReportIntakeTest, WhoPostsAMailIsNotWhoseDkimItShows) {
       deliver(make_report("id", 1), "google.com", ReportChannel::http, true), rules_for({"example.org"}), kReportNow);
   EXPECT_EQ(with_token.reports.at(0).submitter, "@token/Example Sender")
       << "a token proves that it may be counted, not who sent it";
+}
+
+TEST_F(ReportIntakeTest, DomainsOfOtherShardsAreCountedAndNotShown) {
+  IntakeRules rules = rules_for({"example.org"});
+  rules.expects_reports = true;
+  rules.counted_domains = {"example.net"};
+  rules.shows_outcomes = false;
+  const auto intake = open(rules);
+  TlsReport report = make_report("id", 1);
+  report.policies.push_back({.type = "sts", .domain = "example.net", .successful = 5});
+  EXPECT_THAT(outcomes(*intake, deliver(report, "google.com")),
+              ElementsAre(ReportOutcome::counted, ReportOutcome::counted));
+  EXPECT_EQ(stored().domains.at("example.net").sessions.at("sts").successful, 5u);
+  const ReportView view = intake->view();
+  EXPECT_TRUE(view.active);
+  EXPECT_FALSE(view.outcomes_shown);
+  ASSERT_EQ(view.domains.size(), 1u);
+  EXPECT_EQ(view.domains[0]->domain, "example.org");
+}
+
+TEST(IntakeRules, ShardsOfOneDatabaseCountForAllAndShowTheirOwn) {
+  Config written{
+      .domains = {{.name = "b.example"}, {.name = "a.example"}, {.name = "c.example"}, {.name = "d.example"}}};
+  written.sharding.count = 2;
+  std::vector<std::string> shown;
+  for (const std::size_t index : {0U, 1U}) {
+    written.sharding.index = index;
+    written.storage.url = "";
+    const IntakeRules alone = intake_rules_of(with_domain_files(written, {}));
+    EXPECT_TRUE(alone.shows_outcomes);
+    EXPECT_THAT(alone.counted_domains, ElementsAre()) << "nobody else would show what its own file holds";
+    written.storage.url = "postgresql://db/reports";
+    const IntakeRules rules = intake_rules_of(with_domain_files(written, {}));
+    EXPECT_EQ(rules.domains, alone.domains);
+    EXPECT_EQ(rules.shows_outcomes, index == 0);
+    std::vector<std::string> counted;
+    std::ranges::merge(rules.domains, rules.counted_domains, std::back_inserter(counted));
+    EXPECT_THAT(counted, ElementsAre("a.example", "b.example", "c.example", "d.example"));
+    shown.insert(shown.end(), rules.domains.begin(), rules.domains.end());
+  }
+  EXPECT_THAT(shown, testing::UnorderedElementsAre("a.example", "b.example", "c.example", "d.example"));
+}
+
+TEST_F(ReportIntakeTest, TextsThatADatabaseRefusesAreCleaned) {
+  TlsReport report = make_report(std::string{"a\0b", 3}, 1);
+  report.organization = "\xff Sender";
+  const JudgedDelivery judged = judge_delivery(deliver(report, ""), rules_for({"example.org"}), kReportNow);
+  EXPECT_EQ(judged.reports.at(0).report_id, "a\uFFFDb");
+  EXPECT_EQ(judged.reports.at(0).organization, "\uFFFD Sender");
+  EXPECT_EQ(judged.reports.at(0).submitter, "@maildir/\uFFFD Sender");
 }
 
 TEST_F(ReportIntakeTest, WhatIsNoReportIsInvalidAndCounted) {

@@ -1,4 +1,4 @@
-// Rows and totals on disk: retention, and what comes back.
+// Rows and totals on disk, in either database: retention, and what comes back.
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/report_store.h"
 
@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/private_postgresql.h"
 #include "tests/support/report_maker.h"
 #include "tests/support/temporary_folder.h"
 
@@ -30,15 +31,33 @@ std::vector<std::string> ids(ReportStore& store) {
   return found;
 }
 
-TEST(ReportStore, ReportsAndTotalsComeBack) {
-  const TemporaryFolder folder;
+/// Runs on a SQLite file and on a PostgreSQL, with the same results.
+class ReportStoreTest : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    if (GetParam() == std::string_view{"sqlite"}) {
+      where_ = folder_.file("state.db");
+    } else if (PrivatePostgresql* server = PrivatePostgresql::instance()) {
+      where_ = server->make_database();
+    } else {
+      GTEST_SKIP() << "PostgreSQL is not installed";
+    }
+  }
+
+  TemporaryFolder folder_{};
+  std::string where_{};
+};
+INSTANTIATE_TEST_SUITE_P(On, ReportStoreTest, testing::Values("sqlite", "postgresql"),
+                         [](const auto& place) { return std::string{place.param}; });
+
+TEST_P(ReportStoreTest, ReportsAndTotalsComeBack) {
   FiledReport report = filed("one", kReportNow);
   report.contents.tally.failures = {{"certificate-expired", "mx.example.org"}};
   {
-    ReportStore store = ReportStore::open(folder.file("state.db"));
+    ReportStore store = ReportStore::open(where_);
     store.file({report});
   }
-  ReportStore store = ReportStore::open(folder.file("state.db"));
+  ReportStore store = ReportStore::open(where_);
   std::vector<FiledReport> found;
   store.for_each("example.org", 10, [&](const FiledReport& each) { found.push_back(each); });
   ASSERT_EQ(found.size(), 1u);
@@ -71,9 +90,8 @@ bool others_find_unlocked(const std::string& path) {
   return status != 0;
 }
 
-TEST(ReportStore, WhatStrangersSendDoesNotHideWhatCounts) {
-  const TemporaryFolder folder;
-  ReportStore store = ReportStore::open(folder.file("state.db"));
+TEST_P(ReportStoreTest, WhatStrangersSendDoesNotHideWhatCounts) {
+  ReportStore store = ReportStore::open(where_);
   store.file({filed("counted", kReportNow)});
   for (const char* id : {"a", "b", "c"}) {
     FiledReport uncounted = filed(id, kReportNow);
@@ -94,27 +112,24 @@ TEST(ReportStore, OpeningItLeavesTheLocksOfTheOtherStore) {
   EXPECT_FALSE(others_find_unlocked(path));
 }
 
-TEST(ReportStore, AgeTakesRowsAndNoTotals) {
-  const TemporaryFolder folder;
-  ReportStore store = ReportStore::open(folder.file("state.db"));
+TEST_P(ReportStoreTest, AgeTakesRowsAndNoTotals) {
+  ReportStore store = ReportStore::open(where_);
   store.file({filed("old", kReportNow - std::chrono::days{401}), filed("new", kReportNow)});
   expire(store, kReportNow, {});
   EXPECT_THAT(ids(store), testing::ElementsAre("new"));
   EXPECT_EQ(store.totals().domains.at("example.org").sessions.at("sts").successful, 6u);
-  EXPECT_EQ(ReportStore::open(folder.file("state.db")).totals(), store.totals());
+  EXPECT_EQ(ReportStore::open(where_).totals(), store.totals());
 }
 
-TEST(ReportStore, AClockThatIsAheadTakesNothing) {
-  const TemporaryFolder folder;
-  ReportStore store = ReportStore::open(folder.file("state.db"));
+TEST_P(ReportStoreTest, AClockThatIsAheadTakesNothing) {
+  ReportStore store = ReportStore::open(where_);
   store.file({filed("one", kReportNow)});
   expire(store, kReportNow + std::chrono::days{4000}, {});
   EXPECT_THAT(ids(store), testing::ElementsAre("one"));
 }
 
-TEST(ReportStore, TimesThatAClockLeftInTheFutureAreLowered) {
-  const TemporaryFolder folder;
-  ReportStore store = ReportStore::open(folder.file("state.db"));
+TEST_P(ReportStoreTest, TimesThatAClockLeftInTheFutureAreLowered) {
+  ReportStore store = ReportStore::open(where_);
   FiledReport report = filed("one", kReportNow);
   report.counted_end = kReportNow + std::chrono::days{30};
   report.contents.tally.failures = {{"certificate-expired", "mx.example.org"}};
@@ -123,13 +138,12 @@ TEST(ReportStore, TimesThatAClockLeftInTheFutureAreLowered) {
   const DomainReportTotals& totals = store.totals().domains.at("example.org");
   EXPECT_EQ(totals.last_report.at("google.com"), kReportNow);
   EXPECT_EQ(totals.failures.begin()->second, kReportNow);
-  EXPECT_EQ(ReportStore::open(folder.file("state.db")).totals(), store.totals());
+  EXPECT_EQ(ReportStore::open(where_).totals(), store.totals());
   EXPECT_TRUE(store.refresh()) << "who shows the totals hears of it";
 }
 
-TEST(ReportStore, ADateThatCannotBeIsNotTheLatestReport) {
-  const TemporaryFolder folder;
-  ReportStore store = ReportStore::open(folder.file("state.db"));
+TEST_P(ReportStoreTest, ADateThatCannotBeIsNotTheLatestReport) {
+  ReportStore store = ReportStore::open(where_);
   FiledReport report = filed("one", kReportNow);
   report.counted_end = UnixTime{std::chrono::seconds{-62135510401}};
   store.file({report});
@@ -138,20 +152,18 @@ TEST(ReportStore, ADateThatCannotBeIsNotTheLatestReport) {
   EXPECT_EQ(totals.sessions.at("sts").successful, 3u);
 }
 
-TEST(ReportStore, WhoOnlyReadsMakesAndChangesNothing) {
-  const TemporaryFolder folder;
-  const std::string path = folder.file("state.db");
-  EXPECT_THROW(ReportStore::open_existing(path), StoreError);
-  EXPECT_FALSE(std::filesystem::exists(path));
-  ReportStore::open(path).file({filed("one", kReportNow)});
-  ReportStore reader = ReportStore::open_existing(path);
+TEST_P(ReportStoreTest, WhoOnlyReadsMakesAndChangesNothing) {
+  EXPECT_THROW(ReportStore::open_existing(where_), StoreError);
+  EXPECT_FALSE(std::filesystem::exists(where_));
+  ReportStore::open(where_).file({filed("one", kReportNow)});
+  ReportStore reader = ReportStore::open_existing(where_);
   EXPECT_THAT(ids(reader), testing::ElementsAre("one"));
   EXPECT_THROW(reader.file({filed("two", kReportNow)}), StoreError);
+  EXPECT_THAT(ids(reader), testing::ElementsAre("one"));
 }
 
-TEST(ReportStore, SizeTakesTheUncountedFirst) {
-  const TemporaryFolder folder;
-  ReportStore store = ReportStore::open(folder.file("state.db"));
+TEST_P(ReportStoreTest, SizeTakesTheUncountedFirst) {
+  ReportStore store = ReportStore::open(where_);
   std::vector<FiledReport> reports;
   for (int i = 0; i < 50; ++i) reports.push_back(filed("counts-" + std::to_string(i), kReportNow));
   for (int i = 0; i < 1000; ++i) reports.push_back(filed("not-" + std::to_string(i), kReportNow, false));
@@ -163,9 +175,8 @@ TEST(ReportStore, SizeTakesTheUncountedFirst) {
   EXPECT_EQ(store.totals().domains.at("example.org").sessions.at("sts").successful, 150u);
 }
 
-TEST(ReportStore, FailuresLoseTheirHostWhenTheyAreShownNoMore) {
-  const TemporaryFolder folder;
-  ReportStore store = ReportStore::open(folder.file("state.db"));
+TEST_P(ReportStoreTest, FailuresLoseTheirHostWhenTheyAreShownNoMore) {
+  ReportStore store = ReportStore::open(where_);
   FiledReport report = filed("one", kReportNow);
   report.contents.tally.failures = {{"certificate-expired", "mx1.example.org"}, {"certificate-expired", ""}};
   store.file({report});
@@ -176,12 +187,11 @@ TEST(ReportStore, FailuresLoseTheirHostWhenTheyAreShownNoMore) {
   ASSERT_EQ(failures(store).size(), 1u);
   EXPECT_EQ(std::get<2>(failures(store).begin()->first), "");
   EXPECT_EQ(last_failure(store.totals().domains.at("example.org")), report.end);
-  EXPECT_EQ(failures(ReportStore::open(folder.file("state.db"))), failures(store)) << "on disk it is the same";
+  EXPECT_EQ(failures(ReportStore::open(where_)), failures(store)) << "on disk it is the same";
 }
 
-TEST(ReportStore, AFailureThatIsHeardOfAgainKeepsItsLaterTime) {
-  const TemporaryFolder folder;
-  ReportStore store = ReportStore::open(folder.file("state.db"));
+TEST_P(ReportStoreTest, AFailureThatIsHeardOfAgainKeepsItsLaterTime) {
+  ReportStore store = ReportStore::open(where_);
   FiledReport old = filed("old", kReportNow);
   old.contents.tally.failures = {{"certificate-expired", "mx1.example.org"}};
   FiledReport later = filed("later", kReportNow);
@@ -191,12 +201,11 @@ TEST(ReportStore, AFailureThatIsHeardOfAgainKeepsItsLaterTime) {
   expire(store, later.end, {});
   EXPECT_EQ(store.totals().domains.at("example.org").failures.size(), 1u);
   EXPECT_EQ(last_failure(store.totals().domains.at("example.org")), later.end);
-  EXPECT_EQ(last_failure(ReportStore::open(folder.file("state.db")).totals().domains.at("example.org")), later.end);
+  EXPECT_EQ(last_failure(ReportStore::open(where_).totals().domains.at("example.org")), later.end);
 }
 
-TEST(ReportStore, FailuresGoWhenTheyAreTooOld) {
-  const TemporaryFolder folder;
-  ReportStore store = ReportStore::open(folder.file("state.db"));
+TEST_P(ReportStoreTest, FailuresGoWhenTheyAreTooOld) {
+  ReportStore store = ReportStore::open(where_);
   FiledReport report = filed("one", kReportNow);
   report.contents.tally.failures = {{"certificate-expired", ""}};
   store.file({report});
@@ -204,6 +213,51 @@ TEST(ReportStore, FailuresGoWhenTheyAreTooOld) {
   EXPECT_EQ(store.totals().domains.at("example.org").failures.size(), 1u);
   expire(store, report.end + kReportedFailureKept + std::chrono::seconds{1}, {});
   EXPECT_EQ(store.totals().domains.at("example.org").failures.size(), 0u);
+}
+
+TEST_P(ReportStoreTest, WhatOthersFiledMeanwhileIsSeen) {
+  ReportStore one = ReportStore::open(where_);
+  ReportStore other = ReportStore::open(where_);
+  EXPECT_FALSE(one.refresh());
+  FiledReport elsewhere = filed("elsewhere", kReportNow);
+  elsewhere.domain = "example.net";
+  EXPECT_EQ(other.file({filed("first", kReportNow), elsewhere}),
+            (std::vector{ReportOutcome::counted, ReportOutcome::counted}));
+  // Without a look in between: what is filed adds up with what is there, and the rest is read with the next look.
+  EXPECT_EQ(one.file({filed("first", kReportNow), filed("second", kReportNow)}),
+            (std::vector{ReportOutcome::duplicate, ReportOutcome::counted}));
+  EXPECT_EQ(one.totals().domains.at("example.org").sessions.at("sts").successful, 6u);
+  EXPECT_TRUE(one.refresh());
+  EXPECT_TRUE(other.refresh());
+  EXPECT_FALSE(one.refresh());
+  EXPECT_EQ(one.totals(), other.totals());
+  EXPECT_EQ(one.totals(), ReportStore::open(where_).totals());
+  EXPECT_EQ(one.totals().domains.at("example.net").sessions.at("sts").successful, 3u);
+  EXPECT_EQ(one.totals().outcomes[static_cast<std::size_t>(ReportOutcome::counted)], 3u);
+  EXPECT_EQ(one.totals().outcomes[static_cast<std::size_t>(ReportOutcome::duplicate)], 1u);
+}
+
+TEST_P(ReportStoreTest, TimesOnlyRiseWhateverAnotherHasForgotten) {
+  ReportStore one = ReportStore::open(where_);
+  ReportStore other = ReportStore::open(where_);
+  FiledReport report = filed("one", kReportNow);
+  report.contents.tally.failures = {{"certificate-expired", "mx1.example.org"}};
+  one.file({report});
+  other.refresh();
+  expire(one, report.end + kReportedFailureShown + std::chrono::seconds{1}, {});  // its host is gone, `other` has it
+  FiledReport late = filed("late", kReportNow);
+  late.end = late.counted_end = report.end - std::chrono::days{2};
+  late.contents.tally.failures = {{"certificate-expired", ""}};
+  other.file({late});
+  EXPECT_EQ(last_failure(ReportStore::open(where_).totals().domains.at("example.org")), report.end);
+}
+
+TEST_P(ReportStoreTest, ALongIdIsStillAnId) {
+  ReportStore store = ReportStore::open(where_);
+  std::string id(4000, '\0');
+  for (std::size_t i = 0; i < id.size(); ++i) id[i] = static_cast<char>('!' + (i * i * 31 + i / 7) % 90);
+  EXPECT_EQ(store.file({filed(id, kReportNow), filed(id, kReportNow), filed(id + "!", kReportNow)}),
+            (std::vector{ReportOutcome::counted, ReportOutcome::duplicate, ReportOutcome::counted}));
 }
 
 TEST(ReportStore, ADatabaseThatIsNotOursIsLeftAlone) {

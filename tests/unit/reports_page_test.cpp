@@ -56,7 +56,7 @@ TEST(ReportsPage, SaysWhatItCannotShow) {
 
 TEST(PageData, PagesOfReportsComeFromTheStore) {
   const TemporaryFolder folder;
-  PageData data(folder.file("state.db"));
+  PageData data({.path = folder.file("state.db")});
   EXPECT_THAT(data.reports("", 1).trouble, Not(testing::IsEmpty()));
   ReportStore store = ReportStore::open(folder.file("state.db"));
   std::vector<FiledReport> reports;

@@ -123,13 +123,16 @@ TEST_F(ServeConfigTest, AReloadCannotMoveTheStorage) {
   EXPECT_EQ(lines_of(moved.problems), path_ + ":2: storage.path: '" + (directory_ / "other.db").string() +
                                           "' cannot take the place of '" + (directory_ / "state.db").string() +
                                           "' in a running exporter; it needs a restart\n");
+  const std::string url = "storage: {path: state.db, url: \"postgresql://mtasts:geheim@db\"}\n";
+  EXPECT_EQ(lines_of(load(domains + url, &*first.config).problems),
+            path_ + ":2: storage.url: cannot change in a running exporter; it needs a restart\n");
 }
 
 TEST_F(ServeConfigTest, AReloadRefusesAndWarnsAsAStartDoes) {
   const auto first = load("domains: [example.org]\n" + std::string(kStorage));
   ASSERT_TRUE(first.config.has_value());
-  EXPECT_THAT(lines_of(load("storage: {url: \"postgresql://db\"}\n", &*first.config).problems),
-              HasSubstr("c.yaml:1: storage.url: this version keeps its state in a file only"));
+  EXPECT_THAT(lines_of(load("storage: {path: state.db, url: \"mysql://db\"}\n", &*first.config).problems),
+              HasSubstr("c.yaml:1: storage.url: is no URL that begins with postgresql://"));
   EXPECT_THAT(lines_of(load("domains: []\n" + std::string(kStorage), &*first.config).warnings),
               HasSubstr("domains: no domains to watch"));
 }
