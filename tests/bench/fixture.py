@@ -44,8 +44,13 @@ class Population:
                 "tarpit": self.share(self.tarpit_percent, self.mx_hosts)}
 
     @property
+    def sessions(self):
+        """TLS sessions of one pass."""
+        return self.domains + self.mx_hosts - self.timeouts
+
+    @property
     def timeouts(self):
-        """Connections that must fail, if every host is asked once."""
+        """Connections that must fail in one pass."""
         return self.options["dead"] + self.options["dead-policy"] + self.options["tarpit"]
 
 
@@ -81,7 +86,14 @@ class Fixture(Child):
 
     def queries(self):
         """How many DNS queries have come so far: tells how far a pass is, at no cost to the program that runs it."""
-        self.control.sendall(b"queries\n")
+        return self._count("queries")
+
+    def sessions(self):
+        """How many TLS handshakes have succeeded."""
+        return self._count("sessions")
+
+    def _count(self, what):
+        self.control.sendall(what.encode() + b"\n")
         return int(self.control.makefile().readline())
 
     def mx_of(self, domain):
