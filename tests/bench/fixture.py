@@ -33,15 +33,12 @@ class Population:
     def mx_hosts(self):
         return self.shared_mx or self.domains
 
-    def share(self, percent, hosts):
-        return hosts * percent // 100
-
     @property
     def options(self):
         return {"bulk": self.domains, "latency": self.latency, "chain": self.chain, "shared-mx": self.shared_mx,
-                "dead": self.share(self.dead_percent, self.mx_hosts),
-                "dead-policy": self.share(self.dead_percent, self.domains),
-                "tarpit": self.share(self.tarpit_percent, self.mx_hosts)}
+                "dead": self.mx_hosts * self.dead_percent // 100,
+                "dead-policy": self.domains * self.dead_percent // 100,
+                "tarpit": self.mx_hosts * self.tarpit_percent // 100}
 
     @property
     def sessions(self):
@@ -72,7 +69,8 @@ class Fixture(Child):
 
     def start(self):
         self.spawn(self.command, lambda: "lab: ready" in self.tail())
-        self.config = yaml.load((self.folder / "config.yaml").read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        self.config = yaml.load((self.folder / "config.yaml").read_text(), loader)
         self.domains = self.config["domains"]
         random.Random(1).shuffle(self.domains)  # dead hosts are those of the first domains
         self.control = socket.create_connection(("127.0.0.1", self.control_port), timeout=ANSWER_SECONDS)

@@ -47,6 +47,14 @@ def rate(cost):
     return cost.rate
 
 
+def peak(cost):
+    return cost.peak_kib
+
+
+def cpu_per_series(told):
+    return told["scrape_cpu_seconds"] / told["series"]
+
+
 def first_and_later(bench, log):
     """G1 and G2."""
     for chain, must, stretch in (("p256", 0.50, 0.40), ("letsencrypt", 0.40, 0.28)):
@@ -79,10 +87,10 @@ def many_in_flight(bench, log):
     cell = Cell(1024, 100, 2000, 2000, 3, later=False)
     population = Population(cell.domains, cell.latency)
     rounds = measure(bench, cell, population, log)
-    yield Goal("G4", "1,024 in flight, 100 ms: domains/s of the floor's", 0.80, 0.95, True), ratios(rounds, FIRST, FLOOR, rate)
+    first = "1,024 in flight, 100 ms: domains/s of the floor's"
+    yield Goal("G4", first, 0.80, 0.95, True), ratios(rounds, FIRST, FLOOR, rate)
     yield Goal("G4", "the same: domains/s of blackbox's", 1.5, 1.9, True), ratios(rounds, FIRST, OTHER, rate)
-    yield Goal("G5", "the same: peak RSS of blackbox's", 0.40, 0.30), ratios(rounds, FIRST, OTHER,
-                                                                            lambda cost: cost.peak_kib)
+    yield Goal("G5", "the same: peak RSS of blackbox's", 0.40, 0.30), ratios(rounds, FIRST, OTHER, peak)
     fixture = bench.fixture(population)
     few = first_pass(bench, fixture, fixture.domains, 64)
     more = [(costs[FIRST].peak_kib - few.peak_kib) / (cell.concurrency - few.in_flight) for costs in rounds]
@@ -101,13 +109,13 @@ def expositions(bench, log):
     for _ in range(3):
         ours, verdicts, families = (run(side) for side in ("ours", "verdicts", "families"))
         memory.append((ours["rest_kib"] - verdicts["rest_kib"]) / families["rest_kib"])
-        scrapes.append(ours["scrape_cpu_seconds"] / ours["series"] / (families["scrape_cpu_seconds"] / families["series"]))
+        scrapes.append(cpu_per_series(ours) / cpu_per_series(families))
     yield Goal("G6", "series at rest: RSS of prometheus-cpp's", 0.25, 0.15), memory
     yield Goal("G7", "CPU for each series of a scrape: of prometheus-cpp's", 0.20, 0.12), scrapes
 
 
 def dns(bench, log):
-    """G9. Per query it would be 3/5 of that."""
+    """G9."""
     fixture = bench.fixture(Population(1500))
     domains = fixture.domains[:1000]
     found = []

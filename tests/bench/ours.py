@@ -96,7 +96,8 @@ class Ours(Exporter):
 
     def scrape(self, gzip):
         """One scrape of an exporter at rest: (octets, seconds until the first one, CPU seconds)."""
-        request = urllib.request.Request(self.url("/metrics"), headers={"Accept-Encoding": "gzip" if gzip else "identity"})
+        headers = {"Accept-Encoding": "gzip" if gzip else "identity"}
+        request = urllib.request.Request(self.url("/metrics"), headers=headers)
         cpu, begun = cpu_seconds(self.process.pid), time.monotonic()
         with urllib.request.urlopen(request, timeout=60) as answer:
             first = answer.read(1)

@@ -106,7 +106,8 @@ def table(rounds):
 
         lines.append(f"{row:28} {spread([cost.cpu_ms for cost in costs], '.2f'):>20} {ratio_to(OTHER, row, rounds):>16}"
                      f" {ratio_to(FLOOR, row, rounds):>16} {middle('rate'):>9.0f} {middle('busy'):>5.0%}"
-                     f" {middle('fixture_busy'):>7.0%} {middle('peak_kib') / 1024:>5.0f} MB {memory_in_flight(row, costs):>8}"
+                     f" {middle('fixture_busy'):>7.0%} {middle('peak_kib') / 1024:>5.0f} MB"
+                     f" {memory_in_flight(row, costs):>8}"
                      f" {max(cost.failures for cost in costs):>6}")
     return "\n".join(lines)
 
@@ -124,7 +125,7 @@ def print_table(bench, cells):
         rounds = scenarios.measure(bench, cell, populations[cell], log)
         others = "" if cell.others == cell.domains else f" ({cell.others} for blackbox_exporter)"
         print(f"\n{cell.title}; {cell.domains} domains{others}, rounds: {cell.rounds}\n{table(rounds)}", flush=True)
-        failures += sum(costs[row].failures for costs in rounds for row in (scenarios.FIRST, scenarios.LATER) if row in costs)
+        failures += sum(cost.failures for costs in rounds for row, cost in costs.items() if row in scenarios.OURS)
     return failures
 
 
