@@ -87,6 +87,10 @@ def ratio_to(base, row, rounds):
     return spread([costs[row].cpu_ms / costs[base].cpu_ms for costs in rounds], ".2f")
 
 
+def pace(rate):
+    return format(rate, ".0f" if rate >= 10 else ".2f")
+
+
 def memory_in_flight(row, costs):
     """Left out where most of it would be what is kept of domains."""
     if row == scenarios.LATER or costs[0].domains > MOST_DOMAINS_PER_PROBE * costs[0].in_flight:
@@ -105,7 +109,7 @@ def table(rounds):
             return statistics.median(getattr(cost, name) for cost in costs)  # noqa: B023
 
         lines.append(f"{row:28} {spread([cost.cpu_ms for cost in costs], '.2f'):>20} {ratio_to(OTHER, row, rounds):>16}"
-                     f" {ratio_to(FLOOR, row, rounds):>16} {middle('rate'):>9.0f} {middle('busy'):>5.0%}"
+                     f" {ratio_to(FLOOR, row, rounds):>16} {pace(middle('rate')):>9} {middle('busy'):>5.0%}"
                      f" {middle('fixture_busy'):>7.0%} {middle('peak_kib') / 1024:>5.0f} MB"
                      f" {memory_in_flight(row, costs):>8}"
                      f" {max(cost.failures for cost in costs):>6}")
