@@ -1,13 +1,15 @@
 #!/bin/sh
-# Measures the CPU time that a domain costs, beside blackbox_exporter doing the same work in the same run, on loopback.
-# Installs what is missing with apt, builds a release, and prints a table; see tests/bench/README.md for how to read it.
-# Usage: scripts/bench.sh [--domains N] [--rounds N] [--concurrency N] [--latency MILLISECONDS]
+# Measures what a domain costs, beside blackbox_exporter doing the same work and a floor that only does the network part
+# of it, on loopback. Installs what is missing with apt, builds a release, and prints a table, in about twenty minutes;
+# see tests/bench/README.md for how to read it.
+# Usage: scripts/bench.sh [--quick | --goals [GOAL...] | --concurrency N --latency MILLISECONDS --domains N --rounds N
+#                          --chain p256|letsencrypt]
 # SPDX-License-Identifier: Apache-2.0
 set -eu
 
 case ${1:-} in
   -h | --help)
-    sed -n '2,4s/^# //p' "$0"
+    sed -n '2,6s/^# //p' "$0"
     exit 0
     ;;
 esac
@@ -17,8 +19,7 @@ cd "$(dirname "$0")/.."
 install_packages build bench
 
 cmake --preset release -DMTASTS_LAB=ON
-cmake --build --preset release --target mtasts_exporter mtasts_lab
+cmake --build --preset release --target mtasts_exporter mtasts_lab bench_floor bench_dns bench_exposition
 
 echo
-exec python3 tests/bench/run.py --exporter build/release/exporter/mtasts_exporter \
-  --lab build/release/tests/lab/mtasts_lab "$@"
+exec python3 tests/bench/run.py --build build/release "$@"

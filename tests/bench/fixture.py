@@ -33,19 +33,21 @@ class Population:
     def mx_hosts(self):
         return self.shared_mx or self.domains
 
-    def share(self, percent, hosts):
-        return hosts * percent // 100
-
     @property
     def options(self):
         return {"bulk": self.domains, "latency": self.latency, "chain": self.chain, "shared-mx": self.shared_mx,
-                "dead": self.share(self.dead_percent, self.mx_hosts),
-                "dead-policy": self.share(self.dead_percent, self.domains),
-                "tarpit": self.share(self.tarpit_percent, self.mx_hosts)}
+                "dead": self.mx_hosts * self.dead_percent // 100,
+                "dead-policy": self.domains * self.dead_percent // 100,
+                "tarpit": self.mx_hosts * self.tarpit_percent // 100}
+
+    @property
+    def sessions(self):
+        """TLS sessions of one pass."""
+        return self.domains + self.mx_hosts - self.timeouts
 
     @property
     def timeouts(self):
-        """Connections that must fail, if every host is asked once."""
+        """Connections that must fail in one pass."""
         return self.options["dead"] + self.options["dead-policy"] + self.options["tarpit"]
 
 
@@ -67,7 +69,8 @@ class Fixture(Child):
 
     def start(self):
         self.spawn(self.command, lambda: "lab: ready" in self.tail())
-        self.config = yaml.load((self.folder / "config.yaml").read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        self.config = yaml.load((self.folder / "config.yaml").read_text(), loader)
         self.domains = self.config["domains"]
         random.Random(1).shuffle(self.domains)  # dead hosts are those of the first domains
         self.control = socket.create_connection(("127.0.0.1", self.control_port), timeout=ANSWER_SECONDS)
@@ -81,7 +84,14 @@ class Fixture(Child):
 
     def queries(self):
         """How many DNS queries have come so far: tells how far a pass is, at no cost to the program that runs it."""
-        self.control.sendall(b"queries\n")
+        return self._count("queries")
+
+    def sessions(self):
+        """How many TLS handshakes have succeeded."""
+        return self._count("sessions")
+
+    def _count(self, what):
+        self.control.sendall(what.encode() + b"\n")
         return int(self.control.makefile().readline())
 
     def mx_of(self, domain):

@@ -52,7 +52,7 @@ struct Options {
 
 /// Why a domain did not make it: the peer was silent until the time was up, or anything else.
 struct Failure : std::runtime_error {
-  Failure(const std::string& what, bool in_time) : std::runtime_error(what), timeout(in_time) {}
+  Failure(const std::string& what, bool time_is_up) : std::runtime_error(what), timeout(time_is_up) {}
   bool timeout;
 };
 

@@ -40,7 +40,8 @@ class Cost:
 
     @property
     def kib_in_flight(self):
-        """Memory that came with the probes, for each in flight; what a program keeps of each domain is in it."""
+        """Memory that came with the probes, for each in flight. What a program keeps of each domain is in it, so that
+        it says little when there are far more domains."""
         return (self.peak_kib - self.idle_kib) / min(self.in_flight, self.domains)
 
 

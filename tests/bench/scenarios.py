@@ -12,6 +12,7 @@ from ours import Ours
 
 FIRST, LATER = "mtasts_exporter, first pass", "mtasts_exporter, later pass"
 OTHER, FLOOR = "blackbox_exporter", "floor"
+OURS = (FIRST, LATER)
 ROWS = (FIRST, LATER, OTHER, FLOOR)
 # Each probe in flight takes a thread of the client that drives blackbox_exporter, which has no schedule.
 CLIENT_LIMIT = 1024
@@ -37,9 +38,9 @@ class Cell:
 
 
 # Concurrency 1 at 100 ms takes a second per domain. The largest cells are as large as they must be to fill.
-TABLE = (Cell(1, 0, 300, 300, 3), Cell(64, 0, 1000, 1000, 3), Cell(1024, 0, 2000, 1000, 3), Cell(8192, 0, 10000, 1000, 1),
-         Cell(1, 100, 12, 12, 1), Cell(64, 100, 500, 500, 3), Cell(1024, 100, 2000, 1000, 3),
-         Cell(8192, 100, 10000, 1000, 1))
+TABLE = (Cell(1, 0, 300, 300, 3), Cell(64, 0, 1000, 1000, 3), Cell(1024, 0, 2000, 1000, 3),
+         Cell(8192, 0, 10000, 1000, 1), Cell(1, 100, 12, 12, 1), Cell(64, 100, 500, 500, 3),
+         Cell(1024, 100, 2000, 1000, 3), Cell(8192, 100, 10000, 1000, 1))
 QUICK = (Cell(64, 0, 500, 500, 2), Cell(1024, 100, 1500, 700, 1))
 
 

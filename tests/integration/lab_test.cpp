@@ -206,6 +206,25 @@ TEST(LabBulk, ServesGeneratedDomains) {
   EXPECT_THAT(greet_mx(lab, "mx.d299.bulk.test"), HasSubstr("250 STARTTLS"));
 }
 
+TEST(LabBulk, IssuesAsLetsEncryptDoes) {
+  LabOptions options;
+  options.bulk.domains = 1;
+  options.bulk.certificate = "letsencrypt";
+  Lab lab{options};
+  EXPECT_EQ(lab.control("sessions"), "0");
+  EXPECT_THAT(fetch_policy(lab, "d0.bulk.test"), HasSubstr("mx: mx.d0.bulk.test\r\n"));
+  EXPECT_EQ(lab.control("sessions"), "1");
+}
+
+TEST(LabBulk, HasDeadPolicyHosts) {
+  LabOptions options;
+  options.bulk.domains = 2;
+  options.bulk.dead_policy = 1;
+  const Lab lab{options};
+  EXPECT_NE(address_of(lab, "mta-sts.d0.bulk.test"), address_of(lab, "mta-sts.d1.bulk.test"));
+  EXPECT_THAT(fetch_policy(lab, "d1.bulk.test"), HasSubstr(" 200 OK"));
+}
+
 /// What the lab cannot show; its README says why.
 const std::set<std::string_view> kOutOfReach{"address-refused", "connect-error", "unreachable", "local"};
 

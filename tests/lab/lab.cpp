@@ -334,8 +334,10 @@ std::string Lab::Impl::control(const std::string& line) {
       set_dns(DnsMode::cut);
     else if (verb == "queries")
       return std::to_string(dns_.queries());
+    else if (verb == "sessions")
+      return std::to_string(tls_.sessions());
     else
-      return "error: set DOMAIN SCENARIO, dns start|stop|servfail|cut, or queries";
+      return "error: set DOMAIN SCENARIO, dns start|stop|servfail|cut, queries, or sessions";
   } catch (const std::exception& error) {
     return std::string("error: ") + error.what();
   }

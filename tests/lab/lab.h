@@ -60,8 +60,8 @@ class Lab {
   /// DNS queries received over UDP and TCP so far.
   std::uint64_t dns_queries();
 
-  /// Carries out one line: `set DOMAIN SCENARIO`, `dns start|stop|servfail|cut`, `queries`. Answers `ok`, a number,
-  /// or `error: …`.
+  /// Carries out one line: `set DOMAIN SCENARIO`, `dns start|stop|servfail|cut`, `queries`, or `sessions`, which counts
+  /// TLS handshakes. Answers `ok`, a number, or `error: …`.
   std::string control(const std::string& line);
 
   /// A ready configuration for mtasts_exporter. Input: ca_file and storage are paths to write into it.

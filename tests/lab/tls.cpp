@@ -109,6 +109,7 @@ asio::awaitable<std::unique_ptr<TlsStream>> TlsServer::accept(tcp::socket client
   ERR_clear_error();
   const auto [error] = co_await stream->async_handshake(asio::ssl::stream_base::server, kAwait);
   if (error) co_return nullptr;
+  ++sessions_;
   co_return stream;
 }
 

@@ -7,8 +7,10 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/lab/certificate_mint.h"
 
@@ -47,12 +49,16 @@ class TlsServer {
 
   std::string root_pem() const { return mint_.root_pem(); }
 
+  /// Handshakes that succeeded.
+  std::uint64_t sessions() const { return sessions_; }
+
  private:
   static int choose_by_name(SSL* ssl, void* self);
   bool dress(SSL* ssl, const std::string& kind, const std::string& name);
 
   CertificateMint mint_;
   std::string kind_by_name_{"good"};
+  std::uint64_t sessions_{};
   boost::asio::ssl::context context_;
 };
 
