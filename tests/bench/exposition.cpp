@@ -16,7 +16,7 @@
 #include <string_view>
 #include <vector>
 
-#include "exporter/metrics.h"
+#include "exporter/exposition.h"
 #include "exporter/snapshot.h"
 #include "tests/bench/cost.h"
 
@@ -87,7 +87,10 @@ void fill(mtasts::SnapshotStore& store, std::size_t first, std::size_t last) {
   }
 }
 
-std::string scrape(const mtasts::SnapshotStore& store) { return mtasts::render_snapshot(store.snapshot(), kNow); }
+std::string scrape(const mtasts::SnapshotStore& store) {
+  mtasts::Exposition exposition{{.snapshot = store.snapshot(), .now = kNow}};
+  return mtasts::whole_text(exposition);
+}
 
 // ---- prometheus-cpp ----
 
