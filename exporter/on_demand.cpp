@@ -64,7 +64,7 @@ std::shared_ptr<OnDemandProbes::Probe> OnDemandProbes::shared_probe(const Domain
 }
 
 std::shared_ptr<OnDemandProbes::Probe> OnDemandProbes::begin(const DomainConfig& domain, Milliseconds limit) {
-  const auto probe = std::make_shared<Probe>();
+  auto probe = std::make_shared<Probe>();
   probe->domain = domain;
   probe->limit = limit;
   running_.emplace(domain.name, probe);
