@@ -199,7 +199,7 @@ asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_udp(const Server& server
                  error);  // for UDP this only fixes the peer; the kernel drops everybody else's packets
   if (error || query.empty()) co_return std::nullopt;
 
-  const auto until = std::chrono::steady_clock::now() + options_.timeout;
+  auto until = std::chrono::steady_clock::now() + options_.timeout;
   const auto lost_before = clock_.lost();
   std::array<std::uint8_t, 4096> buffer{};  // EDNS0 asks for far less
   while (true) {
@@ -215,7 +215,9 @@ asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_udp(const Server& server
       auto answer = decode_answer(std::span(buffer).first(size), question, id);
       if (answer) co_return answer;  // anything else is a stray or forged packet: keep listening
     }
+    const auto before = std::chrono::steady_clock::now();
     co_await keep_pace();
+    until += std::chrono::steady_clock::now() - before;  // an answer that came meanwhile is still to be read
   }
 }
 
