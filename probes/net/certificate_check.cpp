@@ -15,6 +15,7 @@
 
 #include "probes/core/date_text.h"
 #include "probes/net/c_handle.h"
+#include "probes/net/tls_library.h"
 
 namespace mtasts {
 namespace {
@@ -321,7 +322,7 @@ void verify_chain(STACK_OF(X509) * sent, const std::string& reference_name, TlsC
   seen.public_issuance = shows_public_issuance(leaf);
   check_name(leaf, reference_name, seen.chain.front().dns_names, seen.problems);
 
-  const VerifyContext verify(X509_STORE_CTX_new());
+  const VerifyContext verify(X509_STORE_CTX_new_ex(tls_library(), nullptr));
   if (!verify || X509_STORE_CTX_init(verify.get(), context.trust_store(), leaf, sent) != 1) {
     seen.problems.push_back(
         {.fault = CertificateFault::chain_error, .depth = 0, .text = "the chain cannot be verified"});

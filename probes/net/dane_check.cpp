@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "probes/net/c_handle.h"
+#include "probes/net/tls_library.h"
 
 namespace mtasts {
 namespace {
@@ -64,7 +65,7 @@ struct Outcome {
 /// The trust store is empty: what a public authority vouches for is not asked.
 Outcome verify(SSL* holder, X509* leaf, STACK_OF(X509) * sent, UnixTime now) {
   const Store no_store(X509_STORE_new());
-  const VerifyContext verification(X509_STORE_CTX_new());
+  const VerifyContext verification(X509_STORE_CTX_new_ex(tls_library(), nullptr));
   if (!no_store || !verification || X509_STORE_CTX_init(verification.get(), no_store.get(), leaf, sent) != 1)
     throw std::bad_alloc();
   X509_STORE_CTX_set_default(verification.get(), "ssl_server");

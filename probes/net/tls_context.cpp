@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "probes/net/dane_check.h"
+#include "probes/net/tls_library.h"
 #include "probes/net/tls_trust_store.h"
 
 namespace mtasts {
@@ -25,7 +26,8 @@ int accept_any_chain(X509_STORE_CTX*, void*) { return 1; }
 
 }  // namespace
 
-TlsContext::TlsContext(const TlsOptions& options) : context_(SSL_CTX_new(TLS_client_method())) {
+TlsContext::TlsContext(const TlsOptions& options)
+    : context_(SSL_CTX_new_ex(tls_library(), nullptr, TLS_client_method())) {
   if (context_ == nullptr) throw std::runtime_error("OpenSSL cannot make a TLS context");
   // OpenSSL writes to sockets without MSG_NOSIGNAL; a peer that hangs up must not end the process.
   std::signal(SIGPIPE, SIG_IGN);

@@ -13,6 +13,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "probes/net/tls_library.h"
+
 namespace mtasts {
 namespace {
 
@@ -27,7 +29,7 @@ bool out_of_descriptors(int error) { return error == EMFILE || error == ENFILE; 
 
 bool add_file(X509_STORE* store, const std::string& path) {
   ERR_clear_error();
-  const bool added = X509_STORE_load_file(store, path.c_str()) == 1;
+  const bool added = X509_STORE_load_file_ex(store, path.c_str(), tls_library(), nullptr) == 1;
   const unsigned long first = ERR_peek_error();
   if (!added && ERR_SYSTEM_ERROR(first) && out_of_descriptors(ERR_GET_REASON(first)))
     fail_half_way(path, ERR_GET_REASON(first));
