@@ -129,12 +129,22 @@ void write_hosts(soci::session& sql, const std::map<std::string, MxHostRow>& row
   }
 }
 
+/// Has the policy been recorded before? Then it has been seen again, which is all that most probes bring.
+bool note_policy_seen(soci::session& sql, const PolicyRow& row) {
+  const long long last = seconds_of(row.last_seen);
+  soci::statement update = (sql.prepare << "UPDATE policy_history SET last_seen = max(last_seen, :last)"
+                                           " WHERE domain = :domain AND id = :id AND body_sha256 = :sha256",
+                            soci::use(last), soci::use(row.domain), soci::use(row.id), soci::use(row.body_sha256));
+  update.execute(true);
+  return update.get_affected_rows() > 0;
+}
+
 void write_policy(soci::session& sql, const PolicyRow& row) {
+  if (note_policy_seen(sql, row)) return;
   const std::string mode{to_string(row.policy.mode)}, mx = joined(row.policy.mx);
   const long long max_age = row.policy.max_age.count();
   const long long first = seconds_of(row.first_seen), last = seconds_of(row.last_seen);
-  sql << "INSERT INTO policy_history VALUES (:domain, :id, :sha256, :mode, :max_age, :mx, :first, :last)"
-         " ON CONFLICT (domain, id, body_sha256) DO UPDATE SET last_seen = max(last_seen, excluded.last_seen)",
+  sql << "INSERT INTO policy_history VALUES (:domain, :id, :sha256, :mode, :max_age, :mx, :first, :last)",
       soci::use(row.domain), soci::use(row.id), soci::use(row.body_sha256), soci::use(mode), soci::use(max_age),
       soci::use(mx), soci::use(first), soci::use(last);
   // A domain may change its policy with every probe; what senders may still hold is among the latest.
