@@ -16,6 +16,17 @@ pkg_check_modules(PSL REQUIRED IMPORTED_TARGET libpsl)
 pkg_check_modules(GMIME REQUIRED IMPORTED_TARGET gmime-3.0)
 pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
 
+# OpenSSL asks for many small pieces of memory; with jemalloc a probe takes a tenth less CPU time. Only the program has
+# it, through its linker: sanitizers bring allocators of their own.
+option(MTASTS_JEMALLOC "Link the program with jemalloc" ON)
+add_library(mtasts_allocator INTERFACE)
+if(MTASTS_JEMALLOC AND NOT MTASTS_SANITIZE)
+  pkg_check_modules(JEMALLOC REQUIRED jemalloc)
+  # Nobody names it, and a linker that drops what nobody names would drop it.
+  target_link_libraries(mtasts_allocator
+                        INTERFACE -Wl,--push-state,--no-as-needed,${JEMALLOC_LINK_LIBRARIES},--pop-state)
+endif()
+
 # libunbound.pc demands what only a static library needs (libevent), and Debian does not bring it along.
 find_path(UNBOUND_INCLUDE_DIR unbound.h REQUIRED)
 find_library(UNBOUND_LIBRARY unbound REQUIRED)
