@@ -134,6 +134,7 @@ constexpr ConfigField<ProbeConfig> kProbeFields[] = {
      [](ProbeConfig& to, const ConfigValue& value) { value.get_duration(to.retry_interval, 1s, days{30}); }},
     {"timeout", [](ProbeConfig& to, const ConfigValue& value) { value.get_duration(to.timeout, 100ms, 1h); }},
     {"concurrency", [](ProbeConfig& to, const ConfigValue& value) { value.get_number(to.concurrency, 1, 65536); }},
+    {"threads", [](ProbeConfig& to, const ConfigValue& value) { value.get_number(to.threads, 1, kMostProbeThreads); }},
     {"max_per_network",
      [](ProbeConfig& to, const ConfigValue& value) { value.get_number(to.max_per_network, 0, 65536); }},
     {"max_per_provider",

@@ -82,7 +82,7 @@ asio::awaitable<DomainObservation> probe_domain(std::shared_ptr<ProbeEngine> eng
 
 asio::awaitable<MxHostObservation> probe_mx_host(std::shared_ptr<ProbeEngine> engine, std::string host,
                                                  ProbeOptions options) {
-  const HostLocks::Held lock = co_await engine->hosts.lock(host);
+  const Turns::Turn turn = co_await engine->net.peers.enter_host(host);
   co_return co_await observe_mx_host(engine->net, engine->resolver, host, options);
 }
 

@@ -43,6 +43,11 @@ std::string_view to_string(ProbePhase phase) {
   return names[static_cast<std::size_t>(phase)];
 }
 
+std::string_view to_string(Activity activity) {
+  constexpr std::array<const char*, kActivities> names{"dns", "tls", "verification", "analysis", "publication"};
+  return names[static_cast<std::size_t>(activity)];
+}
+
 std::string_view to_string(StorePart part) { return part == StorePart::state ? "state" : "reports"; }
 
 double seconds(std::chrono::milliseconds duration) { return std::chrono::duration<double>(duration).count(); }
@@ -176,6 +181,7 @@ struct SelfMetrics::Families {
   Gauges& channel_working = gauges(Metric::channel_working);
   prometheus::Family<prometheus::Histogram>& phases =
       build<prometheus::Histogram>(Metric::phase_duration, prometheus::BuildHistogram());
+  prometheus::Family<prometheus::Counter>& busy = build<prometheus::Counter>(Metric::busy, prometheus::BuildCounter());
   ProcessMetrics process{};
   std::mutex channels_mutex{};
   std::array<prometheus::Gauge*, kReportChannelCount> channels{};
@@ -253,6 +259,11 @@ void SelfMetrics::set_channel_working(ReportChannel channel, std::optional<bool>
 void SelfMetrics::observe_phase(ProbePhase phase, std::chrono::milliseconds duration) {
   static const prometheus::Histogram::BucketBoundaries kBuckets{0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
   families_->phases.Add({{"phase", std::string{to_string(phase)}}}, kBuckets).Observe(seconds(duration));
+}
+
+void SelfMetrics::set_busy(Activity activity, std::chrono::nanoseconds spent) {
+  prometheus::Counter& counter = families_->busy.Add({{"activity", std::string{to_string(activity)}}});
+  counter.Increment(std::chrono::duration<double>(spent).count() - counter.Value());
 }
 
 void SelfMetrics::set_domains(std::size_t all, std::size_t pending) {

@@ -12,6 +12,7 @@
 #include "exporter/report_arrival.h"
 #include "exporter/series.h"
 #include "probes/core/observations.h"
+#include "probes/net/work_meter.h"
 
 namespace mtasts {
 
@@ -57,6 +58,8 @@ class SelfMetrics {
   void set_store_writable(StorePart part, bool writable);
   /// Whether reports can be taken by this way in; nullopt where it is not configured, which takes its series away.
   void set_channel_working(ReportChannel channel, std::optional<bool> working);
+  /// What the threads that probe spent on it since the start. Input: `spent` never shrinks.
+  void set_busy(Activity activity, std::chrono::nanoseconds spent);
   void observe_phase(ProbePhase phase, std::chrono::milliseconds duration);
   /// Sizes of the fleet, which each scrape sets from its snapshot.
   void set_domains(std::size_t all, std::size_t pending);

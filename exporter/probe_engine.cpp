@@ -7,6 +7,7 @@
 #include <array>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 namespace mtasts {
 namespace {
@@ -40,6 +41,15 @@ std::vector<ResolverServer> configured_servers(const DnsConfig& dns) {
   return servers;
 }
 
+// Bursts of UDP lose packets even with large buffers.
+constexpr std::size_t kMaxOutstanding = 256;
+
+/// The time between two queries of each of so many threads. Input: `rate` of all together, a second; 0: no limit.
+std::chrono::nanoseconds pace_of(std::size_t rate, std::size_t threads) {
+  if (rate == 0) return {};
+  return std::chrono::nanoseconds(std::chrono::seconds(threads)) / rate;
+}
+
 UnixTime system_now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
 
 }  // namespace
@@ -65,11 +75,17 @@ ClassifyOptions classify_options(const Config& config) {
           .testing_longer_than = config.findings.testing_longer_than};
 }
 
+PeerLimitOptions peer_limit_options(const Config& config) {
+  return {.per_network = config.probe.max_per_network, .per_provider = config.probe.max_per_provider};
+}
+
 ResolverOptions resolver_options(const Config& config) {
+  const std::size_t threads = config.probe.threads;
   ResolverOptions options{.servers = config.dns.servers.empty() ? system_servers() : configured_servers(config.dns),
                           .timeout = config.dns.timeout,
                           .attempts = static_cast<int>(config.dns.attempts),
-                          .max_rate = config.dns.max_rate,
+                          .max_outstanding = kMaxOutstanding / threads,
+                          .pace = pace_of(config.dns.max_rate, threads),
                           .dnssec = config.dns.validate != DnsValidation::off,
                           .validate_locally = config.dns.validate == DnsValidation::local,
                           .trust_anchor_file = config.dns.trust_anchor};
@@ -81,22 +97,26 @@ ResolverOptions resolver_options(const Config& config) {
 }
 
 ProbeEngine::ProbeEngine(boost::asio::io_context& io, const Config& config)
+    : ProbeEngine(io, config, std::make_shared<PeerLimits>(peer_limit_options(config)), std::make_shared<WorkMeter>()) {
+}
+
+ProbeEngine::ProbeEngine(boost::asio::io_context& io, const Config& config, std::shared_ptr<PeerLimits> limits,
+                         std::shared_ptr<WorkMeter> work)
     : options(probe_options(config)),
       classify(classify_options(config)),
       max_hosts(config.smtp.max_hosts),
-      clock(io),
+      clock(io, std::move(work)),
       gate(clock),
-      peers(io, {.per_network = config.probe.max_per_network, .per_provider = config.probe.max_per_provider}),
+      peers(std::move(limits)),
       tls({.ca_file = config.tls.ca_file, .min_minor_version = config.tls.min_version == TlsVersion::tls1_3 ? 3 : 2}),
       resolver(clock, resolver_options(config)),
       net{.clock = clock,
           .gate = gate,
-          .peers = peers,
+          .peers = *peers,
           .tls = tls,
           .now = system_now,
           .allow_private = config.probe.allow_private,
           .source_address = config.smtp.source_address ? to_string(*config.smtp.source_address) : ""},
-      hosts(io),
       report_target_max_age(config.probe.interval / 2) {}
 
 }  // namespace mtasts

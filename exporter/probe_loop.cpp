@@ -2,7 +2,9 @@
 #include "exporter/probe_loop.h"
 
 #include <algorithm>
+#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -18,6 +20,7 @@
 #include "exporter/kept_clock.h"
 #include "exporter/log.h"
 #include "exporter/on_demand.h"
+#include "exporter/probe_threads.h"
 #include "exporter/schedule.h"
 #include "exporter/watched.h"
 #include "probes/core/catalogue.h"
@@ -118,11 +121,11 @@ class ProbeLoop::Core {
   }
 
   std::function<void()> prepare(const Config& config) {
-    auto engine = std::make_shared<ProbeEngine>(io_, config);  // may throw: nothing has changed yet
-    return [this, engine = std::move(engine), config] {
+    ProbeEngines engines = threads_.make_engines(config);  // may throw: nothing has changed yet
+    return [this, engines = std::move(engines), config] {
       // Before the loop runs there is nobody to disturb: what was kept is shown before anyone can ask for it.
-      if (!thread_.joinable()) return apply(engine, config);
-      const auto task = std::make_shared<std::packaged_task<void()>>([&] { apply(engine, config); });
+      if (!thread_.joinable()) return apply(engines, config);
+      const auto task = std::make_shared<std::packaged_task<void()>>([&] { apply(engines, config); });
       std::future<void> applied = task->get_future();
       asio::post(io_, [task] { (*task)(); });
       applied.get();
@@ -131,21 +134,12 @@ class ProbeLoop::Core {
 
   void start() {
     refresh_gauges();
-    thread_ = std::jthread([this] { run(); });
-  }
-
-  /// What one probe throws, for want of memory, must not end the others.
-  void run() {
-    while (!io_.stopped()) {
-      try {
-        io_.run();
-      } catch (const std::exception& error) {
-        log_error("internal error", {{"error", error.what()}});
-      }
-    }
+    threads_.start();
+    thread_ = std::jthread([this] { run_loop(io_); });
   }
 
   void stop() {
+    threads_.stop();
     io_.stop();
     if (thread_.joinable()) thread_.join();
   }
@@ -160,10 +154,11 @@ class ProbeLoop::Core {
   void begin_on_demand(const DomainConfig& domain, Milliseconds limit, OnDemandProbes::Done done) {
     const auto watched = domains_.find(domain.name);
     const auto not_for_id = watched == domains_.end() ? std::nullopt : id_to_spare(watched->second);
-    asio::co_spawn(io_, observe_live(engine_, domain.name, limit * 9 / 10, not_for_id),  // a tenth is for the judging
-                   [this, domain, done = std::move(done)](std::exception_ptr error, LiveObservation observed) {
-                     done(error ? no_verdict(domain.name, "internal error") : judge_now(domain, std::move(observed)));
-                   });
+    const std::shared_ptr<ProbeEngine>& engine = engines_.of(domain.name);
+    run_on(engine, observe_live(engine, domain.name, limit * 9 / 10, not_for_id),  // a tenth is for the judging
+           [this, domain, done = std::move(done)](std::exception_ptr error, LiveObservation observed) {
+             done(error ? no_verdict(domain.name, "internal error") : judge_now(domain, std::move(observed)));
+           });
   }
 
   /// An answer cannot be taken back, so doubt is enough to blame ourselves.
@@ -182,14 +177,17 @@ class ProbeLoop::Core {
       const auto entry = hosts_.find(host.host);
       if (entry != hosts_.end() && entry->second.verdict) known.mx.push_back(*entry->second.verdict);
     }
-    return judge_live(*engine_, domain, known, std::move(observed));
+    return judge_live(engine(), domain, known, std::move(observed));
   }
+
+  /// Of the configuration, for what does not depend on the thread.
+  [[nodiscard]] ProbeEngine& engine() const { return engines_.first(); }
 
   // --- configuration -------------------------------------------------------------------------------------------
 
-  void apply(const std::shared_ptr<ProbeEngine>& engine, const Config& config) {
-    engine_ = engine;
-    engine_->peers.on_wait([this] { asio::post(io_, [this] { start_due(); }); });
+  void apply(const ProbeEngines& engines, const Config& config) {
+    engines_ = engines;
+    engine().peers->on_wait([this] { asio::post(io_, [this] { start_due(); }); });
     concurrency_ = config.probe.concurrency;
     interval_ = config.probe.interval;
     schedule_.set_intervals({.interval = config.probe.interval, .retry_interval = config.probe.retry_interval},
@@ -241,7 +239,7 @@ class ProbeLoop::Core {
   void take_back(WatchedDomain& domain, DomainKeepsake kept) {
     domain.set_memory(kept.memory);
     DomainVerdict& verdict = kept.verdict;
-    const bool expired = verdict.in_force && engine_->net.now() >= verdict.in_force->until;
+    const bool expired = verdict.in_force && engine().net.now() >= verdict.in_force->until;
     if (expired) verdict.in_force.reset();
     verdict.expected_mode = domain.config.expect_mode;
     std::vector<std::string> hosts;
@@ -251,17 +249,19 @@ class ProbeLoop::Core {
   }
 
   void show(WatchedDomain& domain, DomainVerdict verdict) {
+    const WorkMeter::Section section(engine().clock.work(), Activity::publication);
     domain.verdict = std::make_shared<const DomainVerdict>(std::move(verdict));
     snapshots_.publish(domain.verdict);
   }
 
   void show(WatchedHost& host, MxVerdict verdict) {
+    const WorkMeter::Section section(engine().clock.work(), Activity::publication);
     host.verdict = std::make_shared<const MxVerdict>(std::move(verdict));
     snapshots_.publish(host.verdict);
   }
 
   [[nodiscard]] std::chrono::milliseconds age_of(UnixTime probed) const {
-    return std::max(engine_->net.now() - probed, std::chrono::seconds{0});
+    return std::max(engine().net.now() - probed, std::chrono::seconds{0});
   }
 
   // --- MX hosts and who uses them ------------------------------------------------------------------------------
@@ -293,7 +293,7 @@ class ProbeLoop::Core {
     if (lookup_failed(seen.mx.lookup)) return;
     std::vector<std::string> names;
     for (const MxRecord& record : mx_hosts_of(seen)) {
-      if (names.size() == engine_->max_hosts) break;
+      if (names.size() == engine().max_hosts) break;
       names.push_back(record.host);
     }
     take_hosts(domain, std::move(names));
@@ -345,7 +345,7 @@ class ProbeLoop::Core {
 
   /// A probe that waits for its turn at a provider takes no slot from the others, as long as not everybody waits.
   [[nodiscard]] bool has_free_slot() const {
-    const std::size_t waiting = std::min(engine_ ? engine_->net.peers.waiting() : 0, concurrency_);
+    const std::size_t waiting = std::min(engines_.empty() ? 0 : engine().peers->waiting(), concurrency_);
     return in_flight_ < concurrency_ + waiting;
   }
 
@@ -359,11 +359,18 @@ class ProbeLoop::Core {
   void start_domain(const std::string& name) {
     WatchedDomain& domain = domains_.at(name);
     domain.started_at = std::chrono::steady_clock::now();
-    asio::co_spawn(io_, probe_domain_with(engine_, name, id_to_spare(domain)),
-                   [this, name](std::exception_ptr error, DomainObservation seen) {
-                     if (error) seen.spoiled = "internal error";
-                     domain_ended(name, std::move(seen));
-                   });
+    const std::shared_ptr<ProbeEngine>& engine = engines_.of(name);
+    run_on(engine, probe_domain_with(engine, name, id_to_spare(domain)),
+           [this, name](std::exception_ptr error, DomainObservation seen) {
+             if (error) seen.spoiled = "internal error";
+             ended(domain_key(name), take_domain(name, std::move(seen)));
+           });
+  }
+
+  /// Runs a probe on its engine's loop, and `ended` with what it brings on ours.
+  template <class Observation, class Ended>
+  void run_on(const std::shared_ptr<ProbeEngine>& engine, asio::awaitable<Observation> probe, Ended ended) {
+    asio::co_spawn(engine->clock.io(), std::move(probe), asio::bind_executor(io_, std::move(ended)));
   }
 
   /// The id for which a fetch failed less than five minutes ago (RFC 8461 section 3.3).
@@ -381,18 +388,21 @@ class ProbeLoop::Core {
   }
 
   void start_host(const std::string& name) {
-    asio::co_spawn(io_, probe_mx_host(engine_, name, engine_->options),
-                   [this, name](std::exception_ptr error, MxHostObservation seen) {
-                     if (error) seen.spoiled = "internal error";
-                     host_ended(name, std::move(seen));
-                   });
+    const std::shared_ptr<ProbeEngine>& engine = engines_.of(name);
+    run_on(engine, probe_mx_host(engine, name, engine->options),
+           [this, name](std::exception_ptr error, MxHostObservation seen) {
+             if (error) seen.spoiled = "internal error";
+             ended(mx_key(name), take_host(name, std::move(seen)));
+           });
   }
 
   // --- what a probe brought ------------------------------------------------------------------------------------
 
-  void domain_ended(const std::string& name, DomainObservation seen) {
+  /// Judges and publishes it. Returns the probe's outcome.
+  std::string_view take_domain(const std::string& name, DomainObservation seen) {
+    const WorkMeter::Section section(engine().clock.work(), Activity::analysis);
     const auto entry = domains_.find(name);
-    if (entry == domains_.end()) return ended(domain_key(name), "unknown");  // removed meanwhile
+    if (entry == domains_.end()) return "unknown";  // removed meanwhile
     WatchedDomain& domain = entry->second;
     seen.domain = name;
     const Egress::Suspected suspected = [this, &domain] { return take_back_of(domain); };
@@ -412,7 +422,7 @@ class ProbeLoop::Core {
     const auto spoiled_before = std::exchange(domain.spoiled, seen.spoiled);
     if (domain.spoiled) {
       if (domain.verdict || spoiled_before != domain.spoiled) publish_spoiled(domain, seen);
-      return ended(domain_key(name), "unknown");
+      return "unknown";
     }
     keep_observation(domain, seen);
     DomainVerdict verdict = judge(domain, seen, memory);
@@ -420,7 +430,7 @@ class ProbeLoop::Core {
     domain.seen.emplace(std::move(seen));
     const std::string_view outcome = own_half_failing(verdict) ? "failing" : "ok";
     if (hosts_judged(domain)) publish_joined(domain, std::move(verdict), memory);
-    ended(domain_key(name), outcome);
+    return outcome;
   }
 
   void remember_probe(const std::string& name, DomainMemory& memory, const DomainObservation& seen) {
@@ -441,8 +451,8 @@ class ProbeLoop::Core {
 
   /// Input: `kept` is the fingerprint of what is kept, and stays when `save` did not take what is new.
   template <class Observation>
-  static void keep_if_new(std::uint64_t& kept, const Observation& seen,
-                          const std::function<bool(const Observation&)>& save) {
+  void keep_if_new(std::uint64_t& kept, const Observation& seen, const std::function<bool(const Observation&)>& save) {
+    const WorkMeter::Section section(engine().clock.work(), Activity::publication);
     const std::uint64_t now = fingerprint(seen);
     if (save && now != kept && save(seen)) kept = now;
   }
@@ -467,15 +477,17 @@ class ProbeLoop::Core {
     domain.failed_at = domain.started_at;
   }
 
-  void host_ended(const std::string& name, MxHostObservation seen) {
+  /// The same of an MX host.
+  std::string_view take_host(const std::string& name, MxHostObservation seen) {
+    const WorkMeter::Section section(engine().clock.work(), Activity::analysis);
     seen.host = name;
     const auto entry = hosts_.find(name);
-    if (entry == hosts_.end()) return ended(mx_key(name), "unknown");  // nobody uses it any more
+    if (entry == hosts_.end()) return "unknown";  // nobody uses it any more
     WatchedHost& host = entry->second;
     egress_.note_mx_host(seen, [this, &name, &host] { return take_back_of(name, host); });
     note_clock(seen, host);
     const std::shared_ptr<const MxVerdict> before = host.verdict;
-    show(host, classify_mx_host(seen, before.get(), engine_->classify, engine_->net.now()));
+    show(host, classify_mx_host(seen, before.get(), engine().classify, engine().net.now()));
     const bool changed = !before || !same_for_domains(*before, *host.verdict);
     if (!seen.spoiled) {
       self_.observe_phase(ProbePhase::mx, seen.duration);
@@ -484,7 +496,8 @@ class ProbeLoop::Core {
     keep(name, host);
     if (changed) join_users(host);
     const bool good = host.verdict->faults.empty() && host.verdict->secure_delivery.value_or(false);
-    ended(mx_key(name), seen.spoiled ? "unknown" : good ? "ok" : "failing");
+    if (seen.spoiled) return "unknown";
+    return good ? "ok" : "failing";
   }
 
   // --- judging -------------------------------------------------------------------------------------------------
@@ -506,6 +519,7 @@ class ProbeLoop::Core {
 
   void join_some(std::vector<std::string> names) {
     constexpr std::size_t kAtOnce = 100;
+    const WorkMeter::Section section(engine().clock.work(), Activity::analysis);
     for (std::size_t i = 0; i < kAtOnce && !names.empty(); ++i, names.pop_back()) {
       const auto domain = domains_.find(names.back());
       if (domain != domains_.end()) join(domain->second);
@@ -540,8 +554,8 @@ class ProbeLoop::Core {
                               .previous = domain.verdict.get(),
                               .expected_mode = domain.config.expect_mode,
                               .require_dane = domain.config.require_dane,
-                              .max_hosts = engine_->max_hosts};
-    return classify_domain(inputs, engine_->classify, engine_->net.now());
+                              .max_hosts = engine().max_hosts};
+    return classify_domain(inputs, engine().classify, engine().net.now());
   }
 
   void publish(WatchedDomain& domain, DomainVerdict verdict, DomainMemory& memory) {
@@ -553,7 +567,7 @@ class ProbeLoop::Core {
   }
 
   void note_episodes(DomainVerdict& verdict, DomainMemory& memory) {
-    const std::vector<FaultEpisode> changed = note_faults(memory, verdict, engine_->net.now());
+    const std::vector<FaultEpisode> changed = note_faults(memory, verdict, engine().net.now());
     verdict.watched_since = memory.watched_since;
     verdict.last_fault = memory.last_fault;
     if (!keeper_.record_episode) return;
@@ -585,11 +599,17 @@ class ProbeLoop::Core {
 
   // --- our own ways out ----------------------------------------------------------------------------------------
 
+  void forget_silent_targets() {
+    for (const auto& engine : engines_.all()) {
+      asio::dispatch(engine->clock.io(), [engine] { engine->report_targets.forget_silent(); });
+    }
+  }
+
   void note_report_targets(DomainObservation& seen, const Egress::Suspected& suspected) {
     egress_.note_report_targets(seen, suspected);
     const bool spoiled = std::any_of(seen.report_targets.begin(), seen.report_targets.end(),
                                      [](const auto& target) { return target->spoiled.has_value(); });
-    if (spoiled) engine_->report_targets.forget_silent();
+    if (spoiled) forget_silent_targets();
   }
 
   /// Hears the policy hosts' clocks; certificates that only a wrong clock of ours finds fault with are not judged.
@@ -639,7 +659,7 @@ class ProbeLoop::Core {
   }
 
   [[nodiscard]] bool clock_is_wrong() const {
-    const auto ahead = clock_skew_.believed(clock_is_kept());
+    const auto ahead = clock_skew_.believed(clock_kept_);
     return ahead && std::chrono::abs(*ahead) > kClockTolerance;
   }
 
@@ -655,7 +675,7 @@ class ProbeLoop::Core {
       const auto entry = domains_.find(name);
       if (entry == domains_.end()) return;
       WatchedDomain& domain = entry->second;
-      engine_->report_targets.forget_silent();
+      forget_silent_targets();
       if (is_recent(since)) {
         domain.seen = seen;
         domain.verdict = verdict;
@@ -707,6 +727,7 @@ class ProbeLoop::Core {
 
   /// Has the state kept that a next run should start from; nothing when nothing is known.
   void keep(const WatchedDomain& domain, const DomainMemory& memory) {
+    const WorkMeter::Section section(engine().clock.work(), Activity::publication);
     if (!domain.verdict) {
       if (keeper_.forget_domain) keeper_.forget_domain(domain.config.name);
     } else if (keeper_.save_domain && domain.verdict->state != DomainState::unknown) {
@@ -715,6 +736,7 @@ class ProbeLoop::Core {
   }
 
   void keep(const std::string& name, const WatchedHost& host) {
+    const WorkMeter::Section section(engine().clock.work(), Activity::publication);
     if (!host.verdict) {
       if (keeper_.forget_mx_host) keeper_.forget_mx_host(name);
     } else if (keeper_.save_mx_host && host.verdict->known) {
@@ -736,12 +758,21 @@ class ProbeLoop::Core {
     for (const IpFamily family : {IpFamily::ipv4, IpFamily::ipv6}) {
       if (const auto usable = has_public_route(io_, family)) self_.set_ip_family_usable(family, *usable);
     }
-    if (const auto ahead = clock_skew_.believed(clock_is_kept())) self_.set_clock_skew(*ahead);
-    if (engine_) refresh_resolver_gauges(engine_->resolver);
+    clock_kept_ = clock_is_kept();
+    if (const auto ahead = clock_skew_.believed(clock_kept_)) self_.set_clock_skew(*ahead);
+    if (!engines_.empty()) refresh_resolver_gauges(engine().resolver);
+    refresh_work();
     gauges_.expires_after(kGaugeInterval);
     gauges_.async_wait([this](const boost::system::error_code& error) {
       if (!error) refresh_gauges();
     });
+  }
+
+  void refresh_work() {
+    for (std::size_t i = 0; i < kActivities; ++i) {
+      const auto activity = static_cast<Activity>(i);
+      self_.set_busy(activity, threads_.spent(activity));
+    }
   }
 
   void refresh_resolver_gauges(const Resolver& resolver) {
@@ -753,8 +784,8 @@ class ProbeLoop::Core {
 
   /// Asks the resolver's servers now and then, so that what is known of them does not wait for a probe.
   void check_resolver() {
-    if (engine_) {
-      asio::co_spawn(io_, check_servers_of(engine_), [](std::exception_ptr) {});
+    for (const auto& engine : engines_.all()) {
+      asio::co_spawn(engine->clock.io(), check_servers_of(engine), [](std::exception_ptr) {});
     }
     resolver_check_.expires_after(kResolverCheckInterval);
     resolver_check_.async_wait([this](const boost::system::error_code& error) {
@@ -776,7 +807,8 @@ class ProbeLoop::Core {
   asio::steady_timer resolver_check_;
   Schedule schedule_;
   std::vector<ScheduleEntry> to_schedule_;  // added together, so that a first pass is spread
-  std::shared_ptr<ProbeEngine> engine_;
+  ProbeThreads threads_{io_};
+  ProbeEngines engines_;
   std::size_t concurrency_{1};
   std::chrono::seconds interval_{};
   std::size_t in_flight_{};
@@ -786,6 +818,7 @@ class ProbeLoop::Core {
   std::map<std::string, MxVerdict> kept_hosts_;
   Egress egress_;
   ClockSkew clock_skew_;
+  bool clock_kept_{};                                       // as of the last look at the gauges
   std::map<std::string, Egress::TakeBack> judged_unheard_;  // MX hosts, by name
   OnDemandProbes on_demand_{io_, [this](const DomainConfig& domain, Milliseconds limit, OnDemandProbes::Done done) {
                               begin_on_demand(domain, limit, std::move(done));

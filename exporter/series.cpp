@@ -136,6 +136,8 @@ constexpr auto kMetrics = std::to_array<MetricDefinition>({
     {"mtasts_tlsrpt_channel_working", gauge, self, "channel",
      "Whether TLS reports can be taken by this way in; only for those that are configured."},
     {"mtasts_exporter_phase_duration_seconds", histogram, self, "phase", "Durations of the probes' phases."},
+    {"mtasts_exporter_busy_seconds_total", counter, self, "activity",
+     "What the threads that probe spent their time on, apart from waiting and from moving data."},
 
     {"process_cpu_seconds_total", counter, process, "", "Total user and system CPU time spent in seconds."},
     {"process_resident_memory_bytes", gauge, process, "", "Resident memory size in bytes."},

@@ -97,6 +97,7 @@ enum class Metric : std::size_t {
   store_writable,
   channel_working,
   phase_duration,
+  busy,
   process_cpu,
   process_resident_memory,
   process_virtual_memory,

@@ -381,6 +381,7 @@ StoreWriter::~StoreWriter() { stop(); }
 /// Applies `change` to what is pending, unless that would make it grow beyond its bound.
 template <class Change>
 void StoreWriter::enqueue(const Change& change) {
+  bool first = false;
   {
     const std::lock_guard lock{mutex_};
     if (stopping_) return;
@@ -388,9 +389,10 @@ void StoreWriter::enqueue(const Change& change) {
       ++dropped_;
       return;
     }
+    first = pending_.size() == 0;
     change(pending_);
   }
-  wake_.notify_one();
+  if (first) wake_.notify_one();  // the others it finds
 }
 
 void StoreWriter::save(DomainRow row) {

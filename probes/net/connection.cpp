@@ -139,7 +139,7 @@ asio::awaitable<boost::system::error_code> Connection::wait_for(TlsStep step) {
 
 asio::awaitable<std::optional<NetFailure>> Connection::start_tls(std::string server_name) {
   deadline_.leave_at_least(std::min(kLeastHandshake, limit_));
-  session_ = std::make_unique<TlsSession>(net_.tls, socket_.native_handle(), std::move(server_name));
+  session_ = std::make_unique<TlsSession>(net_.tls, net_.clock.work(), socket_.native_handle(), std::move(server_name));
   TlsStep step = session_->handshake();
   while (step == TlsStep::wait_read || step == TlsStep::wait_write) {
     const auto error = co_await wait_for(step);

@@ -242,6 +242,11 @@ bool says_unreachable(std::uint16_t error_code) {
          error_code == LDNS_EDE_NETWORK_ERROR;
 }
 
+bool dns_carries(const std::string& name) {
+  const Rdf dname(ldns_dname_new_frm_str(name.c_str()));
+  return dname != nullptr;
+}
+
 std::vector<std::uint8_t> encode_query(const DnsQuestion& question, std::uint16_t id) {
   ldns_rdf* name = ldns_dname_new_frm_str(question.name.c_str());
   if (name == nullptr) return {};

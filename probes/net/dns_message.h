@@ -44,6 +44,9 @@ bool says_unreachable(std::uint16_t error_code);
 /// Payload size that passes every path without fragments (DNS flag day 2020).
 constexpr std::uint16_t kUdpPayload = 1232;
 
+/// Can DNS carry such a name at all? One that is too long, or has a label that is, nobody can have.
+bool dns_carries(const std::string& name);
+
 /// The query's bytes: RD, AD (RFC 6840 section 5.7), CD if wanted, EDNS0. Errors: an empty vector for a name that DNS
 /// cannot carry.
 std::vector<std::uint8_t> encode_query(const DnsQuestion& question, std::uint16_t id);

@@ -2,6 +2,7 @@
 #include "probes/net/loop_clock.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace mtasts {
 namespace {
@@ -12,7 +13,8 @@ constexpr std::chrono::milliseconds kTolerance{2};
 
 }  // namespace
 
-LoopClock::LoopClock(boost::asio::io_context& io) : io_(io), timer_(io) {}
+LoopClock::LoopClock(boost::asio::io_context& io, std::shared_ptr<WorkMeter> work)
+    : io_(io), work_(std::move(work)), timer_(io) {}
 
 LoopClock::Use::Use(LoopClock& clock) : clock_(clock) {
   if (clock_.users_++ == 0) clock_.schedule();

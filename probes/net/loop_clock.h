@@ -10,6 +10,8 @@
 #include <functional>
 #include <memory>
 
+#include "probes/net/work_meter.h"
+
 namespace mtasts {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
@@ -18,7 +20,8 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 /// was late may never count against a peer. Ticks only while somebody holds a Use, so that an idle daemon sleeps.
 class LoopClock {
  public:
-  explicit LoopClock(boost::asio::io_context& io);
+  /// Input: `work` measures the loop, which may outlive this clock.
+  explicit LoopClock(boost::asio::io_context& io, std::shared_ptr<WorkMeter> work = std::make_shared<WorkMeter>());
   LoopClock(const LoopClock&) = delete;
   LoopClock& operator=(const LoopClock&) = delete;
 
@@ -39,6 +42,7 @@ class LoopClock {
   /// How late the last tick was.
   [[nodiscard]] std::chrono::nanoseconds lag() const { return lag_; }
   [[nodiscard]] boost::asio::io_context& io() const { return io_; }
+  [[nodiscard]] WorkMeter& work() const { return *work_; }
 
   /// Called after every tick with the lag; one listener, the handshake gate.
   void on_tick(std::function<void(std::chrono::nanoseconds)> listener) { listener_ = std::move(listener); }
@@ -47,6 +51,7 @@ class LoopClock {
   void schedule();
 
   boost::asio::io_context& io_;
+  std::shared_ptr<WorkMeter> work_;
   boost::asio::steady_timer timer_;
   std::function<void(std::chrono::nanoseconds)> listener_;
   std::chrono::nanoseconds lost_{};

@@ -1,19 +1,15 @@
-// Good manners: how many connections go to one network or one provider at once.
-// Next: connection.h, whose users wait for a place here before they connect.
+// Good manners: how many connections go to one network, one provider, one MX host at once.
+// Next: turns.h, which keeps the lines; connection.h, whose users wait here before they connect.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/io_context.hpp>
 #include <cstddef>
 #include <functional>
-#include <map>
-#include <memory>
 #include <string>
-#include <utility>
 
 #include "probes/core/observations.h"
-#include "probes/net/wait_queue.h"
+#include "probes/net/turns.h"
 
 namespace mtasts {
 
@@ -24,61 +20,39 @@ struct PeerLimitOptions {
 };
 
 /// Lets so many connections run to each; who is beyond waits in order of arrival. Special-purpose addresses, of a lab
-/// or one's own network, are not counted. Used on one loop, and outlives the places it gave.
+/// or one's own network, are not counted. Shared by the loops of all threads, and outlives the leaves it gave.
 class PeerLimits {
  public:
-  PeerLimits(boost::asio::io_context& io, PeerLimitOptions options) : io_(io), options_(options) {}
+  explicit PeerLimits(PeerLimitOptions options) : options_(options) {}
   PeerLimits(const PeerLimits&) = delete;
   PeerLimits& operator=(const PeerLimits&) = delete;
 
   /// Leave to connect, until it dies.
-  class Place {
-   public:
-    Place() = default;
-    Place(PeerLimits& owner, std::string key) : owner_(&owner), key_(std::move(key)) {}
-    Place(Place&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)), key_(std::move(other.key_)) {}
-    Place& operator=(Place&&) = delete;
-    ~Place() {
-      if (owner_ != nullptr) owner_->leave(key_);
-    }
-
-   private:
-    PeerLimits* owner_{};
-    std::string key_{};
-  };
   struct Leave {
-    Place provider{};
-    Place network{};
+    Turns::Turn provider{};
+    Turns::Turn network{};
   };
 
   /// Waits for its turn at the provider of `host`, then at the network of `address`.
   boost::asio::awaitable<Leave> enter(IpAddress address, std::string host);
 
-  /// How many wait: they hold a slot of the probe loop and do nothing.
-  [[nodiscard]] std::size_t waiting() const { return waiting_; }
-  /// Called when one more waits.
-  void on_wait(std::function<void()> told) { told_ = std::move(told); }
+  /// Waits until no other probe of the MX host is under way: one connection at a time.
+  boost::asio::awaitable<Turns::Turn> enter_host(std::string host);
+
+  /// How many wait at networks and providers: they hold a slot of the probe loop and do nothing.
+  [[nodiscard]] std::size_t waiting() const { return peers_.waiting(); }
+  /// Called when one more waits, on that one's thread. Input: set before anybody can wait.
+  void on_wait(std::function<void()> told) { peers_.on_wait(std::move(told)); }
 
  private:
-  /// Running connections, and who waits for one to end.
-  struct Peer {
-    explicit Peer(boost::asio::io_context& io) : line(io) {}
+  boost::asio::awaitable<Turns::Turn> take(std::string key, std::size_t most);
 
-    std::size_t running{};
-    WaitQueue line;
-  };
-
-  boost::asio::awaitable<Place> take(std::string key, std::size_t most);
-  void leave(const std::string& key);
-
-  boost::asio::io_context& io_;
   PeerLimitOptions options_;
-  std::map<std::string, std::unique_ptr<Peer>> peers_{};  // those with a connection
-  std::size_t waiting_{};
-  std::function<void()> told_{};
+  Turns peers_{};
+  Turns hosts_{};
 };
 
-/// "n 192.0.2", "n 2001:db8:0": the network whose connections are counted together.
+/// "4 192 0 2", "6 32 1 13 184 0 0": the network whose connections are counted together.
 std::string network_key(const IpAddress& address);
 
 }  // namespace mtasts

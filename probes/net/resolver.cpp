@@ -172,10 +172,10 @@ asio::awaitable<void> Resolver::take_turn() {
 
 /// Queries leave one after the other, at the configured rate and without bursts. Waiting here costs no server its time.
 asio::awaitable<void> Resolver::keep_pace() {
-  if (options_.max_rate == 0) co_return;
+  if (options_.pace == std::chrono::nanoseconds::zero()) co_return;
   const auto now = std::chrono::steady_clock::now();
   const auto slot = std::max(next_query_, now);
-  next_query_ = slot + std::chrono::nanoseconds(std::chrono::seconds(1)) / options_.max_rate;
+  next_query_ = slot + options_.pace;
   if (slot == now) co_return;
   asio::steady_timer timer(clock_.io(), slot);
   co_await timer.async_wait(kAwait);
@@ -189,15 +189,35 @@ void Resolver::end_turn() {
   waiting_.wake_one();
 }
 
+/// The query's octets, and a socket through which the kernel lets the server's packets alone pass. Errors: no octets.
+std::vector<std::uint8_t> Resolver::prepare_query(const Server& server, const DnsQuestion& question, std::uint16_t id,
+                                                  asio::ip::udp::socket& socket) const {
+  const WorkMeter::Section section(clock_.work(), Activity::dns);
+  boost::system::error_code error;
+  socket.connect(server.endpoint, error);
+  if (!error) socket.non_blocking(true, error);
+  return error ? std::vector<std::uint8_t>() : encode_query(question, id);
+}
+
+/// A datagram leaves at once or is lost; lost ones are sent again.
+void Resolver::send_query(asio::ip::udp::socket& socket, const std::vector<std::uint8_t>& query) const {
+  const WorkMeter::Section section(clock_.work(), Activity::dns);
+  boost::system::error_code lost;
+  socket.send(asio::buffer(query), 0, lost);
+}
+
+std::optional<DnsAnswer> Resolver::read_answer(std::span<const std::uint8_t> octets, const DnsQuestion& question,
+                                               std::uint16_t id) const {
+  const WorkMeter::Section section(clock_.work(), Activity::dns);
+  return decode_answer(octets, question, id);
+}
+
 asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_udp(const Server& server, DnsQuestion question) {
   co_await keep_pace();
   const std::uint16_t id = random_id();
-  const std::vector<std::uint8_t> query = encode_query(question, id);
   asio::ip::udp::socket socket(clock_.io());  // one per query: a fresh random port each (RFC 5452 section 9.2)
-  boost::system::error_code error;
-  socket.connect(server.endpoint,
-                 error);  // for UDP this only fixes the peer; the kernel drops everybody else's packets
-  if (error || query.empty()) co_return std::nullopt;
+  const std::vector<std::uint8_t> query = prepare_query(server, question, id, socket);
+  if (query.empty()) co_return std::nullopt;
 
   auto until = std::chrono::steady_clock::now() + options_.timeout;
   const auto lost_before = clock_.lost();
@@ -207,12 +227,12 @@ asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_udp(const Server& server
     if (left <= std::chrono::nanoseconds::zero()) co_return std::nullopt;
     const std::chrono::nanoseconds wait = std::min<std::chrono::nanoseconds>(left, kRetransmit);
     const Deadline deadline(clock_, wait, [&socket] { cancel_waits(socket); });
-    co_await socket.async_send(asio::buffer(query), kAwait);
+    send_query(socket, query);
     while (!deadline.expired()) {
       const auto [failed, size] = co_await socket.async_receive(asio::buffer(buffer), kAwait);
       if (failed == asio::error::operation_aborted) break;
       if (failed) co_return std::nullopt;  // refused: no server there
-      auto answer = decode_answer(std::span(buffer).first(size), question, id);
+      auto answer = read_answer(std::span(buffer).first(size), question, id);
       if (answer) co_return answer;  // anything else is a stray or forged packet: keep listening
     }
     const auto before = std::chrono::steady_clock::now();
@@ -242,7 +262,7 @@ asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_tcp(const Server& server
   std::vector<std::uint8_t> reply(static_cast<std::size_t>(prefix[0]) * 256 + prefix[1]);
   error = co_await receive_all(socket, deadline, asio::buffer(reply));
   if (error) co_return std::nullopt;
-  co_return decode_answer(reply, question, id);
+  co_return read_answer(reply, question, id);
 }
 
 /// UDP, then TCP where the answer did not fit.
@@ -289,7 +309,7 @@ asio::awaitable<Resolver::Reply> Resolver::ask_validator(DnsQuestion question) {
 asio::awaitable<Resolver::Reply> Resolver::ask_once(DnsQuestion question) {
   Reply best;
   best.answer.status = DnsStatus::nxdomain;
-  if (encode_query(question, 0).empty()) co_return best;  // DNS cannot carry such a name, so nobody has it
+  if (!dns_carries(question.name)) co_return best;  // so nobody has it
   co_await take_turn();
   const Turn turn(*this);
   const bool validates = validator_ && validator_->proved();

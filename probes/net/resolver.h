@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,8 @@ struct ResolverOptions {
   std::vector<ResolverServer> servers{};    // in order of preference, at least one
   std::chrono::milliseconds timeout{5000};  // per attempt
   int attempts{3};                          // but each server is tried once at least
-  std::size_t max_outstanding{256};         // bursts of UDP lose packets even with large buffers
-  std::size_t max_rate{};                   // queries per second, those sent again among them; 0: no limit
+  std::size_t max_outstanding{256};         // at least 1; bursts of UDP lose packets even with large buffers
+  std::chrono::nanoseconds pace{};          // at least from query to query, those sent again among them; 0: no limit
   bool dnssec{true};                        // false: no answer is looked at for what DNSSEC says of it
   bool validate_locally{};                  // by this process, whatever AD says
   std::string trust_anchor_file{};          // for that; "": the root's, built in
@@ -104,6 +105,11 @@ class Resolver {
   boost::asio::awaitable<Reply> ask_unchecked(DnsQuestion question, Reply failed);
   boost::asio::awaitable<std::optional<DnsAnswer>> ask_server(Server& server, DnsQuestion question);
   boost::asio::awaitable<std::optional<DnsAnswer>> ask_health(Server& server);
+  std::vector<std::uint8_t> prepare_query(const Server& server, const DnsQuestion& question, std::uint16_t id,
+                                          boost::asio::ip::udp::socket& socket) const;
+  void send_query(boost::asio::ip::udp::socket& socket, const std::vector<std::uint8_t>& query) const;
+  std::optional<DnsAnswer> read_answer(std::span<const std::uint8_t> octets, const DnsQuestion& question,
+                                       std::uint16_t id) const;
   boost::asio::awaitable<std::optional<DnsAnswer>> ask_udp(const Server& server, DnsQuestion question);
   boost::asio::awaitable<std::optional<DnsAnswer>> ask_tcp(const Server& server, DnsQuestion question);
   boost::asio::awaitable<bool> some_server_answers();

@@ -44,14 +44,19 @@ std::string text_of(unsigned long code) {
 
 }  // namespace
 
-TlsSession::TlsSession(TlsContext& context, int descriptor, std::string server_name)
-    : context_(context), session_(SSL_new(context.native())), server_name_(std::move(server_name)) {
+TlsSession::TlsSession(TlsContext& context, WorkMeter& work, int descriptor, std::string server_name)
+    : context_(context), work_(work), server_name_(std::move(server_name)) {
+  const WorkMeter::Section section(work_, Activity::tls);
+  session_ = SSL_new(context.native());
   if (session_ == nullptr) throw std::bad_alloc();
   SSL_set_fd(session_, descriptor);
   SSL_set_tlsext_host_name(session_, server_name_.c_str());
 }
 
-TlsSession::~TlsSession() { SSL_free(session_); }
+TlsSession::~TlsSession() {
+  const WorkMeter::Section section(work_, Activity::tls);
+  SSL_free(session_);
+}
 
 TlsStep TlsSession::step_of(int result) {
   const int system_error = errno;
@@ -79,6 +84,7 @@ TlsStep TlsSession::step_of(int result) {
 }
 
 TlsStep TlsSession::handshake() {
+  const WorkMeter::Section section(work_, Activity::tls);
   ERR_clear_error();
   errno = 0;
   const TlsStep step = step_of(SSL_connect(session_));
@@ -91,6 +97,7 @@ TlsStep TlsSession::handshake() {
 }
 
 TlsStep TlsSession::read(std::span<char> into, std::size_t& size) {
+  const WorkMeter::Section section(work_, Activity::tls);
   ERR_clear_error();
   errno = 0;
   size = 0;
@@ -98,6 +105,7 @@ TlsStep TlsSession::read(std::span<char> into, std::size_t& size) {
 }
 
 TlsStep TlsSession::write(std::span<const char> from, std::size_t& size) {
+  const WorkMeter::Section section(work_, Activity::tls);
   ERR_clear_error();
   errno = 0;
   size = 0;
@@ -105,6 +113,7 @@ TlsStep TlsSession::write(std::span<const char> from, std::size_t& size) {
 }
 
 void TlsSession::say_goodbye() {
+  const WorkMeter::Section section(work_, Activity::tls);
   SSL_shutdown(session_);
   ERR_clear_error();
 }
@@ -112,6 +121,7 @@ void TlsSession::say_goodbye() {
 bool TlsSession::end_announced() const { return (SSL_get_shutdown(session_) & SSL_RECEIVED_SHUTDOWN) != 0; }
 
 TlsObservation TlsSession::observe(UnixTime now, std::span<const TlsaRecord> tlsa) const {
+  const WorkMeter::Section section(work_, Activity::verification);
   TlsObservation seen = check_certificates(session_, server_name_, context_, now);
   if (!tlsa.empty()) seen.dane = check_dane(session_, tlsa, server_name_, now);
   return seen;

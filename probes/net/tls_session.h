@@ -9,6 +9,7 @@
 
 #include "probes/core/observations.h"
 #include "probes/net/tls_context.h"
+#include "probes/net/work_meter.h"
 
 struct ssl_st;
 
@@ -20,8 +21,9 @@ enum class TlsStep { done, wait_read, wait_write, closed, failed };
 /// One session. Must die before the descriptor is closed: OpenSSL would write into whichever socket got the number.
 class TlsSession {
  public:
-  /// Input: a connected non-blocking descriptor; `server_name` goes into SNI (RFC 8461 section 7.1).
-  TlsSession(TlsContext& context, int descriptor, std::string server_name);
+  /// Input: a connected non-blocking descriptor; `server_name` goes into SNI (RFC 8461 section 7.1); context and meter
+  /// outlive the session.
+  TlsSession(TlsContext& context, WorkMeter& work, int descriptor, std::string server_name);
   ~TlsSession();
   TlsSession(const TlsSession&) = delete;
   TlsSession& operator=(const TlsSession&) = delete;
@@ -45,7 +47,8 @@ class TlsSession {
   TlsStep step_of(int result);
 
   TlsContext& context_;
-  ssl_st* session_;
+  WorkMeter& work_;
+  ssl_st* session_{};
   std::string server_name_;
   NetFailure failure_{};
 };

@@ -101,7 +101,7 @@ class HostilePeer : public testing::Test {
   LoopClock clock_{io_};
   TlsContext tls_;
   HandshakeGate gate_;
-  PeerLimits peers_{io_, {}};
+  PeerLimits peers_{{}};
   NetContext net_;
 
  private:

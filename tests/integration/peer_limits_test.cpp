@@ -37,7 +37,7 @@ class PeerLimitsTest : public testing::Test {
   }
 
   asio::io_context io_{1};
-  PeerLimits limits_{io_, {.per_network = 2, .per_provider = 3}};
+  PeerLimits limits_{{.per_network = 2, .per_provider = 3}};
 
  private:
   asio::awaitable<void> stay(std::string host, IpAddress address) {

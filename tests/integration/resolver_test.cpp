@@ -106,7 +106,7 @@ TEST_F(ResolverTest, AnOutageThatTheServerRemembersIsNotBogus) {
 
 TEST_F(ResolverTest, NeverAsksFasterThanTheConfiguredRate) {
   ResolverOptions slow = options({dns_.port()});
-  slow.max_rate = 50;
+  slow.pace = std::chrono::milliseconds(20);
   Resolver resolver(clock_, slow);
   const std::uint64_t before = dns_.queries();
   const auto begin = std::chrono::steady_clock::now();
