@@ -168,6 +168,8 @@ struct SelfMetrics::Families {
   Gauges& reload_timestamp = gauges(Metric::config_reload_timestamp);
   Gauges& domains = gauges(Metric::domains);
   Gauges& domains_pending = gauges(Metric::domains_pending);
+  Gauges& shard_index = gauges(Metric::shard_index);
+  Gauges& shard_count = gauges(Metric::shard_count);
   Gauges& probe_interval = gauges(Metric::probe_interval);
   prometheus::Family<prometheus::Counter>& probes =
       build<prometheus::Counter>(Metric::probes_total, prometheus::BuildCounter());
@@ -205,6 +207,11 @@ void SelfMetrics::config_reloaded(bool ok, UnixTime when) {
 
 void SelfMetrics::set_probe_interval(std::chrono::seconds interval) {
   families_->probe_interval.Add({}).Set(static_cast<double>(interval.count()));
+}
+
+void SelfMetrics::set_shard(std::size_t index, std::size_t count) {
+  families_->shard_index.Add({}).Set(static_cast<double>(index));
+  families_->shard_count.Add({}).Set(static_cast<double>(count));
 }
 
 void SelfMetrics::count_probe(std::string_view outcome) {

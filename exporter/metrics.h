@@ -41,6 +41,8 @@ class SelfMetrics {
   /// A (re)load of the configuration ended at `when`; a failed one leaves the timestamp of the last good one.
   void config_reloaded(bool ok, UnixTime when);
   void set_probe_interval(std::chrono::seconds interval);
+  /// Which of the shards this exporter is, from 0, and how many there are; 0 of 1 where nothing is shared.
+  void set_shard(std::size_t index, std::size_t count);
   /// A probe of a domain or MX host ended; `outcome` is a code of the catalogue (CodeKind::outcome).
   void count_probe(std::string_view outcome);
   void set_probes_in_flight(std::size_t probes);

@@ -200,6 +200,7 @@ class ProbeLoop::Core {
     snapshots_.set_domains(std::move(slots));
     for (const auto& [name, domain] : wanted) add_domain(*domain);
     self_.set_probe_interval(config.probe.interval);
+    self_.set_shard(config.sharding.index, config.sharding.count);
     self_.clear_dns_servers();
     check_resolver();
     start_due();

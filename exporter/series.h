@@ -86,6 +86,8 @@ enum class Metric : std::size_t {
   config_reload_timestamp,
   domains,
   domains_pending,
+  shard_index,
+  shard_count,
   probe_interval,
   probes_total,
   probes_in_flight,

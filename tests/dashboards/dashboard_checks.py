@@ -213,7 +213,13 @@ def query_text_problems(model, known):
 
 
 def fleet_problems(model):
-    """With 50,000 domains no panel draws a line per domain, and no graph reads the series of every domain."""
+    """With 50,000 domains no panel draws a line per domain, and no graph reads the series of every domain.
+
+    Domains may come by /probe alone, whose answers have nothing of the exporter itself: no variable asks for that.
+    """
+    for variable in variables_of(model, "query"):
+        if any(name.startswith(("mtasts_exporter_", "process_")) for name in metrics_in(label_values(variable)[0])):
+            yield f"variable {variable['name']}: a metric that answers of /probe do not have"
     for panel in panels_of(model):
         for target in panel["targets"]:
             if panel["type"] != "table" and re.search(r"\{\{\s*(domain|mx)\s*}}", target.get("legendFormat", "")):

@@ -56,3 +56,7 @@ class Examples(StackCase):
         self.assertEqual([(labels["job"], value) for labels, value in good], [("mtasts", 1.0)])
         wait_until(lambda: prometheus.query("mtasts_exporter_domains"), SCRAPED_SECONDS, "the exporter's own metrics")
         self.await_domains(prometheus, "mtasts_record_valid", "domain")  # one for each: not from both jobs
+        for recorded in ("job:mtasts_domains:count", "job:mtasts_probe_targets:count"):  # what the Fleet dashboard asks for
+            wait_until(lambda: prometheus.query_targets(recorded) == [({"__name__": recorded, "job": "mtasts"},
+                                                                       float(len(self.stack.domains)))],
+                       SCRAPED_SECONDS, lambda: f"{recorded} counts every domain; it is {prometheus.query_targets(recorded)}")

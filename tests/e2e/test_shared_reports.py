@@ -98,6 +98,9 @@ class SharedReports(StackCase):
     def test_everything_acknowledged_counts_once_while_the_database_is_killed(self):
         exporters = self.start_shards("counted")
         domains = self.stack.domains
+        shards = [[self.metrics(exporter)[f"mtasts_exporter_shard_{what}"] for what in ("index", "count")]
+                  for exporter in exporters]
+        self.assertEqual(shards, [[index, SHARDS] for index in range(SHARDS)])
         self.assertEqual({domain: len(shown) for domain, shown in self.successful(exporters).items()},
                          {domain: 1 for domain in domains})
         acknowledged, refused = threading.Semaphore(0), threading.Event()

@@ -27,6 +27,7 @@ ROUTES = (
     ("alertname=TlsRptCertificateExpired domain=a.example severity=high mode=enforce", "tickets"),
     ("alertname=TlsRptCertificateExpiredReported domain=a.example severity=high mode=testing", "tickets"),
     ("alertname=MtaStsExporterDown instance=a:9974 severity=high", "tickets"),
+    ("alertname=MtaStsShardMissing job=mtasts severity=high", "tickets"),
     ("alertname=MtaStsMxCertificateExpiring mx=mx.example severity=warning mode=enforce", "digest"),
     ("alertname=MtaStsMxSetChanged domain=a.example severity=warning mode=testing", "digest"),
     ("alertname=MtaStsStateUnknown severity=warning", "digest"),

@@ -295,6 +295,16 @@ TEST(SelfMetrics, WhatWasNeverSetIsAbsent) {
   EXPECT_THAT(self.render(), Not(HasSubstr("mtasts_exporter_dns_authenticated{")));
 }
 
+TEST(SelfMetrics, AShardThatBecomesAnotherHasOneSeries) {
+  SelfMetrics self{{"1", ""}};
+  self.set_shard(2, 3);
+  self.set_shard(0, 4);
+  const std::string text = self.render({"mtasts_exporter_shard_index", "mtasts_exporter_shard_count"});
+  EXPECT_EQ(series_in(text), 6U);
+  EXPECT_THAT(text, HasSubstr("\nmtasts_exporter_shard_index 0\n"));
+  EXPECT_THAT(text, HasSubstr("\nmtasts_exporter_shard_count 4\n"));
+}
+
 ReportView reports() {
   ReportTotals totals{.revision = 1};
   DomainReportTotals& good = totals.domains["good.example"];
