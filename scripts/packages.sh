@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Debian packages the build, the tests and the checks need, per release, and a function that installs what is missing.
-# Sourced by run.sh, test.sh, bench.sh, soak.sh and .ci/run; plain sh.
+# Sourced by run.sh, test.sh, bench.sh, fleet.sh, soak.sh and .ci/run; plain sh.
 # SPDX-License-Identifier: Apache-2.0
 
 # Prints the Debian release number, or fails with a message on anything that is not Debian 12 or later.
@@ -20,7 +20,8 @@ debian_release() {
 
 # Prints the packages of a purpose: build (compile and link), run (ask the exporter whether it is ready), test (unit
 # tests, real servers), browser (the pages in Chromium, and npm, whose packages have the schemas of Kubernetes too), bench
-# (what to compare with), soak (campaigns against the lab), check (style, a second Debian).
+# (what to compare with), fleet (many domains and a Prometheus), soak (campaigns against the lab), check (style, a second
+# Debian).
 packages_for() {
   case $1 in
     build)
@@ -46,6 +47,7 @@ packages_for() {
       ;;
     run) echo "curl" ;;
     bench) echo "python3 python3-yaml prometheus-blackbox-exporter" ;;
+    fleet) echo "python3 python3-yaml prometheus" ;;
     soak) echo "python3 python3-yaml" ;;
     check) echo "clang-format clang-tidy shellcheck ccache debootstrap" ;;
   esac

@@ -15,6 +15,8 @@ from measure import cpu_seconds
 from process import Child, free_port
 
 ANSWER_SECONDS = 10
+READY_SECONDS = 30
+READY_SECONDS_PER_DOMAIN = 0.0003
 LOOKUPS_AT_ONCE = 64
 
 
@@ -51,6 +53,10 @@ class Population:
         return self.options["dead"] + self.options["dead-policy"] + self.options["tarpit"]
 
 
+def number_of(domain):
+    return int(re.match(r"d(\d+)\.", domain)[1])
+
+
 class Fixture(Child):
     """One for all rounds and all programs. Its CPU time is told apart from theirs."""
 
@@ -68,10 +74,11 @@ class Fixture(Child):
         self._addresses = {}
 
     def start(self):
-        self.spawn(self.command, lambda: "lab: ready" in self.tail())
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        self.config = yaml.load((self.folder / "config.yaml").read_text(), loader)
-        self.domains = self.config["domains"]
+        self.spawn(self.command, lambda: "lab: ready" in self.tail(),
+                   seconds=READY_SECONDS + READY_SECONDS_PER_DOMAIN * self.population.domains)
+        settings, _, domains = (self.folder / "config.yaml").read_text().partition("domains:\n")
+        self.config = yaml.safe_load(settings)
+        self.domains = domains.replace("  - ", "").split()
         random.Random(1).shuffle(self.domains)  # dead hosts are those of the first domains
         self.control = socket.create_connection(("127.0.0.1", self.control_port), timeout=ANSWER_SECONDS)
 
@@ -98,8 +105,13 @@ class Fixture(Child):
         """The name of a domain's MX host."""
         if not self.population.shared_mx:
             return f"mx.{domain}"
-        number = int(re.match(r"d(\d+)\.", domain)[1])
-        return f"mx{number % self.population.shared_mx}.shared.bulk.test"
+        return f"mx{number_of(domain) % self.population.shared_mx}.shared.bulk.test"
+
+    def is_healthy(self, domain):
+        """Do both its policy host and its MX host answer?"""
+        number, options = number_of(domain), self.population.options
+        silent_mx = options["dead"] + options["tarpit"]
+        return number >= options["dead-policy"] and number % self.population.mx_hosts >= silent_mx
 
     def addresses_of(self, names):
         """The IPv4 addresses of names, as a dictionary; blackbox_exporter must be told where to connect."""

@@ -5,6 +5,7 @@ import dataclasses
 import os
 import pathlib
 import re
+import resource
 import time
 
 
@@ -77,6 +78,17 @@ def peak_kib(pid):
 
 def resident_kib(pid):
     return status_kib(pid, "VmRSS")
+
+
+def reset_peak(pid):
+    """The peak is counted from now on (proc(5), clear_refs)."""
+    pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def raise_descriptor_limit():
+    """For our connections and for the programs that inherit it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def choose_cpus():

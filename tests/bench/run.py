@@ -10,7 +10,6 @@ import argparse
 import dataclasses
 import http.client
 import pathlib
-import resource
 import signal
 import statistics
 import subprocess
@@ -23,6 +22,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 import blackbox  # noqa: E402
 import goals  # noqa: E402
 import scenarios  # noqa: E402
+from measure import raise_descriptor_limit  # noqa: E402
 from scenarios import FLOOR, OTHER, ROWS, Bench  # noqa: E402
 
 MOST_DOMAINS_PER_PROBE = 4  # in flight
@@ -53,12 +53,6 @@ def chosen_cells(chosen):
     closest = min(scenarios.TABLE, key=lambda cell: (abs(cell.concurrency - concurrency), abs(cell.latency - latency)))
     cell = dataclasses.replace(closest, **{"concurrency": concurrency, "latency": latency} | wishes)
     return (dataclasses.replace(cell, others=min(cell.others, cell.domains)),)
-
-
-def raise_descriptor_limit():
-    """For our connections and for the programs that inherit it."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def describe(bench):

@@ -56,8 +56,9 @@ class Child:
         self.log = self.folder / f"{name}.log"
         self.process = None
 
-    def spawn(self, command, ready, environment=None):
-        """Starts the command and waits until ready() is true. Input: environment is added to ours."""
+    def spawn(self, command, ready, environment=None, seconds=READY_SECONDS, step=POLL_SECONDS):
+        """Starts the command and waits until ready() is true. Input: environment is added to ours; seconds is how long
+        that may take."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
                                             env=os.environ | (environment or {}),
@@ -68,7 +69,7 @@ class Child:
                 raise AssertionError(f"{self.name} ended with status {self.process.returncode}\n{self.tail()}")
             return ready()
 
-        wait_until(up, READY_SECONDS, lambda: f"{self.name} is ready\n{self.tail()}")
+        wait_until(up, seconds, lambda: f"{self.name} is ready\n{self.tail()}", step)
 
     def tail(self, lines=30):
         """The end of what the process has written."""
