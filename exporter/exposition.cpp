@@ -89,18 +89,38 @@ void Exposition::add(Metric metric, std::size_t entries, std::function<void(std:
     families_.push_back({metric, entries, std::move(append)});
 }
 
+/// Input: 0, or the entry behind the last one.
+const DomainEntry& Exposition::domain(std::size_t entry) {
+  if (entry == 0) {
+    domain_ = input_.snapshot.domains.begin();
+  } else {
+    ++domain_;
+  }
+  return **domain_;
+}
+
+/// The same.
+const MxEntry& Exposition::mx_host(std::size_t entry) {
+  if (entry == 0) {
+    mx_host_ = input_.snapshot.mx_hosts.begin();
+  } else {
+    ++mx_host_;
+  }
+  return **mx_host_;
+}
+
 void Exposition::add_verdicts() {
   for (const MetricDefinition& family : metrics_of(MetricGroup::domain)) {
     const Metric metric = metric_of(family);
     add(metric, input_.snapshot.domains.size(), [this, metric](std::string& out, std::size_t i) {
-      const DomainEntry& entry = *input_.snapshot.domains[i];
+      const DomainEntry& entry = domain(i);
       append_domain_family(out, metric, {entry.name, entry.labels, entry.verdict.get()}, input_.now);
     });
   }
   for (const MetricDefinition& family : metrics_of(MetricGroup::mx)) {
     const Metric metric = metric_of(family);
     add(metric, input_.snapshot.mx_hosts.size(), [this, metric](std::string& out, std::size_t i) {
-      const MxEntry& entry = *input_.snapshot.mx_hosts[i];
+      const MxEntry& entry = mx_host(i);
       append_mx_family(out, metric, entry.host, entry.verdict.get(), input_.now);
     });
   }
@@ -131,16 +151,16 @@ void Exposition::add_reports() {
 void Exposition::add_rollout() {
   const auto& domains = input_.snapshot.domains;
   add(Metric::rollout_ready, domains.size(), [this](std::string& out, std::size_t i) {
-    const DomainEntry& entry = *input_.snapshot.domains[i];
-    const ReportEntry* reported = report_of(i);
+    const DomainEntry& entry = domain(i);
+    const ReportEntry* reported = report_of(entry, i);
     if (!entry.verdict) return;
     const auto last = reported != nullptr ? reported->last_failure : std::nullopt;
     if (const auto free = failure_free(*entry.verdict, last, input_.ready_after, input_.now))
       append_rollout(out, Metric::rollout_ready, entry.name, "", *free ? 1 : 0);
   });
   add(Metric::last_failure, domains.size(), [this](std::string& out, std::size_t i) {
-    const DomainEntry& entry = *input_.snapshot.domains[i];
-    const ReportEntry* reported = report_of(i);
+    const DomainEntry& entry = domain(i);
+    const ReportEntry* reported = report_of(entry, i);
     if (!entry.verdict) return;
     if (const auto last = entry.verdict->last_fault)
       append_rollout(out, Metric::last_failure, entry.name, "probe", seconds_of(*last));
@@ -151,10 +171,10 @@ void Exposition::add_rollout() {
 
 /// What reports say of a domain, nullptr when there is no word of it. Both lists are sorted by name and the domains
 /// asked for in order: one walk.
-const ReportEntry* Exposition::report_of(std::size_t domain) {
+const ReportEntry* Exposition::report_of(const DomainEntry& domain, std::size_t entry) {
   const auto& reports = input_.reports.domains;
-  if (domain == 0) report_ = 0;
-  const std::string& name = input_.snapshot.domains[domain]->name;
+  if (entry == 0) report_ = 0;
+  const std::string& name = domain.name;
   while (report_ < reports.size() && reports[report_]->domain < name) ++report_;
   return report_ < reports.size() && reports[report_]->domain == name ? reports[report_].get() : nullptr;
 }

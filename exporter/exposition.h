@@ -43,19 +43,24 @@ class Exposition {
     std::function<void(std::string& out, std::size_t entry)> append{};
   };
 
+  const DomainEntry& domain(std::size_t entry);
+  const MxEntry& mx_host(std::size_t entry);
   void add_verdicts();
   void add_reports();
   void add_rollout();
   void add(Metric metric, std::size_t entries, std::function<void(std::string&, std::size_t)> append);
   void append_entry(std::string& out, const Family& family);
-  const ReportEntry* report_of(std::size_t domain);
+  const ReportEntry* report_of(const DomainEntry& domain, std::size_t entry);
 
   ScrapeInput input_;
   std::vector<Family> families_{};
   std::size_t family_{};
   std::size_t entry_{};
-  bool begun_{};          // the family's header is written
-  std::size_t report_{};  // where report_of() looks next
+  bool begun_{};  // the family's header is written
+  // Where domain(), mx_host() and report_of() are: entries are asked for in order.
+  Snapshot::Domains::Iterator domain_{};
+  Snapshot::MxHosts::Iterator mx_host_{};
+  std::size_t report_{};
 };
 
 /// All pieces in one.

@@ -51,14 +51,6 @@ ScrapeInput scrape_input(const RouteCallbacks& callbacks, const HttpRequest& req
   return input;
 }
 
-void count_domains(const Snapshot& snapshot, SelfMetrics& self) {
-  const auto pending = [](const auto& entry) {
-    return !entry->verdict || entry->verdict->state == DomainState::pending;
-  };
-  const auto count = std::ranges::count_if(snapshot.domains, pending);
-  self.set_domains(snapshot.domains.size(), static_cast<std::size_t>(count));
-}
-
 /// Leaves what concerns these domains. Errors: false when one is not configured.
 bool keep_domains(ScrapeInput& input, const std::vector<std::string>& domains) {
   std::vector<std::string> names;
@@ -74,7 +66,7 @@ bool keep_domains(ScrapeInput& input, const std::vector<std::string>& domains) {
 
 HttpResponse serve_metrics(const RouteCallbacks& callbacks, const HttpRequest& request) {
   ScrapeInput input = scrape_input(callbacks, request);
-  count_domains(input.snapshot, *callbacks.self);
+  callbacks.self->set_domains(input.snapshot.domains.size(), input.snapshot.pending);
   const std::vector<std::string> domains = request.parameters("domain");
   if (!domains.empty() && !keep_domains(input, domains)) return no_such_domain();
   std::string own = domains.empty() ? callbacks.self->render(input.names) : "";

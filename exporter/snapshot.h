@@ -3,7 +3,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "exporter/series.h"
+#include "exporter/slot_table.h"
 #include "probes/core/verdicts.h"
 
 namespace mtasts {
@@ -30,14 +30,18 @@ struct MxEntry {
   std::shared_ptr<const MxVerdict> verdict{};  // nullptr before the first
 };
 
-/// All slots at one moment, sorted by name. Copying it copies pointers.
+/// All slots at one moment, sorted by name.
 struct Snapshot {
-  std::vector<std::shared_ptr<const DomainEntry>> domains{};
-  std::vector<std::shared_ptr<const MxEntry>> mx_hosts{};
+  using Domains = SlotTable<DomainEntry, &DomainEntry::name>;
+  using MxHosts = SlotTable<MxEntry, &MxEntry::host>;
+
+  Domains domains{};
+  MxHosts mx_hosts{};
+  std::size_t pending{};  // of a store's: domains in state pending
 
   /// The entry of that name, nullptr when there is none.
-  const DomainEntry* find_domain(std::string_view name) const;
-  const MxEntry* find_mx(std::string_view host) const;
+  const DomainEntry* find_domain(std::string_view name) const { return domains.find(name).get(); }
+  const MxEntry* find_mx(std::string_view host) const { return mx_hosts.find(host).get(); }
 };
 
 /// A domain that has its slot without a verdict.
@@ -47,7 +51,7 @@ struct DomainSlot {
 };
 
 /// Where the probe thread and the HTTP threads meet. Every function may be called from any thread; none waits for
-/// longer than the copy of the pointers takes.
+/// longer than a change of one slot takes, or of all domains at a reload.
 class SnapshotStore {
  public:
   /// Makes these the configured domains: new ones start without a verdict, the others keep theirs, the rest go at once.
@@ -66,14 +70,8 @@ class SnapshotStore {
   Snapshot snapshot() const;
 
  private:
-  template <class Entry>
-  using Table = std::map<std::string, std::shared_ptr<const Entry>, std::less<>>;
-
-  std::shared_ptr<const DomainEntry> domain_slot(std::string_view name) const;
-
   mutable std::mutex mutex_{};
-  Table<DomainEntry> domains_{};
-  Table<MxEntry> mx_hosts_{};
+  Snapshot now_{};
 };
 
 /// A snapshot of some domains and those of their MX hosts that are known. Input: names in any order; those that are not

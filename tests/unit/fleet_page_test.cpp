@@ -35,16 +35,14 @@ std::shared_ptr<const DomainVerdict> verdict_of(const Made& made) {
   return verdict;
 }
 
-/// Sorted by name, as snapshots are.
-Snapshot fleet_of(std::vector<Made> domains) {
-  std::ranges::sort(domains, {}, &Made::name);
+Snapshot fleet_of(const std::vector<Made>& domains) {
   Snapshot fleet;
   for (const Made& made : domains) {
     auto entry = std::make_shared<DomainEntry>();
     entry->name = made.name;
     entry->labels = made.labels;
     if (made.state) entry->verdict = verdict_of(made);
-    fleet.domains.push_back(entry);
+    fleet.domains.put(entry);
   }
   return fleet;
 }
@@ -89,24 +87,24 @@ TEST(FleetPage, SortsByEveryColumn) {
 TEST(FleetPage, TheCertificateOfAnMxHostCounts) {
   Snapshot fleet =
       fleet_of({{.name = "a.test", .state = DomainState::ok}, {.name = "b.test", .state = DomainState::ok}});
-  auto verdict = std::make_shared<DomainVerdict>(*fleet.domains[1]->verdict);
+  auto verdict = std::make_shared<DomainVerdict>(*fleet.find_domain("b.test")->verdict);
   verdict->mx = {{"mx.b.test", 10, true, true}};
   auto changed = std::make_shared<DomainEntry>(DomainEntry{.name = "b.test", .verdict = verdict});
-  fleet.domains[1] = changed;
+  fleet.domains.put(changed);
   auto host = std::make_shared<MxVerdict>(MxVerdict{.host = "mx.b.test"});
   host->ipv6 = MxFamilyVerdict{.not_after = kNow + std::chrono::days{2}};
-  fleet.mx_hosts = {std::make_shared<MxEntry>(MxEntry{.host = "mx.b.test", .verdict = host})};
+  fleet.mx_hosts.put(std::make_shared<MxEntry>(MxEntry{.host = "mx.b.test", .verdict = host}));
   EXPECT_THAT(names(fleet, {.sort = FleetSort::certificate}), ElementsAre("b.test", "a.test"));
   EXPECT_THAT(render_fleet_page(fleet, {}, kContext), HasSubstr("<span class=\"failing\">2 days</span>"));
 }
 
 TEST(FleetPage, SaysWhatIsWrongElseWhyNothingIsKnown) {
   Snapshot fleet = fleet_of({{.name = "a.test", .state = DomainState::unknown}});
-  DomainVerdict verdict = *fleet.domains[0]->verdict;
+  DomainVerdict verdict = *fleet.find_domain("a.test")->verdict;
   verdict.unknown_reason = "no DNS server answers";
   const auto page_of = [&] {
-    fleet.domains[0] = std::make_shared<DomainEntry>(
-        DomainEntry{.name = "a.test", .verdict = std::make_shared<DomainVerdict>(verdict)});
+    fleet.domains.put(std::make_shared<DomainEntry>(
+        DomainEntry{.name = "a.test", .verdict = std::make_shared<DomainVerdict>(verdict)}));
     return render_fleet_page(fleet, {}, kContext);
   };
   EXPECT_THAT(page_of(), HasSubstr("no DNS server answers"));

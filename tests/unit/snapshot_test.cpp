@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <iterator>
+#include <map>
+#include <random>
 #include <thread>
 
 namespace mtasts {
@@ -22,14 +25,19 @@ MxVerdict mx_of(const std::string& host) {
   return verdict;
 }
 
+template <class Table>
+typename Table::Pointer nth(const Table& table, std::ptrdiff_t place) {
+  return *std::next(table.begin(), place);
+}
+
 TEST(SnapshotStore, StartsPendingAndSorted) {
   SnapshotStore store;
   store.set_domains({{"b.example", {}}, {"a.example", {}}});
   const Snapshot snapshot = store.snapshot();
   ASSERT_EQ(snapshot.domains.size(), 2U);
-  EXPECT_EQ(snapshot.domains[0]->name, "a.example");
-  EXPECT_EQ(snapshot.domains[0]->verdict, nullptr);
-  EXPECT_EQ(snapshot.find_domain("b.example"), snapshot.domains[1].get());
+  EXPECT_EQ(nth(snapshot.domains, 0)->name, "a.example");
+  EXPECT_EQ(nth(snapshot.domains, 0)->verdict, nullptr);
+  EXPECT_EQ(snapshot.find_domain("b.example"), nth(snapshot.domains, 1).get());
   EXPECT_EQ(snapshot.find_domain("c.example"), nullptr);
 }
 
@@ -39,9 +47,9 @@ TEST(SnapshotStore, PublishSwapsOneSlotAndLeavesOldSnapshotsAlone) {
   const Snapshot before = store.snapshot();
   EXPECT_TRUE(store.publish(verdict_of("a.example", DomainState::ok)));
   const Snapshot after = store.snapshot();
-  EXPECT_EQ(before.domains[0]->verdict, nullptr);
-  EXPECT_EQ(after.domains[0]->verdict->state, DomainState::ok);
-  EXPECT_EQ(before.domains[1], after.domains[1]);
+  EXPECT_EQ(nth(before.domains, 0)->verdict, nullptr);
+  EXPECT_EQ(nth(after.domains, 0)->verdict->state, DomainState::ok);
+  EXPECT_EQ(nth(before.domains, 1), nth(after.domains, 1));
 }
 
 TEST(SnapshotStore, ANewSetKeepsVerdictsAndDropsTheRest) {
@@ -51,8 +59,8 @@ TEST(SnapshotStore, ANewSetKeepsVerdictsAndDropsTheRest) {
   store.set_domains({{"a.example", {{"team", "x"}}}, {"c.example", {}}});
   const Snapshot snapshot = store.snapshot();
   ASSERT_EQ(snapshot.domains.size(), 2U);
-  EXPECT_EQ(snapshot.domains[0]->verdict->state, DomainState::failing);
-  EXPECT_EQ(snapshot.domains[0]->labels.at("team"), "x");
+  EXPECT_EQ(nth(snapshot.domains, 0)->verdict->state, DomainState::failing);
+  EXPECT_EQ(nth(snapshot.domains, 0)->labels.at("team"), "x");
   EXPECT_FALSE(store.publish(verdict_of("b.example", DomainState::ok)));
 }
 
@@ -64,7 +72,7 @@ TEST(SnapshotStore, MxHostsLikewise) {
   store.remove_mx_host("mx2.example");
   const Snapshot snapshot = store.snapshot();
   ASSERT_EQ(snapshot.mx_hosts.size(), 1U);
-  EXPECT_NE(snapshot.mx_hosts[0]->verdict, nullptr);
+  EXPECT_NE(nth(snapshot.mx_hosts, 0)->verdict, nullptr);
 }
 
 TEST(SnapshotStore, OneDomainTakesItsMxHostsAlong) {
@@ -77,7 +85,7 @@ TEST(SnapshotStore, OneDomainTakesItsMxHostsAlong) {
   const Snapshot one = snapshot_of_domain(store.snapshot(), "a.example");
   ASSERT_EQ(one.domains.size(), 1U);
   ASSERT_EQ(one.mx_hosts.size(), 1U);
-  EXPECT_EQ(one.mx_hosts[0]->host, "mx2.example");
+  EXPECT_EQ(nth(one.mx_hosts, 0)->host, "mx2.example");
   EXPECT_TRUE(snapshot_of_domain(store.snapshot(), "z.example").domains.empty());
 }
 
@@ -93,8 +101,68 @@ TEST(SnapshotStore, PublishersAndReadersMayMeet) {
   for (int i = 0; i < 200; ++i) EXPECT_EQ(store.snapshot().domains.size(), 1U);
   publisher.join();
   configurer.join();
-  EXPECT_EQ(store.snapshot().domains[0]->labels.at("n"), "199");
-  EXPECT_NE(store.snapshot().domains[0]->verdict, nullptr);
+  EXPECT_EQ(nth(store.snapshot().domains, 0)->labels.at("n"), "199");
+  EXPECT_NE(nth(store.snapshot().domains, 0)->verdict, nullptr);
+}
+
+struct Numbered {
+  std::string name{};
+  int number{};
+};
+using Numbers = SlotTable<Numbered, &Numbered::name>;
+
+void expect_same(const Numbers& table, const std::map<std::string, int>& model) {
+  ASSERT_EQ(table.size(), model.size());
+  auto expected = model.begin();
+  for (const auto& entry : table) {
+    EXPECT_EQ(entry->name, expected->first);
+    EXPECT_EQ(entry->number, expected->second);
+    ++expected;
+  }
+  EXPECT_EQ(expected, model.end());
+}
+
+TEST(SlotTable, HoldsWhatAMapHolds) {
+  std::mt19937 random(7);
+  Numbers table;
+  std::map<std::string, int> model;
+  Numbers copy;
+  std::map<std::string, int> copied;
+  for (int step = 0; step < 20000; ++step) {
+    const std::string name = std::to_string(random() % 2000);
+    if (random() % 3 == 0) {
+      table.erase(name);
+      model.erase(name);
+    } else {
+      table.put(std::make_shared<const Numbered>(Numbered{name, step}));
+      model[name] = step;
+    }
+    ASSERT_EQ(table.find(name) != nullptr, model.contains(name)) << name;
+    if (step == 9000) {
+      copy = table;
+      copied = model;
+    }
+  }
+  expect_same(table, model);
+  expect_same(copy, copied);
+  for (const auto& [name, number] : std::map(model)) {
+    table.erase(name);
+    EXPECT_EQ(table.find(name), nullptr);
+  }
+  expect_same(table, {});
+}
+
+TEST(SlotTable, IsMadeOfASortedList) {
+  for (const std::size_t size : {0, 1, 63, 64, 65, 1000}) {
+    std::map<std::string, int> model;
+    for (std::size_t i = 0; i < size; ++i) model[std::to_string(i)] = static_cast<int>(i);
+    std::vector<Numbers::Pointer> sorted;
+    for (const auto& [name, number] : model) sorted.push_back(std::make_shared<const Numbered>(Numbered{name, number}));
+    const Numbers table(sorted);
+    expect_same(table, model);
+    for (const auto& [name, number] : model) EXPECT_EQ(table.find(name)->number, number);
+    EXPECT_EQ(table.find("none"), nullptr);
+  }
 }
 
 }  // namespace
