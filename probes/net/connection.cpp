@@ -17,6 +17,8 @@ namespace {
 using Tcp = asio::ip::tcp;
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadSize = 8192;
+// Up to its end a handshake takes about four turns of the peer, of some 100 ms where it is far away.
+constexpr std::chrono::milliseconds kFairHold{500};
 
 Tcp::endpoint endpoint_of(const IpAddress& address, std::uint16_t port) {
   if (address.family == IpFamily::ipv4) {
@@ -82,7 +84,14 @@ NetFailure address_refused(const IpAddress& address, std::string_view block) {
 Connection::Connection(NetContext& net, std::chrono::milliseconds limit, HandshakeGate::Pass pass)
     : net_(net), socket_(net.clock.io()), pass_(std::move(pass)), limit_(limit), deadline_(net.clock, limit, [this] {
         cancel_waits(socket_);
-      }) {}
+      }) {
+  fair_hold_.emplace(net.clock, kFairHold, [this] { pass_.reset(); });
+}
+
+void Connection::give_pass_back() {
+  pass_.reset();
+  fair_hold_.reset();
+}
 
 NetFailure Connection::failure_of(NetStage stage, const boost::system::error_code& error) const {
   if (deadline_.expired()) return {.stage = stage, .error = NetError::timeout, .text = timeout_text(stage)};
@@ -148,7 +157,7 @@ asio::awaitable<std::optional<NetFailure>> Connection::start_tls(std::string ser
   }
   if (step != TlsStep::done) co_return tls_failure(NetStage::handshake);
   observation_ = session_->observe(net_.now(), tlsa_);
-  pass_.reset();
+  give_pass_back();
   co_return std::nullopt;
 }
 
@@ -193,7 +202,7 @@ asio::awaitable<std::optional<NetFailure>> Connection::write(NetStage stage, std
 }
 
 asio::awaitable<void> Connection::part(std::chrono::milliseconds patience) {
-  pass_.reset();
+  give_pass_back();
   deadline_.leave_at_most(patience);
   std::string last;
   const auto failure = co_await read_some(NetStage::after_tls, last);

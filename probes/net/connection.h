@@ -39,7 +39,8 @@ constexpr std::chrono::milliseconds kLeastHandshake{2000};
 class Connection {
  public:
   /// The deadline starts now and covers everything until the connection dies; so the caller has waited for `pass`
-  /// before, and queueing here never counts against the peer. start_tls() gives the pass back.
+  /// before, and queueing here never counts against the peer. start_tls() gives the pass back; so does a peer that
+  /// takes its time: it is waited for, and does not compete for the CPU.
   Connection(NetContext& net, std::chrono::milliseconds limit, HandshakeGate::Pass pass);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -78,6 +79,7 @@ class Connection {
   [[nodiscard]] NetFailure connect_failure(const boost::asio::ip::tcp::endpoint& peer,
                                            const boost::system::error_code& error) const;
   [[nodiscard]] NetFailure tls_failure(NetStage stage) const;
+  void give_pass_back();
   boost::asio::awaitable<boost::system::error_code> wait_for(TlsStep step);
 
   NetContext& net_;
@@ -86,6 +88,7 @@ class Connection {
   std::optional<TlsObservation> observation_;
   std::vector<TlsaRecord> tlsa_;
   std::optional<HandshakeGate::Pass> pass_;
+  std::optional<Deadline> fair_hold_;  // of the pass
   std::chrono::milliseconds limit_;
   Deadline deadline_;
 };
