@@ -34,7 +34,7 @@ struct ProbeConfig {
   std::chrono::seconds interval{std::chrono::minutes{15}};
   std::chrono::seconds retry_interval{std::chrono::minutes{5}};  // see RFC 8461 section 3.3
   std::chrono::milliseconds timeout{std::chrono::seconds{60}};
-  std::size_t concurrency{512};
+  std::size_t concurrency{};         // 0: by the number of domains
   std::size_t threads{1};            // that probe
   std::size_t max_per_network{64};   // connections at once to one /24 or /48; 0: no limit
   std::size_t max_per_provider{64};  // to hosts under one registered domain; 0: no limit

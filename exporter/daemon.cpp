@@ -11,6 +11,7 @@
 #include <mutex>
 #include <stdexcept>
 
+#include "exporter/descriptor_limit.h"
 #include "exporter/domain_advice.h"
 #include "exporter/file_text.h"
 #include "exporter/http_server.h"
@@ -506,6 +507,7 @@ void warn_of_folders(const TlsrptConfig& tlsrpt) {
 int run_serve(const ServeOptions& options) {
   configure_log(options.log_level, options.log_format);
   const sigset_t signals = blocked_signals();
+  raise_descriptor_limit();
   try {
     Daemon daemon(options);
     return daemon.wait(signals);

@@ -16,6 +16,7 @@
 #include <set>
 #include <thread>
 
+#include "exporter/descriptor_limit.h"
 #include "exporter/egress.h"
 #include "exporter/kept_clock.h"
 #include "exporter/log.h"
@@ -64,6 +65,16 @@ ProbeOutcome schedule_outcome(std::string_view outcome) {
 }
 
 Labels labels_of(const DomainConfig& domain) { return {domain.labels.begin(), domain.labels.end()}; }
+
+/// What the configuration says, else one for 25 domains: a few in a hundred hosts are dead, and each holds its place
+/// for up to a minute. Some descriptors are left to the rest of the program.
+std::size_t probes_at_once(const Config& config) {
+  constexpr std::size_t kLeast = 512;
+  constexpr std::size_t kDomainsPerProbe = 25;
+  if (config.probe.concurrency > 0) return config.probe.concurrency;
+  const std::size_t descriptors = std::max(kLeast, descriptor_limit() / 4 * 3);
+  return std::clamp(config.domains.size() / kDomainsPerProbe, kLeast, descriptors);
+}
 
 /// What of a host's verdict a domain's verdict depends on; dates and durations are the host's own affair.
 bool same_for_domains(const MxVerdict& a, const MxVerdict& b) {
@@ -188,7 +199,7 @@ class ProbeLoop::Core {
   void apply(const ProbeEngines& engines, const Config& config) {
     engines_ = engines;
     engine().peers->on_wait([this] { asio::post(io_, [this] { start_due(); }); });
-    concurrency_ = config.probe.concurrency;
+    concurrency_ = probes_at_once(config);
     interval_ = config.probe.interval;
     schedule_.set_intervals({.interval = config.probe.interval, .retry_interval = config.probe.retry_interval},
                             schedule_now());

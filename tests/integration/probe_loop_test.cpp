@@ -216,6 +216,28 @@ TEST_F(ProbeLoopTest, WhoAsksAtOnceSharesAProbe) {
   EXPECT_LT(lab_->dns_queries() - asked, 2U * 12) << "the questions of one probe, some of them twice";
 }
 
+TEST_F(ProbeLoopTest, SeveralThreadsSeeWhatOneSees) {
+  const std::set<std::string> domains{"healthy.lab.test", "mx-expired.lab.test", "fetch-404.lab.test",
+                                      "starttls-missing.lab.test"};
+  const auto seen_by = [&](std::size_t threads) {
+    loop_.prepare(config({}))();
+    Config wanted = config({domains.begin(), domains.end()});
+    wanted.probe.threads = threads;
+    loop_.prepare(wanted)();
+    EXPECT_TRUE(kept_.wait_for_domains(domains)) << threads;
+    std::map<std::string, std::vector<Fault>> faults;
+    for (const auto& entry : snapshots_.snapshot().domains) faults[entry->name] = entry->verdict->faults;
+    EXPECT_EQ(probe_now("healthy.lab.test", 10s).verdict.state, DomainState::ok) << threads;
+    return faults;
+  };
+  loop_.prepare(config({}))();
+  loop_.start();
+  const auto by_one = seen_by(1);
+  EXPECT_EQ(by_one.size(), domains.size());
+  EXPECT_THAT(by_one.at("mx-expired.lab.test"), testing::Not(testing::IsEmpty()));
+  for (const std::size_t threads : {4, 2, 3}) EXPECT_EQ(seen_by(threads), by_one) << threads;
+}
+
 TEST_F(ProbeLoopTest, TooManyProbesOnDemandAreToldSo) {
   Config narrow = config({});
   narrow.probe.concurrency = 2;
