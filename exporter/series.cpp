@@ -141,7 +141,7 @@ constexpr auto kMetrics = std::to_array<MetricDefinition>({
      "Whether TLS reports can be taken by this way in; only for those that are configured."},
     {"mtasts_exporter_phase_duration_seconds", histogram, self, "phase", "Durations of the probes' phases."},
     {"mtasts_exporter_busy_seconds_total", counter, self, "activity",
-     "What the threads that probe spent their time on, apart from waiting and from moving data."},
+     "What the threads that probe spent their time on, by the wall clock, apart from waiting and from moving data."},
 
     {"process_cpu_seconds_total", counter, process, "", "Total user and system CPU time spent in seconds."},
     {"process_resident_memory_bytes", gauge, process, "", "Resident memory size in bytes."},

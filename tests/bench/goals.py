@@ -4,7 +4,6 @@ import concurrent.futures
 import dataclasses
 import statistics
 import time
-from typing import Optional
 
 import floor
 from fixture import Population
@@ -20,11 +19,11 @@ MOST = 0.9  # of the sessions of a pass; its end is left out, when only dead hos
 
 @dataclasses.dataclass(frozen=True)
 class Goal:
-    """`must` and `stretch` are upper bounds, or lower ones where more is better. No `must`: nothing is measured yet."""
+    """`must` and `stretch` are upper bounds, or lower ones where more is better."""
     number: str
     what: str
-    must: Optional[float] = None
-    stretch: Optional[float] = None
+    must: float
+    stretch: float
     more_is_better: bool = False
 
     def verdict(self, value):
@@ -187,8 +186,21 @@ def most_of_floor(bench, fixture):
 
 
 def threads(bench, log):
-    """G12 needs more than one thread that probes."""
-    yield Goal("G12", "two threads: domains/s of one's"), None
+    """G12. On a machine with two CPUs fixture and client need some of them, so that pace says little: what counts is
+    the CPU time of the busiest thread, which bounds the pace where every thread has a CPU to itself."""
+    fixture = bench.fixture(Population(1500))
+
+    def busiest(count):
+        with bench.ours(fixture, fixture.domains, 64, count) as ours:
+            cost = ours.first_pass()
+        log(f"threads: {count}: CPU ms {cost.cpu_ms:.2f}, of the busiest {1000 * cost.busiest_thread / cost.domains:.2f}")
+        return cost.busiest_thread / cost.domains
+
+    found = []
+    for _ in range(3):
+        one, two = busiest(1), busiest(2)
+        found.append(one / two)
+    yield Goal("G12", "two threads: domains/s of one's", 1.6, 1.8, True), found
 
 
 SCENARIOS = {"G1": first_and_later, "G2": first_and_later, "G3": shared_hosts, "G4": many_in_flight,
@@ -197,8 +209,6 @@ SCENARIOS = {"G1": first_and_later, "G2": first_and_later, "G3": shared_hosts, "
 
 
 def line(goal, values):
-    if values is None:
-        return f"{goal.number:4} {goal.what:52} not measured"
     value = statistics.median(values)
     form = ".3f" if value < 20 else ".0f"
     spread = f"({min(values):{form}}-{max(values):{form}})" if len(values) > 1 else ""
@@ -214,7 +224,7 @@ def print_goals(bench, wanted, log):
             if goal.number not in wanted:
                 continue
             lines.append(line(goal, values))
-            missed += values is not None and goal.verdict(statistics.median(values)) == "MISSED"
+            missed += goal.verdict(statistics.median(values)) == "MISSED"
     lines.sort(key=lambda text: int(text[1:3]))
     print(f"\n{'':57} {'measured':>8} {'':14} {'must':>5} {'stretch':>7}\n" + "\n".join(lines))
     return missed

@@ -8,6 +8,8 @@ import re
 import resource
 import time
 
+ALL_CPUS = -1
+
 
 @dataclasses.dataclass
 class Cost:
@@ -20,6 +22,8 @@ class Cost:
     peak_kib: float = 0
     in_flight: int = 0
     failures: int = 0  # of probes of healthy hosts
+    split: dict = dataclasses.field(default_factory=dict)  # ms a domain by activity, as the program itself measures
+    busiest_thread: float = 0  # seconds of CPU time
 
     @property
     def cpu_ms(self):
@@ -53,17 +57,28 @@ class Meter:
         self.pid, self.fixture = pid, fixture
         self.idle_kib = resident_kib(pid)
         self.fixture_cpu = fixture.cpu_seconds()
+        self.threads = thread_seconds(pid)
         self.cpu, self.time = cpu_seconds(pid), time.monotonic()
 
     def cost(self, domains, in_flight):
         cpu, elapsed = cpu_seconds(self.pid) - self.cpu, time.monotonic() - self.time
+        threads = {thread: spent - self.threads.get(thread, 0) for thread, spent in thread_seconds(self.pid).items()}
         return Cost(domains, cpu, elapsed, self.fixture.cpu_seconds() - self.fixture_cpu, self.idle_kib,
-                    peak_kib(self.pid), in_flight)
+                    peak_kib(self.pid), in_flight, busiest_thread=max(threads.values()))
 
 
 def cpu_seconds(pid):
     """CPU time of a process with all its threads, from the clock that clock_getcpuclockid(3) names."""
     return time.clock_gettime((~pid << 3) | 2)  # Python names such clocks for threads only; 2 is CPUCLOCK_SCHED
+
+
+def thread_seconds(pid):
+    """CPU time of each thread of a process, by its number."""
+    spent = {}
+    for folder in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            spent[folder.name] = int((folder / "schedstat").read_text().split()[0]) / 1e9
+    return spent
 
 
 def status_kib(pid, key):
@@ -99,10 +114,10 @@ def choose_cpus():
 
 @contextlib.contextmanager
 def pinned(cpu):
-    """Processes that this thread starts meanwhile run on that CPU alone; None leaves them free."""
+    """Processes that this thread starts meanwhile run on that CPU alone; None leaves them where this thread is."""
     before = os.sched_getaffinity(0)
     if cpu is not None:
-        os.sched_setaffinity(0, {cpu})
+        os.sched_setaffinity(0, range(os.cpu_count()) if cpu == ALL_CPUS else {cpu})
     try:
         yield
     finally:

@@ -18,14 +18,16 @@ SCRAPE_SECONDS_PER_DOMAIN = 0.0002  # and fewer where one is large
 # reports is at the domain itself, whose MX set is known.
 QUERIES_PER_DOMAIN = 4
 AT_ONCE, AT_REST = "1s", "1h"  # intervals
+LOOK_SECONDS = 1.2  # the exporter looks at its clocks once a second
 TIMEOUT = "5s"
 
 
 class Ours(Exporter):
     """One process, from no domains to all of them probed several times."""
 
-    def __init__(self, folder, binary, fixture, domains, concurrency):
+    def __init__(self, folder, binary, fixture, domains, concurrency, threads=1):
         self.fixture = fixture
+        self.threads = threads
         self.domains = domains
         self.concurrency = concurrency
         hosts = len({fixture.mx_of(domain) for domain in domains})
@@ -37,7 +39,8 @@ class Ours(Exporter):
         """Defaults but for where the lab is, one address family, short timeouts, and the size and pace of the pass."""
         lab = self.fixture.config
         return yaml.dump({
-            "probe": {"interval": interval, "concurrency": self.concurrency, "allow_private": True},
+            "probe": {"interval": interval, "concurrency": self.concurrency, "threads": self.threads,
+                      "allow_private": True},
             "dns": {"servers": lab["dns"]["servers"], "timeout": TIMEOUT},
             "policy": {"port": lab["policy"]["port"], "timeout": TIMEOUT},
             "smtp": {"port": lab["smtp"]["port"], "helo": lab["smtp"]["helo"], "ip_families": ["ipv4"],
@@ -61,6 +64,7 @@ class Ours(Exporter):
         wait_until(lambda: sum(self._outcomes()) >= self.probes, PASS_SECONDS, "the last probes end", pause)
         cost = meter.cost(len(self.domains), self.concurrency)
         cost.failures = self._false_failures()
+        cost.split = self._split({}, 0)
         return cost
 
     def most_of_first_pass(self, share):
@@ -86,11 +90,13 @@ class Ours(Exporter):
         self._load(AT_ONCE)
         self._await_queries(asked + self.queries * 3 // 2)
         before = sum(self._outcomes())
+        busy = self._busy()
         meter, asked = Meter(self.process.pid, self.fixture), self.fixture.queries()
         self._await_queries(asked + self.queries)
         cost = meter.cost(len(self.domains), self.concurrency)
         cost.domains *= (sum(self._outcomes()) - before) / self.probes
         cost.failures = self._false_failures()
+        cost.split = self._split(busy, before)
         self._load(AT_REST)
         return cost
 
@@ -127,6 +133,18 @@ class Ours(Exporter):
         outcomes = re.findall(r'(?m)^mtasts_exporter_probes_total\{outcome="(\w+)"\} (\d+)', self._metrics())
         good = sum(int(count) for outcome, count in outcomes if outcome == "ok")
         return good, sum(int(count) for _, count in outcomes) - good
+
+    def _busy(self):
+        """Seconds by activity, as of the exporter's last look at its clocks."""
+        found = re.findall(r'(?m)^mtasts_exporter_busy_seconds_total\{activity="(\w+)"\} (\S+)', self._metrics())
+        return {activity: float(seconds) for activity, seconds in found}
+
+    def _split(self, before, probes):
+        """Milliseconds a domain by activity, since `probes` had ended."""
+        time.sleep(LOOK_SECONDS)
+        domains = len(self.domains) * (sum(self._outcomes()) - probes) / self.probes
+        return {activity: 1000 * (spent - before.get(activity, 0)) / domains
+                for activity, spent in self._busy().items()}
 
     def _false_failures(self):
         """Of probes, and of domains that are not deliverable: without hosts that play dead, record, policy,

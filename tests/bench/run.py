@@ -110,6 +110,18 @@ def table(rounds):
     return "\n".join(lines)
 
 
+def split(rounds):
+    """What the exporter itself says of where its time went."""
+    lines = []
+    for row in (row for row in scenarios.OURS if row in rounds[0]):
+        parts = {activity: statistics.median(costs[row].split[activity] for costs in rounds)
+                 for activity in rounds[0][row].split}
+        rest = statistics.median(costs[row].cpu_ms for costs in rounds) - sum(parts.values())
+        shown = ", ".join(f"{activity} {ms:.2f}" for activity, ms in (parts | {"the rest": rest}).items())
+        lines.append(f"{row}, ms per domain: {shown}")
+    return "\n".join(lines)
+
+
 def log(text):
     print(text, file=sys.stderr, flush=True)
 
@@ -122,7 +134,8 @@ def print_table(bench, cells):
     for cell in cells:
         rounds = scenarios.measure(bench, cell, populations[cell], log)
         others = "" if cell.others == cell.domains else f" ({cell.others} for blackbox_exporter)"
-        print(f"\n{cell.title}; {cell.domains} domains{others}, rounds: {cell.rounds}\n{table(rounds)}", flush=True)
+        print(f"\n{cell.title}; {cell.domains} domains{others}, rounds: {cell.rounds}\n{table(rounds)}\n{split(rounds)}",
+              flush=True)
         failures += sum(cost.failures for costs in rounds for row, cost in costs.items() if row in scenarios.OURS)
     return failures
 

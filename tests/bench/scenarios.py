@@ -7,7 +7,7 @@ import pathlib
 import blackbox
 import floor
 from fixture import Fixture, Population
-from measure import choose_cpus, pinned
+from measure import ALL_CPUS, choose_cpus, pinned
 from ours import Ours
 
 FIRST, LATER = "mtasts_exporter, first pass", "mtasts_exporter, later pass"
@@ -84,9 +84,10 @@ class Bench:
                            minting["patience"])
         return self._fixtures[population]
 
-    def ours(self, fixture, domains, concurrency):
-        """A new mtasts_exporter; to be used as a context."""
-        return running(Ours(self.new_folder(), self.exporter, fixture, domains, concurrency), self.program_cpu)
+    def ours(self, fixture, domains, concurrency, threads=1):
+        """A new mtasts_exporter; to be used as a context. With more than one thread it gets all CPUs."""
+        cpu = self.program_cpu if threads == 1 else ALL_CPUS
+        return running(Ours(self.new_folder(), self.exporter, fixture, domains, concurrency, threads), cpu)
 
     def blackbox(self, fixture, domains, concurrency):
         return running(blackbox.Blackbox(self.new_folder(), fixture, domains, min(concurrency, CLIENT_LIMIT)),
