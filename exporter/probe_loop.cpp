@@ -338,8 +338,7 @@ class ProbeLoop::Core {
 
   void start_due() {
     const ScheduleTime now = schedule_now();
-    schedule_.add(to_schedule_, now);
-    to_schedule_.clear();
+    schedule_.add(std::exchange(to_schedule_, {}), now);  // a first pass has many, and no other has
     while (has_free_slot()) {
       const auto due = schedule_.next_due(now);
       if (!due) break;

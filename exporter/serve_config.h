@@ -14,7 +14,7 @@ namespace mtasts {
 /// The configuration file as written, and what it comes to: with the domains of the files, those of this shard,
 /// sorted by name.
 struct ServeConfig {
-  Config written{};
+  Config written{};  // without its domains, where nothing else can be put to them
   Config config{};
   DomainFiles files{};  // their problems stop nothing: what can be read of them counts
 };

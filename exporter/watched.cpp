@@ -23,6 +23,7 @@ void drop_what_pages_show(DomainObservation& seen) {
     if (*lookup) drop_what_pages_show(**lookup);
   for (PolicyFetchAttempt& attempt : seen.policy->attempts) {
     if (!attempt.tls) continue;
+    for (std::string* text : {&attempt.tls->version, &attempt.tls->cipher, &attempt.tls->key_sha256}) text->clear();
     for (Certificate& certificate : attempt.tls->chain) drop_what_pages_show(certificate);
   }
 }
