@@ -38,7 +38,6 @@ packages_for() {
     test)
       echo "libgtest-dev libgmock-dev python3 python3-yaml openssl curl"
       echo "unbound nsd ldnsutils nginx postfix opendkim opendkim-tools dovecot-imapd postgresql prometheus prometheus-alertmanager"
-      echo "libfaketime"
       ;;
     browser)
       echo "chromium"

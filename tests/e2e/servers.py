@@ -333,14 +333,14 @@ class Exporter(Child):
                 "--web.enable-lifecycle"]
 
     def start(self, clock=None, wrapper=()):
-        """Input: clock, such as "+2d", is what its wall clock is off by; wrapper is a command that runs a command."""
+        """Input: clock is the seconds that its wall clock is ahead; wrapper is a command that runs a command."""
         self.spawn([*wrapper, *self.command()], lambda: http("GET", self.url("/-/ready"))[0] == 200,
                    self._wrong_clock(clock) if clock else None)
 
-    @staticmethod
-    def _wrong_clock(offset):
-        library, = pathlib.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
-        return {"LD_PRELOAD": str(library), "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    def _wrong_clock(self, seconds):
+        """From the build that the program is from."""
+        library = pathlib.Path(self.binary).parents[1] / "tests/support/libwrong_clock.so"
+        return {"LD_PRELOAD": str(library), "WRONG_CLOCK_SECONDS": str(seconds)}
 
     def reload(self):
         self.signal(signal.SIGHUP)
