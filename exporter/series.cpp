@@ -122,7 +122,7 @@ constexpr auto kMetrics = std::to_array<MetricDefinition>({
     {"mtasts_exporter_domains_pending", gauge, self, "", "Domains of which no probe has ended yet."},
     {"mtasts_exporter_shard_index", gauge, self, "",
      "Which shard this exporter is, from 0; 0 also where one exporter has all domains."},
-    {"mtasts_exporter_shard_count", gauge, self, "",
+    {"mtasts_exporter_shards", gauge, self, "",
      "How many shards the domains are spread over; 1 where one exporter has all of them."},
     {"mtasts_exporter_probe_interval_seconds", gauge, self, "", "The configured probe interval."},
     {"mtasts_exporter_probes_total", counter, self, "outcome", "Probes of domains and MX hosts that ended."},

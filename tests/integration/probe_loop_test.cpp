@@ -144,18 +144,18 @@ TEST_F(ProbeLoopTest, ARemovedDomainGoesAtOnceAndItsHostsWithIt) {
 }
 
 TEST_F(ProbeLoopTest, SaysWhichShardItIs) {
-  const FamilyNames shard{"mtasts_exporter_shard_index", "mtasts_exporter_shard_count"};
+  const FamilyNames shard{"mtasts_exporter_shard_index", "mtasts_exporter_shards"};
   loop_.prepare(config({}))();
   loop_.start();
   probe_now("healthy.lab.test", 10s);  // the loop has taken the configuration when it comes to this
   EXPECT_THAT(self_.render(shard), HasSubstr("\nmtasts_exporter_shard_index 0\n"));
-  EXPECT_THAT(self_.render(shard), HasSubstr("\nmtasts_exporter_shard_count 1\n"));
+  EXPECT_THAT(self_.render(shard), HasSubstr("\nmtasts_exporter_shards 1\n"));
   Config second_of_three = config({});
   second_of_three.sharding = {.index = 1, .count = 3};
   loop_.prepare(second_of_three)();
   probe_now("healthy.lab.test", 10s);
   EXPECT_THAT(self_.render(shard), HasSubstr("\nmtasts_exporter_shard_index 1\n"));
-  EXPECT_THAT(self_.render(shard), HasSubstr("\nmtasts_exporter_shard_count 3\n"));
+  EXPECT_THAT(self_.render(shard), HasSubstr("\nmtasts_exporter_shards 3\n"));
 }
 
 TEST_F(ProbeLoopTest, ABrokenTrustStoreIsRefusedBeforeAnythingChanges) {

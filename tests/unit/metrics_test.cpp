@@ -299,10 +299,10 @@ TEST(SelfMetrics, AShardThatBecomesAnotherHasOneSeries) {
   SelfMetrics self{{"1", ""}};
   self.set_shard(2, 3);
   self.set_shard(0, 4);
-  const std::string text = self.render({"mtasts_exporter_shard_index", "mtasts_exporter_shard_count"});
+  const std::string text = self.render({"mtasts_exporter_shard_index", "mtasts_exporter_shards"});
   EXPECT_EQ(series_in(text), 6U);
   EXPECT_THAT(text, HasSubstr("\nmtasts_exporter_shard_index 0\n"));
-  EXPECT_THAT(text, HasSubstr("\nmtasts_exporter_shard_count 4\n"));
+  EXPECT_THAT(text, HasSubstr("\nmtasts_exporter_shards 4\n"));
 }
 
 ReportView reports() {
