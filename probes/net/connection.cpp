@@ -161,25 +161,36 @@ asio::awaitable<std::optional<NetFailure>> Connection::start_tls(std::string ser
   co_return std::nullopt;
 }
 
-asio::awaitable<std::optional<NetFailure>> Connection::read_some(NetStage stage, std::string& into) {
-  std::array<char, kReadSize> buffer{};
-  into.clear();
-  if (!session_) {
-    if (deadline_.expired()) co_return failure_of(stage, asio::error::operation_aborted);
-    const auto [error, size] = co_await socket_.async_read_some(asio::buffer(buffer), kAwait);
-    if (error && error != asio::error::eof) co_return failure_of(stage, error);
-    into.assign(buffer.data(), size);
-    co_return std::nullopt;
-  }
+/// What is there already. In a function of its own, because a coroutine's buffer would take its room while it waits.
+TlsStep Connection::read_now(std::string& into, boost::system::error_code& error) {
+  std::array<char, kReadSize> buffer;
   std::size_t size = 0;
-  TlsStep step = session_->read(buffer, size);
-  while (step == TlsStep::wait_read || step == TlsStep::wait_write) {
-    const auto error = co_await wait_for(step);
-    if (error) co_return failure_of(stage, error);
+  TlsStep step = TlsStep::done;
+  if (session_) {
     step = session_->read(buffer, size);
+  } else {
+    size = socket_.read_some(asio::buffer(buffer), error);
+    if (error == asio::error::would_block) {
+      error.clear();
+      return TlsStep::wait_read;
+    }
+    if (error == asio::error::eof) error.clear();
   }
-  if (step == TlsStep::failed) co_return tls_failure(stage);
   into.assign(buffer.data(), size);
+  return step;
+}
+
+asio::awaitable<std::optional<NetFailure>> Connection::read_some(NetStage stage, std::string& into) {
+  // A peer that always has something more to say must not outlast the deadline.
+  if (deadline_.expired()) co_return failure_of(stage, asio::error::operation_aborted);
+  boost::system::error_code error;
+  TlsStep step = read_now(into, error);
+  while (!error && (step == TlsStep::wait_read || step == TlsStep::wait_write)) {
+    error = co_await wait_for(step);
+    if (!error) step = read_now(into, error);
+  }
+  if (error) co_return failure_of(stage, error);
+  if (step == TlsStep::failed) co_return tls_failure(stage);
   co_return std::nullopt;
 }
 

@@ -80,6 +80,7 @@ class Connection {
                                            const boost::system::error_code& error) const;
   [[nodiscard]] NetFailure tls_failure(NetStage stage) const;
   void give_pass_back();
+  TlsStep read_now(std::string& into, boost::system::error_code& error);
   boost::asio::awaitable<boost::system::error_code> wait_for(TlsStep step);
 
   NetContext& net_;

@@ -206,6 +206,15 @@ void Resolver::send_query(asio::ip::udp::socket& socket, const std::vector<std::
   socket.send(asio::buffer(query), 0, lost);
 }
 
+/// Nullopt for what is no answer to this question, and where nothing is there after all.
+std::optional<DnsAnswer> Resolver::receive_answer(asio::ip::udp::socket& socket, const DnsQuestion& question,
+                                                  std::uint16_t id, boost::system::error_code& error) const {
+  std::array<std::uint8_t, 4096> buffer;  // EDNS0 asks for far less
+  const std::size_t size = socket.receive(asio::buffer(buffer), 0, error);
+  if (error == asio::error::would_block) error.clear();
+  return read_answer(std::span(buffer).first(size), question, id);
+}
+
 std::optional<DnsAnswer> Resolver::read_answer(std::span<const std::uint8_t> octets, const DnsQuestion& question,
                                                std::uint16_t id) const {
   const WorkMeter::Section section(clock_.work(), Activity::dns);
@@ -221,7 +230,6 @@ asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_udp(const Server& server
 
   auto until = std::chrono::steady_clock::now() + options_.timeout;
   const auto lost_before = clock_.lost();
-  std::array<std::uint8_t, 4096> buffer{};  // EDNS0 asks for far less
   while (true) {
     const auto left = until + (clock_.lost() - lost_before) - std::chrono::steady_clock::now();
     if (left <= std::chrono::nanoseconds::zero()) co_return std::nullopt;
@@ -229,10 +237,11 @@ asio::awaitable<std::optional<DnsAnswer>> Resolver::ask_udp(const Server& server
     const Deadline deadline(clock_, wait, [&socket] { cancel_waits(socket); });
     send_query(socket, query);
     while (!deadline.expired()) {
-      const auto [failed, size] = co_await socket.async_receive(asio::buffer(buffer), kAwait);
-      if (failed == asio::error::operation_aborted) break;
-      if (failed) co_return std::nullopt;  // refused: no server there
-      auto answer = read_answer(std::span(buffer).first(size), question, id);
+      const auto [aborted] = co_await socket.async_wait(asio::ip::udp::socket::wait_read, kAwait);
+      if (aborted) break;
+      boost::system::error_code refused;  // no server there
+      auto answer = receive_answer(socket, question, id, refused);
+      if (refused) co_return std::nullopt;
       if (answer) co_return answer;  // anything else is a stray or forged packet: keep listening
     }
     const auto before = std::chrono::steady_clock::now();

@@ -108,6 +108,8 @@ class Resolver {
   std::vector<std::uint8_t> prepare_query(const Server& server, const DnsQuestion& question, std::uint16_t id,
                                           boost::asio::ip::udp::socket& socket) const;
   void send_query(boost::asio::ip::udp::socket& socket, const std::vector<std::uint8_t>& query) const;
+  std::optional<DnsAnswer> receive_answer(boost::asio::ip::udp::socket& socket, const DnsQuestion& question,
+                                          std::uint16_t id, boost::system::error_code& error) const;
   std::optional<DnsAnswer> read_answer(std::span<const std::uint8_t> octets, const DnsQuestion& question,
                                        std::uint16_t id) const;
   boost::asio::awaitable<std::optional<DnsAnswer>> ask_udp(const Server& server, DnsQuestion question);
