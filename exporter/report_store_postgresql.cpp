@@ -235,9 +235,11 @@ void PostgresReports::require_ours(soci::session& sql) const {
   if (encoding != "UTF8" && encoding != "SQL_ASCII")
     throw StoreError(" has the encoding " + encoding +
                      ", which cannot hold every report; make it with ENCODING 'UTF8'");
+  // In this order: another exporter that makes the tables meanwhile makes both at once.
+  const bool has_reports = has_table(sql, "report");
   const long long version = schema_of(sql);
   if (version > kSchema) throw StoreError(newer_schema(version));
-  if (version == 0 && has_table(sql, "report"))
+  if (version == 0 && has_reports)
     throw StoreError(
         " has a table 'report' of another program, and was left as it is; give the exporter a database of its own");
   if (options_.existing && version < kSchema)
