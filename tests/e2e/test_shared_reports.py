@@ -98,7 +98,7 @@ class SharedReports(StackCase):
     def test_everything_acknowledged_counts_once_while_the_database_is_killed(self):
         exporters = self.start_shards("counted")
         domains = self.stack.domains
-        shards = [[self.metrics(exporter)[f"mtasts_exporter_shard_{what}"] for what in ("index", "count")]
+        shards = [[self.metrics(exporter)[f"mtasts_exporter_{what}"] for what in ("shard_index", "shards")]
                   for exporter in exporters]
         self.assertEqual(shards, [[index, SHARDS] for index in range(SHARDS)])
         self.assertEqual({domain: len(shown) for domain, shown in self.successful(exporters).items()},
