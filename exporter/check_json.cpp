@@ -153,7 +153,7 @@ json::object policy_json(const CheckResult& result, UnixTime now) {
   return object;
 }
 
-json::value family_json(const std::optional<MxFamilyVerdict>& family, UnixTime now) {
+json::value family_json(const Boxed<MxFamilyVerdict>& family, UnixTime now) {
   if (!family) return nullptr;
   return json::object{{"reachable", family->reachable},
                       {"unreachable_reason", text(family->unreachable_reason)},

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "exporter/labels.h"
 #include "probes/core/ip_address.h"
 #include "probes/core/sts_policy.h"
 #include "probes/core/verdicts.h"
@@ -21,7 +22,7 @@ namespace mtasts {
 /// One watched domain. `name` has the form of parse_domain_name; `labels` are free labels of mtasts_domain_info.
 struct DomainConfig {
   std::string name{};
-  std::map<std::string, std::string> labels{};
+  Labels labels{};
   std::optional<StsMode> expect_mode{};
   bool require_dane{};
 

@@ -118,8 +118,11 @@ class Daemon {
     loop_.prepare (*config())();
     take_reports();
     self_.config_reloaded(true, system_now());
-    serve_http();
-    loop_.start();
+    {
+      const std::lock_guard no_reload_before_probing(reload_mutex_);
+      serve_http();
+      loop_.start();
+    }
     log_info("started", {{"version", MTASTS_VERSION},
                          {"domains", config()->domains.size()},
                          {"shard", config()->sharding.index},
@@ -434,7 +437,7 @@ class Daemon {
       ProbeAnswer answer;
       if (probe.verdict.state == DomainState::unknown) answer.error = probe.verdict.unknown_reason;
       answer.overloaded = probe.overloaded;
-      const DomainSlot slot{.name = domain.name, .labels = {domain.labels.begin(), domain.labels.end()}};
+      const DomainSlot slot{.name = domain.name, .labels = domain.labels};
       answer.snapshot = snapshot_of_verdicts(slot, std::move(probe.verdict), std::move(probe.mx));
       answer.seen = std::move(probe.seen);
       answer.hosts = std::move(probe.hosts);

@@ -15,8 +15,10 @@
 #include <vector>
 
 #include "exporter/stored_json.h"
+#include "probes/core/boxed.h"
 #include "probes/core/ip_address.h"
 #include "probes/core/observations.h"
+#include "probes/core/optional_time.h"
 
 namespace mtasts {
 
@@ -37,6 +39,8 @@ template <class T, template <class...> class Template>
 constexpr bool is_a = false;
 template <template <class...> class Template, class... Args>
 constexpr bool is_a<Template<Args...>, Template> = true;
+template <class T>
+constexpr bool is_optional = is_a<T, std::optional> || is_a<T, Boxed> || std::is_same_v<T, OptionalTime>;
 template <class T>
 constexpr bool is_array = false;
 template <class T, std::size_t N>
@@ -64,7 +68,7 @@ json::object members_to_json(const T& value) {
 
 template <class T>
 json::value to_json(const T& value) {
-  if constexpr (is_a<T, std::optional>) {
+  if constexpr (is_optional<T>) {
     return value ? to_json(*value) : json::value{};
   } else if constexpr (is_a<T, std::vector> || is_array<T>) {
     json::array array;
@@ -126,7 +130,7 @@ void members_from(const json::value& from, T& value) {
 
 template <class T>
 void from_json(const json::value& from, T& value) {
-  if constexpr (is_a<T, std::optional>) {
+  if constexpr (is_optional<T>) {
     if (from.is_null()) {
       value.reset();
     } else {

@@ -19,7 +19,7 @@ class Packer {
  public:
   template <class T>
   void add(const T& value) {
-    if constexpr (is_a<T, std::optional>) {
+    if constexpr (is_optional<T>) {
       out_ += value ? '\1' : '\0';
       if (value) add(*value);
     } else if constexpr (is_a<T, std::vector>) {
@@ -76,7 +76,7 @@ class Unpacker {
 
   template <class T>
   void take(T& value) {
-    if constexpr (is_a<T, std::optional>) {
+    if constexpr (is_optional<T>) {
       if (octets(1).front() != '\0') take(value.emplace());
     } else if constexpr (is_a<T, std::vector>) {
       value.resize(octets_at_least(number()));

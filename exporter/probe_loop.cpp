@@ -15,6 +15,7 @@
 #include <random>
 #include <set>
 #include <thread>
+#include <unordered_map>
 
 #include "exporter/descriptor_limit.h"
 #include "exporter/egress.h"
@@ -35,6 +36,7 @@ namespace {
 
 // The same id is not fetched again this soon after a failed fetch (RFC 8461 section 3.3).
 constexpr std::chrono::minutes kSameIdWait{5};
+constexpr std::string_view kInternalError = "internal error";
 constexpr std::string_view kWayLost = "this machine has lost its way out";
 constexpr std::string_view kClockWrong = "this machine's clock and the policy hosts' differ: dates cannot be judged";
 // Latency and the whole seconds of an HTTP date account for some; beyond this, somebody's clock is off.
@@ -64,8 +66,6 @@ ProbeOutcome schedule_outcome(std::string_view outcome) {
   return outcome == "unknown" ? ProbeOutcome::unknown : ProbeOutcome::failed;
 }
 
-Labels labels_of(const DomainConfig& domain) { return {domain.labels.begin(), domain.labels.end()}; }
-
 /// What the configuration says, else one for 25 domains: a few in a hundred hosts are dead, and each holds its place
 /// for up to a minute. Some descriptors are left to the rest of the program.
 std::size_t probes_at_once(const Config& config) {
@@ -78,7 +78,7 @@ std::size_t probes_at_once(const Config& config) {
 
 /// What of a host's verdict a domain's verdict depends on; dates and durations are the host's own affair.
 bool same_for_domains(const MxVerdict& a, const MxVerdict& b) {
-  const auto verified = [](const std::optional<MxFamilyVerdict>& family) {
+  const auto verified = [](const Boxed<MxFamilyVerdict>& family) {
     return family ? std::optional(std::pair(family->reachable, family->verified)) : std::nullopt;
   };
   return a.known == b.known && a.lookup_success == b.lookup_success && a.secure_delivery == b.secure_delivery &&
@@ -168,8 +168,19 @@ class ProbeLoop::Core {
     const std::shared_ptr<ProbeEngine>& engine = engines_.of(domain.name);
     run_on(engine, observe_live(engine, domain.name, limit * 9 / 10, not_for_id),  // a tenth is for the judging
            [this, domain, done = std::move(done)](std::exception_ptr error, LiveObservation observed) {
-             done(error ? no_verdict(domain.name, "internal error") : judge_now(domain, std::move(observed)));
+             done(error ? no_verdict(domain.name, std::string(kInternalError))
+                        : judge_safely(domain, std::move(observed)));
            });
+  }
+
+  /// Whoever asked gets an answer, even when there is no memory for a verdict.
+  LiveProbe judge_safely(const DomainConfig& domain, LiveObservation observed) {
+    try {
+      return judge_now(domain, std::move(observed));
+    } catch (const std::exception& error) {
+      log_error(kInternalError, {{"domain", domain.name}, {"error", error.what()}});
+      return no_verdict(domain.name, std::string(kInternalError));
+    }
   }
 
   /// An answer cannot be taken back, so doubt is enough to blame ourselves.
@@ -207,7 +218,7 @@ class ProbeLoop::Core {
     for (const DomainConfig& domain : config.domains) wanted[domain.name] = &domain;
     remove_unwanted(wanted);
     std::vector<DomainSlot> slots;
-    for (const auto& [name, domain] : wanted) slots.push_back({.name = name, .labels = labels_of(*domain)});
+    for (const auto& [name, domain] : wanted) slots.push_back({.name = name, .labels = domain->labels});
     snapshots_.set_domains(std::move(slots));
     for (const auto& [name, domain] : wanted) add_domain(*domain);
     self_.set_probe_interval(config.probe.interval);
@@ -234,7 +245,9 @@ class ProbeLoop::Core {
   void add_domain(const DomainConfig& config) {
     const auto [entry, is_new] = domains_.try_emplace(config.name);
     WatchedDomain& domain = entry->second;
-    domain.config = config;
+    domain.name = entry->first;
+    domain.expect_mode = config.expect_mode;
+    domain.require_dane = config.require_dane;
     if (!is_new) return;
     ScheduleEntry due{.key = domain_key(config.name)};
     const auto kept = kept_domains_.find(config.name);
@@ -253,7 +266,7 @@ class ProbeLoop::Core {
     DomainVerdict& verdict = kept.verdict;
     const bool expired = verdict.in_force && engine().net.now() >= verdict.in_force->until;
     if (expired) verdict.in_force.reset();
-    verdict.expected_mode = domain.config.expect_mode;
+    verdict.expected_mode = domain.expect_mode;
     std::vector<std::string> hosts;
     for (const MxMembership& member : verdict.mx) hosts.push_back(member.host);
     take_hosts(domain, std::move(hosts));
@@ -367,14 +380,25 @@ class ProbeLoop::Core {
     start_due();
   }
 
+  /// Judging may find no memory. The probe has ended all the same: its place is free, and its turn comes again.
+  template <class Take>
+  static std::string_view outcome_or_unknown(const Take& take) {
+    try {
+      return take();
+    } catch (const std::exception& error) {
+      log_error(kInternalError, {{"error", error.what()}});
+      return "unknown";
+    }
+  }
+
   void start_domain(const std::string& name) {
     WatchedDomain& domain = domains_.at(name);
     domain.started_at = std::chrono::steady_clock::now();
     const std::shared_ptr<ProbeEngine>& engine = engines_.of(name);
     run_on(engine, probe_domain_with(engine, name, id_to_spare(domain)),
            [this, name](std::exception_ptr error, DomainObservation seen) {
-             if (error) seen.spoiled = "internal error";
-             ended(domain_key(name), take_domain(name, std::move(seen)));
+             if (error) seen.spoiled = std::string(kInternalError);
+             ended(domain_key(name), outcome_or_unknown([&] { return take_domain(name, std::move(seen)); }));
            });
   }
 
@@ -386,8 +410,9 @@ class ProbeLoop::Core {
 
   /// The id for which a fetch failed less than five minutes ago (RFC 8461 section 3.3).
   static std::optional<std::string> id_to_spare(const WatchedDomain& domain) {
-    const bool wait = !domain.failed_id.empty() && std::chrono::steady_clock::now() - domain.failed_at < kSameIdWait;
-    return wait ? std::optional(domain.failed_id) : std::nullopt;
+    const Boxed<FailedFetch>& failed = domain.failed_fetch;
+    const bool wait = failed && std::chrono::steady_clock::now() - failed->at < kSameIdWait;
+    return wait ? std::optional(failed->id) : std::nullopt;
   }
 
   static asio::awaitable<DomainObservation> probe_domain_with(std::shared_ptr<ProbeEngine> engine, std::string name,
@@ -402,8 +427,8 @@ class ProbeLoop::Core {
     const std::shared_ptr<ProbeEngine>& engine = engines_.of(name);
     run_on(engine, probe_mx_host(engine, name, engine->options),
            [this, name](std::exception_ptr error, MxHostObservation seen) {
-             if (error) seen.spoiled = "internal error";
-             ended(mx_key(name), take_host(name, std::move(seen)));
+             if (error) seen.spoiled = std::string(kInternalError);
+             ended(mx_key(name), outcome_or_unknown([&] { return take_host(name, std::move(seen)); }));
            });
   }
 
@@ -430,7 +455,7 @@ class ProbeLoop::Core {
       domain.set_memory(memory);
       take_mx_set(domain, seen);
     }
-    const auto spoiled_before = std::exchange(domain.spoiled, seen.spoiled);
+    const Boxed<std::string> spoiled_before = std::exchange(domain.spoiled, Boxed<std::string>(seen.spoiled));
     if (domain.spoiled) {
       if (domain.verdict || spoiled_before != domain.spoiled) publish_spoiled(domain, seen);
       return "unknown";
@@ -484,8 +509,9 @@ class ProbeLoop::Core {
     if (!seen.policy) return;
     const bool asked = !seen.policy->attempts.empty();  // the rule spares the policy host, not its name servers
     const bool failed = asked && verdict.record == RecordStatus::valid && verdict.fetch_success == false;
-    domain.failed_id = failed ? verdict.record_id : "";
-    domain.failed_at = domain.started_at;
+    domain.failed_fetch.reset();
+    if (failed && !verdict.record_id.empty())
+      domain.failed_fetch.emplace() = {.id = verdict.record_id, .at = domain.started_at};
   }
 
   /// The same of an MX host.
@@ -524,7 +550,7 @@ class ProbeLoop::Core {
   /// wait for the last.
   void join_users(const WatchedHost& host) {
     std::vector<std::string> users;
-    for (const WatchedDomain* user : host.domains) users.push_back(user->config.name);
+    for (const WatchedDomain* user : host.domains) users.emplace_back(user->name);
     join_some(std::move(users));
   }
 
@@ -563,8 +589,8 @@ class ProbeLoop::Core {
                               .memory = memory,
                               .mx = by_host,
                               .previous = domain.verdict.get(),
-                              .expected_mode = domain.config.expect_mode,
-                              .require_dane = domain.config.require_dane,
+                              .expected_mode = domain.expect_mode,
+                              .require_dane = domain.require_dane,
                               .max_hosts = engine().max_hosts};
     return classify_domain(inputs, engine().classify, engine().net.now());
   }
@@ -591,8 +617,9 @@ class ProbeLoop::Core {
     const RightedEpisodes righted = put_back_faults(memory, host, before);
     domain.set_memory(memory);
     if (!keeper_.withdraw_episode || !keeper_.record_episode) return;
-    for (const FaultEpisode& episode : righted.never_were) keeper_.withdraw_episode(domain.config.name, episode);
-    for (const FaultEpisode& episode : righted.go_on) keeper_.record_episode(domain.config.name, episode);
+    const std::string name(domain.name);
+    for (const FaultEpisode& episode : righted.never_were) keeper_.withdraw_episode(name, episode);
+    for (const FaultEpisode& episode : righted.go_on) keeper_.record_episode(name, episode);
   }
 
   /// One line per change of verdict; a healthy probe after a healthy probe says nothing.
@@ -681,7 +708,7 @@ class ProbeLoop::Core {
   /// Puts the domain back to what was known before its peers fell silent; what is older than a round of probes says
   /// less than the silence.
   Egress::TakeBack take_back_of(const WatchedDomain& now) {
-    return [this, name = now.config.name, since = schedule_now(), seen = now.seen, verdict = now.verdict,
+    return [this, name = std::string(now.name), since = schedule_now(), seen = now.seen, verdict = now.verdict,
             standing = now.memory().standing] {
       const auto entry = domains_.find(name);
       if (entry == domains_.end()) return;
@@ -690,12 +717,12 @@ class ProbeLoop::Core {
       if (is_recent(since)) {
         domain.seen = seen;
         domain.verdict = verdict;
-        domain.failed_id.clear();
+        domain.failed_fetch.reset();
         right_episodes(domain, "mta-sts." + name, standing);
         keep(domain, domain.memory());
       }
       domain.spoiled = std::string(kWayLost);
-      publish_spoiled(domain, {.domain = name, .spoiled = domain.spoiled});
+      publish_spoiled(domain, {.domain = name, .spoiled = std::string(kWayLost)});
     };
   }
 
@@ -708,7 +735,7 @@ class ProbeLoop::Core {
     std::map<std::string, Standing> by_domain;
     for (const WatchedDomain* user : now.domains) {
       Standing standing = user->standing_at(host);
-      if (!standing.empty()) by_domain[user->config.name] = std::move(standing);
+      if (!standing.empty()) by_domain[std::string(user->name)] = std::move(standing);
     }
     return by_domain;
   }
@@ -722,7 +749,7 @@ class ProbeLoop::Core {
         host.verdict = verdict;
         keep(name, host);
         for (WatchedDomain* user : host.domains) {
-          const auto before = standing.find(user->config.name);
+          const auto before = standing.find(std::string(user->name));
           right_episodes(*user, name, before == standing.end() ? Standing{} : before->second);
           keep(*user, user->memory());  // join() may find nothing to keep
         }
@@ -740,7 +767,7 @@ class ProbeLoop::Core {
   void keep(const WatchedDomain& domain, const DomainMemory& memory) {
     const WorkMeter::Section section(engine().clock.work(), Activity::publication);
     if (!domain.verdict) {
-      if (keeper_.forget_domain) keeper_.forget_domain(domain.config.name);
+      if (keeper_.forget_domain) keeper_.forget_domain(std::string(domain.name));
     } else if (keeper_.save_domain && domain.verdict->state != DomainState::unknown) {
       keeper_.save_domain({.verdict = *domain.verdict, .memory = memory});
     }
@@ -823,8 +850,8 @@ class ProbeLoop::Core {
   std::size_t concurrency_{1};
   std::chrono::seconds interval_{};
   std::size_t in_flight_{};
-  std::map<std::string, WatchedDomain> domains_;
-  std::map<std::string, WatchedHost> hosts_;
+  std::unordered_map<std::string, WatchedDomain> domains_;
+  std::unordered_map<std::string, WatchedHost> hosts_;
   std::map<std::string, DomainKeepsake> kept_domains_;
   std::map<std::string, MxVerdict> kept_hosts_;
   Egress egress_;

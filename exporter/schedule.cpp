@@ -34,44 +34,42 @@ std::uint64_t Schedule::hash(std::string_view key, std::uint64_t round) const {
   return mix(sum);
 }
 
-void Schedule::wait_until(Entries::value_type& node, ScheduleTime due) {
-  auto& [key, entry] = node;
-  if (entry.state == State::waiting) waiting_.erase({entry.due, key});
+void Schedule::wait_until(Entry& entry, ScheduleTime due) {
+  if (entry.is_linked()) waiting_.erase(waiting_.iterator_to(entry));
   entry.state = State::waiting;
   entry.due = due;
-  waiting_.emplace(due, key);
+  waiting_.insert(entry);
 }
 
 /// Time from a start to the next. The first ordinary pause after a quick pass (the first one, or retries) lies anywhere
 /// in the second half of the interval; later ones are shortened by 0 to 5%, so nothing is ever later than `interval`.
-milliseconds Schedule::pause_after(const Entries::value_type& node) const {
-  const auto& [key, entry] = node;
+milliseconds Schedule::pause_after(const Entry& entry) const {
   const bool fails_still = entry.outcome == ProbeOutcome::failed && entry.failures <= kQuickRetries;
   if (fails_still || entry.outcome == ProbeOutcome::unknown)
     return std::min(intervals_.retry_interval, intervals_.interval);
   const auto range = entry.spread_next ? intervals_.interval / 2 : intervals_.interval / kJitterShare;
-  return intervals_.interval - part_of(range, hash(key, entry.round));
+  return intervals_.interval - part_of(range, hash(*entry.key, entry.round));
 }
 
-/// Gives each node its place in a first pass that begins now, in hash order.
-void Schedule::spread(std::span<Entries::value_type* const> nodes, ScheduleTime now) {
-  std::vector<std::pair<std::uint64_t, Entries::value_type*>> order;
-  order.reserve(nodes.size());
-  for (auto* node : nodes) order.emplace_back(hash(node->first, 0), node);
+/// Gives each entry its place in a first pass that begins now, in hash order.
+void Schedule::spread(std::span<Entry* const> entries, ScheduleTime now) {
+  std::vector<std::pair<std::uint64_t, Entry*>> order;
+  order.reserve(entries.size());
+  for (Entry* entry : entries) order.emplace_back(hash(*entry->key, 0), entry);
   std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.first, a.second->first) < std::tie(b.first, b.second->first);
+    return std::tie(a.first, *a.second->key) < std::tie(b.first, *b.second->key);
   });
   const auto count = static_cast<milliseconds::rep>(order.size());
   const milliseconds width = std::min(intervals_.interval, count * kFirstPassStep);
   for (milliseconds::rep place = 0; place < count; ++place) {
-    auto& node = *order[static_cast<std::size_t>(place)].second;
-    node.second.spread_next = true;
-    wait_until(node, now + width * place / count);
+    Entry& entry = *order[static_cast<std::size_t>(place)].second;
+    entry.spread_next = true;
+    wait_until(entry, now + width * place / count);
   }
 }
 
 void Schedule::add(std::span<const ScheduleEntry> entries, ScheduleTime now) {
-  std::vector<Entries::value_type*> first_pass;
+  std::vector<Entry*> first_pass;
   for (const ScheduleEntry& added : entries) {
     const auto [place, is_new] = entries_.try_emplace(added.key);
     Entry& entry = place->second;
@@ -80,15 +78,12 @@ void Schedule::add(std::span<const ScheduleEntry> entries, ScheduleTime now) {
       --removed_;
     }
     if (!is_new) continue;
+    entry.key = &place->first;
     entry.outcome = added.outcome;
     if (added.age) entry.start = now - *added.age;
-    wait_until(*place, now);
-    const ScheduleTime due = entry.start ? *entry.start + pause_after(*place) : now;
-    if (due > now) {
-      wait_until(*place, due);
-    } else {
-      first_pass.push_back(&*place);
-    }
+    const ScheduleTime due = added.age ? entry.start + pause_after(entry) : now;
+    wait_until(entry, due);
+    if (due <= now) first_pass.push_back(&entry);
   }
   spread(first_pass, now);
 }
@@ -98,7 +93,7 @@ void Schedule::remove(std::string_view key) {
   if (place == entries_.end()) return;
   Entry& entry = place->second;
   if (entry.state == State::waiting) {
-    waiting_.erase({entry.due, place->first});
+    waiting_.erase(waiting_.iterator_to(entry));
     entries_.erase(place);
   } else if (entry.state != State::removed) {
     entry.state = State::removed;
@@ -107,15 +102,15 @@ void Schedule::remove(std::string_view key) {
 }
 
 std::optional<Due> Schedule::next_due(ScheduleTime now) const {
-  if (waiting_.empty() || waiting_.begin()->first > now) return std::nullopt;
-  return Due{waiting_.begin()->second, waiting_.begin()->first};
+  if (waiting_.empty() || waiting_.begin()->due > now) return std::nullopt;
+  return Due{*waiting_.begin()->key, waiting_.begin()->due};
 }
 
 bool Schedule::started(std::string_view key, ScheduleTime now) {
   const auto place = entries_.find(key);
   if (place == entries_.end() || place->second.state != State::waiting) return false;
   Entry& entry = place->second;
-  waiting_.erase({entry.due, place->first});
+  waiting_.erase(waiting_.iterator_to(entry));
   entry.state = State::running;
   entry.start = now;
   ++entry.round;
@@ -136,33 +131,32 @@ void Schedule::finished(std::string_view key, ProbeOutcome outcome, ScheduleTime
   const bool again = entry.state == State::readded;
   entry.outcome = outcome;
   if (outcome == ProbeOutcome::ok) entry.failures = 0;
-  if (outcome == ProbeOutcome::failed) ++entry.failures;
-  const ScheduleTime due = again ? now : std::max(now, *entry.start + pause_after(*place));
+  if (outcome == ProbeOutcome::failed && entry.failures <= kQuickRetries) ++entry.failures;
+  const ScheduleTime due = again ? now : std::max(now, entry.start + pause_after(entry));
   entry.spread_next = again || outcome != ProbeOutcome::ok;
-  wait_until(*place, due);
+  wait_until(entry, due);
 }
 
 std::optional<ScheduleTime> Schedule::wake_at() const {
   if (waiting_.empty()) return std::nullopt;
-  return waiting_.begin()->first;
+  return waiting_.begin()->due;
 }
 
 milliseconds Schedule::delay(ScheduleTime now) const {
-  return waiting_.empty() ? milliseconds{} : std::max(milliseconds{}, now - waiting_.begin()->first);
+  return waiting_.empty() ? milliseconds{} : std::max(milliseconds{}, now - waiting_.begin()->due);
 }
 
 void Schedule::set_intervals(ScheduleIntervals intervals, ScheduleTime now) {
   intervals_ = intervals;
-  std::vector<Entries::value_type*> overdue;
-  for (auto& node : entries_) {
-    Entry& entry = node.second;
+  std::vector<Entry*> overdue;
+  for (auto& [key, entry] : entries_) {
     if (entry.state != State::waiting || entry.due <= now) continue;
-    const ScheduleTime due =
-        entry.start ? *entry.start + pause_after(node) : std::min(entry.due, now + intervals.interval);
+    const bool probed = entry.start != kNever;
+    const ScheduleTime due = probed ? entry.start + pause_after(entry) : std::min(entry.due, now + intervals.interval);
     if (due > now) {
-      wait_until(node, due);
+      wait_until(entry, due);
     } else {
-      overdue.push_back(&node);
+      overdue.push_back(&entry);
     }
   }
   spread(overdue, now);

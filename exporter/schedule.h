@@ -3,16 +3,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <boost/intrusive/set.hpp>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <utility>
 
 namespace mtasts {
 
@@ -24,7 +23,7 @@ struct ScheduleIntervals {
 };
 
 /// How a probe ended, as far as its successor cares: after both others it comes sooner. unknown is our own trouble.
-enum class ProbeOutcome { ok, failed, unknown };
+enum class ProbeOutcome : std::uint8_t { ok, failed, unknown };
 
 /// Who has failed so often in a row is looked at once per interval again.
 constexpr unsigned kQuickRetries = 12;
@@ -82,31 +81,43 @@ class Schedule {
   std::size_t running() const { return running_; }
 
  private:
-  enum class State { waiting, running, removed, readded };  // the last two: still running
-  struct Entry {
-    State state{State::waiting};
+  using WaitingHook = boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>>;
+
+  enum class State : std::uint8_t { waiting, running, removed, readded };  // the last two: still running
+
+  /// One for each key, so small: what is due is found along a tree through the entries themselves.
+  struct Entry : WaitingHook {
+    const std::string* key{};  // that it is found by
     ScheduleTime due{};
-    std::optional<ScheduleTime> start{};  // of the last probe; nullopt: never probed
+    ScheduleTime start{kNever};  // of the last probe
+    std::uint32_t round{};
+    State state{State::waiting};
     ProbeOutcome outcome{ProbeOutcome::ok};
-    unsigned failures{};  // in a row
-    bool spread_next{};   // the next ordinary start lies in the second half of the interval
-    std::uint64_t round{};
+    std::uint8_t failures{};  // in a row, as far as they count
+    bool spread_next{};       // the next ordinary start lies in the second half of the interval
+  };
+  static constexpr ScheduleTime kNever = ScheduleTime::min();
+
+  struct Sooner {
+    bool operator()(const Entry& a, const Entry& b) const { return a.due != b.due ? a.due < b.due : *a.key < *b.key; }
   };
   struct KeyHash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view key) const { return std::hash<std::string_view>{}(key); }
+    // noexcept: else a node has room for the hash
+    std::size_t operator()(std::string_view key) const noexcept { return std::hash<std::string_view>{}(key); }
   };
   using Entries = std::unordered_map<std::string, Entry, KeyHash, std::equal_to<>>;
+  using Waiting = boost::intrusive::set<Entry, boost::intrusive::compare<Sooner>>;
 
-  void wait_until(Entries::value_type& node, ScheduleTime due);
-  void spread(std::span<Entries::value_type* const> nodes, ScheduleTime now);
-  std::chrono::milliseconds pause_after(const Entries::value_type& node) const;
+  void wait_until(Entry& entry, ScheduleTime due);
+  void spread(std::span<Entry* const> entries, ScheduleTime now);
+  std::chrono::milliseconds pause_after(const Entry& entry) const;
   std::uint64_t hash(std::string_view key, std::uint64_t round) const;
 
   ScheduleIntervals intervals_{};
   std::uint64_t seed_{};
   Entries entries_{};
-  std::set<std::pair<ScheduleTime, std::string_view>> waiting_{};  // views of the keys of entries_
+  Waiting waiting_{};  // of entries_
   std::size_t running_{};
   std::size_t removed_{};  // of those running
 };

@@ -285,9 +285,12 @@ class Lines {
   void add(const std::optional<Value>& value, LabelList labels = {}) {
     if (value) add(*value, labels);
   }
+  void add(const OptionalTime& value, LabelList labels = {}) {
+    if (value) add(*value, labels);
+  }
 
   /// How long until then, counted from the scrape.
-  void add_days_until(const std::optional<UnixTime>& then, LabelList labels = {}) {
+  void add_days_until(const OptionalTime& then, LabelList labels = {}) {
     if (then) add(days_between(now_, *then), labels);
   }
 

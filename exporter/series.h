@@ -5,13 +5,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "exporter/labels.h"
 #include "exporter/report_totals.h"
 #include "probes/core/verdicts.h"
 
@@ -124,9 +124,6 @@ std::span<const MetricDefinition> metrics_of(MetricGroup group);
 
 /// Names of families; empty means all of them.
 using FamilyNames = std::set<std::string, std::less<>>;
-
-/// Free labels of the configuration, by name.
-using Labels = std::map<std::string, std::string, std::less<>>;
 
 /// A domain as its series see it. `verdict` is nullptr before the first.
 struct DomainSource {

@@ -107,7 +107,7 @@ ServeConfigResult load_serve_config(const std::string& path, const ServeConfig* 
   inspection.check_domains(complete);
   // Without files of domains nobody puts the configuration together again: a fleet need not be there twice.
   const bool is_final = complete.written.domain_files.empty() && complete.written.storage.url.empty();
-  if (is_final) complete.written.domains = {};
+  if (is_final) std::vector<DomainConfig>().swap(complete.written.domains);
   if (result.problems.empty()) result.config = std::move(complete);
   return result;
 }

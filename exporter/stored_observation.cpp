@@ -70,7 +70,7 @@ class Fingerprint {
   void add(const T& value) {
     if constexpr (is_a<T, std::chrono::duration> || is_time<T>) {
       return;
-    } else if constexpr (is_a<T, std::optional>) {
+    } else if constexpr (is_optional<T>) {
       mix(value.has_value());
       if (value) add(*value);
     } else if constexpr (is_a<T, std::vector> || is_array<T>) {

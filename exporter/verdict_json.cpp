@@ -85,7 +85,7 @@ json::object membership_json(const MxMembership& mx_host) {
           {"dane_verified", or_null(mx_host.dane_verified)}};
 }
 
-json::value family_json(const std::optional<MxFamilyVerdict>& family) {
+json::value family_json(const Boxed<MxFamilyVerdict>& family) {
   if (!family) return nullptr;
   return json::object{{"reachable", family->reachable},
                       {"unreachable_reason", family->unreachable_reason},

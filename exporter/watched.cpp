@@ -9,6 +9,7 @@ void drop_what_pages_show(Certificate& certificate) {
   for (std::string* text : {&certificate.issuer, &certificate.serial, &certificate.sha256, &certificate.pem})
     text->clear();
   certificate.dns_names.clear();
+  certificate.not_before = {};
 }
 
 void drop_what_pages_show(DnsLookup& lookup) {
@@ -22,6 +23,8 @@ void drop_what_pages_show(DomainObservation& seen) {
   for (auto* lookup : {&seen.policy->lookup.ipv4, &seen.policy->lookup.ipv6})
     if (*lookup) drop_what_pages_show(**lookup);
   for (PolicyFetchAttempt& attempt : seen.policy->attempts) {
+    attempt.body_sha256.clear();
+    attempt.server.clear();
     if (!attempt.tls) continue;
     for (std::string* text : {&attempt.tls->version, &attempt.tls->cipher, &attempt.tls->key_sha256}) text->clear();
     for (Certificate& certificate : attempt.tls->chain) drop_what_pages_show(certificate);

@@ -11,11 +11,12 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "exporter/config.h"
 #include "exporter/stored_observation.h"
+#include "probes/core/boxed.h"
 #include "probes/core/classify.h"
 #include "probes/core/observations.h"
 #include "probes/core/verdicts.h"
@@ -34,14 +35,21 @@ class PackedObservation {
   std::vector<std::shared_ptr<const ReportTargetObservation>> report_targets_{};
 };
 
+/// The last policy fetch that failed, for the five-minute rule (RFC 8461 section 3.3).
+struct FailedFetch {
+  std::string id{};
+  std::chrono::steady_clock::time_point at{};
+};
+
 struct WatchedDomain {
-  DomainConfig config{};
-  std::optional<PackedObservation> seen{};         // by the last probe that was not spoiled
-  std::shared_ptr<const DomainVerdict> verdict{};  // nullptr before the first
-  std::vector<std::string> hosts{};                // its MX hosts that are probed, sorted
-  std::optional<std::string> spoiled{};            // why the last probe was, if it was
-  std::string failed_id{};                         // of the last failed policy fetch
-  std::chrono::steady_clock::time_point failed_at{};
+  std::string_view name{};  // of the table that holds it
+  std::optional<StsMode> expect_mode{};
+  bool require_dane{};
+  std::optional<PackedObservation> seen{};             // by the last probe that was not spoiled
+  std::shared_ptr<const DomainVerdict> verdict{};      // nullptr before the first
+  std::vector<std::string> hosts{};                    // its MX hosts that are probed, sorted
+  Boxed<std::string> spoiled{};                        // why the last probe was, if it was
+  Boxed<FailedFetch> failed_fetch{};                   // the last one, if it failed
   std::chrono::steady_clock::time_point started_at{};  // of the probe under way, else of the last
   std::uint64_t kept_observation{};                    // fingerprint; 0: none
 

@@ -192,15 +192,14 @@ void take_tls_values(const Sessions& sessions, UnixTime now, MxFamilyVerdict& ve
 }
 
 std::optional<MxFamilyVerdict> family_verdict(const MxHostObservation& seen, IpFamily family,
-                                              const std::optional<DnsLookup>& lookup,
-                                              const std::optional<MxFamilyVerdict>* previous, UnixTime now) {
-  const std::optional<MxFamilyVerdict> last = previous != nullptr ? *previous : std::nullopt;
+                                              const std::optional<DnsLookup>& lookup, const MxFamilyVerdict* last,
+                                              UnixTime now) {
   if (!lookup) return std::nullopt;  // not asked for, or no connectivity of that family here
   const bool unknown = lookup_failed(*lookup);
   const Sessions sessions = sessions_of(seen, family);
-  if (sessions.empty()) return unknown ? last : std::nullopt;
+  if (sessions.empty()) return unknown && last != nullptr ? std::optional(*last) : std::nullopt;
 
-  MxFamilyVerdict verdict = last.value_or(MxFamilyVerdict{});
+  MxFamilyVerdict verdict = last != nullptr ? *last : MxFamilyVerdict{};
   verdict.reachable =
       std::any_of(sessions.begin(), sessions.end(), [](const SmtpObservation* session) { return greeted(*session); });
   verdict.unreachable_reason = verdict.reachable ? "" : unreachable_reason(*sessions.front());
@@ -240,8 +239,8 @@ MxVerdict classify_mx_host(const MxHostObservation& seen, const MxVerdict* previ
   const bool has_no_address = lookup_empty(seen.lookup);
   MxVerdict verdict{.host = seen.host, .known = true, .probed = seen.ended, .duration = seen.duration};
   verdict.lookup_success = !lookup_failed(seen.lookup);
-  const auto* last4 = previous != nullptr ? &previous->ipv4 : nullptr;
-  const auto* last6 = previous != nullptr ? &previous->ipv6 : nullptr;
+  const auto* last4 = previous != nullptr ? previous->ipv4.get() : nullptr;
+  const auto* last6 = previous != nullptr ? previous->ipv6.get() : nullptr;
   verdict.ipv4 = family_verdict(seen, IpFamily::ipv4, seen.lookup.ipv4, last4, now);
   verdict.ipv6 = family_verdict(seen, IpFamily::ipv6, seen.lookup.ipv6, last6, now);
   for (const SmtpObservation& session : seen.sessions) {

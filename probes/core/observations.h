@@ -20,11 +20,11 @@ using UnixTime = std::chrono::sys_seconds;
 using Milliseconds = std::chrono::milliseconds;
 
 /// How a lookup ended. servfail is any answer but NOERROR and NXDOMAIN, and any answer that cannot be read.
-enum class DnsStatus { answered, nodata, nxdomain, servfail, timeout };
+enum class DnsStatus : std::uint8_t { answered, nodata, nxdomain, servfail, timeout };
 
 /// What DNSSEC says of an answer (RFC 4035 section 4.3). unchecked: by configuration nobody is asked for it;
 /// indeterminate: who is asked does not say, for now.
-enum class DnsSecurity { unchecked, indeterminate, insecure, secure, bogus };
+enum class DnsSecurity : std::uint8_t { unchecked, indeterminate, insecure, secure, bogus };
 
 struct DnsLookup {
   DnsStatus status{DnsStatus::timeout};

@@ -2,6 +2,7 @@
 #include "probes/core/rollback.h"
 
 #include <algorithm>
+#include <array>
 
 namespace mtasts {
 namespace {
@@ -44,7 +45,8 @@ EnforceBounds bounds_of(const RolloutEvidence& evidence, UnixTime now) {
     bounds.latest_id = held.id;
     bounds.latest_max_age = held.policy.max_age;
   }
-  for (const auto& until : {evidence.memory.enforced_until, evidence.verdict.enforced_until}) {
+  for (const auto& until :
+       std::array<std::optional<UnixTime>, 2>{evidence.memory.enforced_until, evidence.verdict.enforced_until}) {
     if (!until || *until <= now || until <= bounds.latest) continue;
     bounds.latest = until;  // of a policy that the history has lost
     bounds.latest_id.clear();

@@ -417,7 +417,8 @@ UnixTime cached_until(const RolloutEvidence& evidence, UnixTime now) {
   for (const ServedPolicy& served : evidence.served)
     if (served.policy.mode != StsMode::none)
       until = std::max(until, std::min(served.last_seen, now) + served.policy.max_age);
-  for (const auto& enforced : {evidence.memory.enforced_until, evidence.verdict.enforced_until})
+  for (const auto& enforced :
+       std::array<std::optional<UnixTime>, 2>{evidence.memory.enforced_until, evidence.verdict.enforced_until})
     if (enforced) until = std::max(until, *enforced);
   if (asks_something(evidence.verdict.in_force)) until = std::max(until, evidence.verdict.in_force->until);
   return until;

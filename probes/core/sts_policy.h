@@ -14,7 +14,7 @@
 
 namespace mtasts {
 
-enum class StsMode { enforce, testing, none };
+enum class StsMode : std::uint8_t { enforce, testing, none };
 
 /// "enforce", "testing" or "none", as the policy file spells them.
 std::string_view to_string(StsMode mode);

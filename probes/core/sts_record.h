@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,7 +16,7 @@ namespace mtasts {
 
 /// none: nothing there that could be such a record; invalid: one candidate, broken; multiple: more than one candidate
 /// left after the RFC's discard rule, which applies only when several records came back.
-enum class RecordStatus { none, valid, invalid, multiple };
+enum class RecordStatus : std::uint8_t { none, valid, invalid, multiple };
 
 /// "none", "valid", "invalid", "multiple".
 std::string_view to_string(RecordStatus status);

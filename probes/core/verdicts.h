@@ -6,19 +6,22 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "probes/core/boxed.h"
 #include "probes/core/observations.h"
+#include "probes/core/optional_time.h"
 #include "probes/core/sts_policy.h"
 #include "probes/core/sts_record.h"
 
 namespace mtasts {
 
 /// The registry's words with `_` for `-` (RFC 8460 section 6.6), in the registry's order.
-enum class ResultType {
+enum class ResultType : std::uint8_t {
   starttls_not_supported,
   certificate_host_mismatch,
   certificate_expired,
@@ -37,7 +40,7 @@ constexpr std::size_t kResultTypeCount = 11;
 std::string_view to_string(ResultType type);
 
 /// Severity of a finding or fault, as the label `severity` spells it.
-enum class Severity { info, warning, high, critical };
+enum class Severity : std::uint8_t { info, warning, high, critical };
 std::string_view to_string(Severity severity);
 
 /// A fault that a sender reports. `reason` is a code of the catalogue; `host` is the MX or policy host at fault.
@@ -74,15 +77,15 @@ struct MxFamilyVerdict {
   std::optional<bool> verified{};
   std::string tls_version{};
   std::string cipher{};
-  std::optional<UnixTime> tls_observed{};
-  std::optional<UnixTime> not_after{};
+  OptionalTime tls_observed{};
+  OptionalTime not_after{};
 
   bool operator==(const MxFamilyVerdict&) const = default;
 };
 
 /// Whether DANE applies to an MX host (RFC 7672 section 2.2). unknown: our resolver does not say, or the lookup failed;
 /// bogus: addresses or TLSA records fail validation; unusable: none of the records is fit for SMTP.
-enum class DaneState { unknown, bogus, insecure_address, no_records, unusable, usable };
+enum class DaneState : std::uint8_t { unknown, bogus, insecure_address, no_records, unusable, usable };
 
 struct DaneVerdict {
   DaneState state{DaneState::unknown};
@@ -101,8 +104,8 @@ struct DaneVerdict {
 /// One MX host, whichever domains use it. A family without addresses has no verdict.
 struct MxVerdict {
   std::string host{};
-  std::optional<MxFamilyVerdict> ipv4{};
-  std::optional<MxFamilyVerdict> ipv6{};
+  Boxed<MxFamilyVerdict> ipv4{};
+  Boxed<MxFamilyVerdict> ipv6{};
   std::optional<bool> lookup_success{};       // false: SERVFAIL or timeout
   std::optional<bool> tlsa_lookup_success{};  // the same of its TLSA records; nullopt: not asked for
   std::optional<DaneVerdict> dane{};          // nullopt: never looked at
@@ -115,7 +118,7 @@ struct MxVerdict {
   Milliseconds duration{};
 };
 
-enum class DomainState { pending, ok, failing, unknown };
+enum class DomainState : std::uint8_t { pending, ok, failing, unknown };
 std::string_view to_string(DomainState state);
 
 /// Values of the label `query`, in exposition order.
@@ -144,34 +147,34 @@ struct MxMembership {
 struct DomainVerdict {
   std::string domain{};
   DomainState state{DomainState::pending};
-  std::optional<bool> success{};  // nullopt while it hangs on an MX host never observed
-  UnixTime probed{};              // when the last probe that reached a verdict ended
+  std::optional<bool> success{};           // nullopt while it hangs on an MX host never observed
+  std::optional<StsMode> expected_mode{};  // by configuration
+  bool null_mx{};
+  DnsSecurity mx_security{DnsSecurity::unchecked};  // of the MX records; what was told last, while nobody does
+  UnixTime probed{};                                // when the last probe that reached a verdict ended
   Milliseconds dns_duration{};
   Milliseconds policy_duration{};
   Milliseconds mx_duration{};
   Milliseconds total_duration{};
   std::array<std::optional<bool>, kDnsQueryCount> dns_success{};  // by DnsQuery
   std::optional<RecordStatus> record{};
-  std::string record_id{};
   std::optional<RecordStatus> tlsrpt{};
-  std::optional<bool> fetch_success{};
+  std::string record_id{};
   std::optional<int> http_status{};
+  std::optional<bool> fetch_success{};
   std::optional<bool> policy_valid{};
+  std::optional<bool> deliverable{};
   std::optional<StsPolicy> policy{};  // fetched last; nullopt when it is not valid
   std::optional<PolicyInForce> in_force{};
-  std::optional<StsMode> expected_mode{};
-  std::optional<UnixTime> policy_not_after{};
-  std::optional<UnixTime> policy_last_change{};
-  std::optional<UnixTime> enforced_until{};
-  std::optional<UnixTime> mx_set_last_change{};
-  std::optional<UnixTime> watched_since{};  // of the first verdict
-  std::optional<UnixTime> last_fault{};     // of the last verdict that had a fault
-  bool null_mx{};
-  std::optional<std::size_t> mx_hosts{};            // found in DNS, probed or not
-  DnsSecurity mx_security{DnsSecurity::unchecked};  // of the MX records; what was told last, while nobody does
+  OptionalTime policy_not_after{};
+  OptionalTime policy_last_change{};
+  OptionalTime enforced_until{};
+  OptionalTime mx_set_last_change{};
+  OptionalTime watched_since{};           // of the first verdict
+  OptionalTime last_fault{};              // of the last verdict that had a fault
+  std::optional<std::size_t> mx_hosts{};  // found in DNS, probed or not
   std::vector<MxMembership> mx{};
   std::optional<double> coverage{};
-  std::optional<bool> deliverable{};
   std::vector<Fault> faults{};  // the domain's and its MX hosts'
   std::vector<Finding> findings{};
   std::string unknown_reason{};  // why the state is unknown, "" otherwise

@@ -56,12 +56,14 @@ std::string text(const std::optional<T>& value) {
   return value ? text(*value) : "absent";
 }
 
-template <class T, class Member>
-std::string text_of_member(const std::optional<T>& whole, Member member) {
+std::string text(const OptionalTime& value) { return value ? text(*value) : "absent"; }
+
+template <class Optional, class Member>
+std::string text_of_member(const Optional& whole, Member member) {
   return whole ? text(std::invoke(member, *whole)) : "absent";
 }
 
-void add_family(const std::string& name, const std::optional<MxFamilyVerdict>& family, Facts& facts) {
+void add_family(const std::string& name, const Boxed<MxFamilyVerdict>& family, Facts& facts) {
   facts[name] = family ? "there" : "absent";
   facts[name + ".reachable"] = text_of_member(family, &MxFamilyVerdict::reachable);
   facts[name + ".unreachable_reason"] = text_of_member(family, &MxFamilyVerdict::unreachable_reason);

@@ -87,7 +87,7 @@ TEST(Config, ReadsEveryValue) {
   const auto result = load_config(MTASTS_TEST_DATA "/config/full.good.yaml");
   ASSERT_TRUE(result.config.has_value()) << lines_of(result.problems);
   const Config& config = *result.config;
-  const std::map<std::string, std::string> labels{{"team", "mail"}, {"tier", "1"}};
+  const Labels labels{{"team", "mail"}, {"tier", "1"}};
   EXPECT_THAT(config.domains, ElementsAre(DomainConfig{"example.org", {}, {}, false},
                                           DomainConfig{"example.net", labels, StsMode::enforce, true},
                                           DomainConfig{"example.com", labels, StsMode::none, false}));

@@ -26,6 +26,11 @@ class Filler {
 
  private:
   template <class T>
+  void fill(Boxed<T>& value) {
+    fill(value.emplace());
+  }
+  void fill(OptionalTime& value) { fill(value.emplace()); }
+  template <class T>
   void fill(std::optional<T>& value) {
     fill(value.emplace());
   }
