@@ -79,13 +79,12 @@ PeerLimitOptions peer_limit_options(const Config& config) {
   return {.per_network = config.probe.max_per_network, .per_provider = config.probe.max_per_provider};
 }
 
-ResolverOptions resolver_options(const Config& config) {
-  const std::size_t threads = config.probe.threads;
+ResolverOptions resolver_options(const Config& config, std::size_t resolvers) {
   ResolverOptions options{.servers = config.dns.servers.empty() ? system_servers() : configured_servers(config.dns),
                           .timeout = config.dns.timeout,
                           .attempts = static_cast<int>(config.dns.attempts),
-                          .max_outstanding = kMaxOutstanding / threads,
-                          .pace = pace_of(config.dns.max_rate, threads),
+                          .max_outstanding = kMaxOutstanding / resolvers,
+                          .pace = pace_of(config.dns.max_rate, resolvers),
                           .dnssec = config.dns.validate != DnsValidation::off,
                           .validate_locally = config.dns.validate == DnsValidation::local,
                           .trust_anchor_file = config.dns.trust_anchor};
@@ -97,11 +96,11 @@ ResolverOptions resolver_options(const Config& config) {
 }
 
 ProbeEngine::ProbeEngine(boost::asio::io_context& io, const Config& config)
-    : ProbeEngine(io, config, std::make_shared<PeerLimits>(peer_limit_options(config)), std::make_shared<WorkMeter>()) {
-}
+    : ProbeEngine(io, config, 1, std::make_shared<PeerLimits>(peer_limit_options(config)),
+                  std::make_shared<WorkMeter>()) {}
 
-ProbeEngine::ProbeEngine(boost::asio::io_context& io, const Config& config, std::shared_ptr<PeerLimits> limits,
-                         std::shared_ptr<WorkMeter> work)
+ProbeEngine::ProbeEngine(boost::asio::io_context& io, const Config& config, std::size_t engines,
+                         std::shared_ptr<PeerLimits> limits, std::shared_ptr<WorkMeter> work)
     : options(probe_options(config)),
       classify(classify_options(config)),
       max_hosts(config.smtp.max_hosts),
@@ -109,7 +108,7 @@ ProbeEngine::ProbeEngine(boost::asio::io_context& io, const Config& config, std:
       gate(clock),
       peers(std::move(limits)),
       tls({.ca_file = config.tls.ca_file, .min_minor_version = config.tls.min_version == TlsVersion::tls1_3 ? 3 : 2}),
-      resolver(clock, resolver_options(config)),
+      resolver(clock, resolver_options(config, engines)),
       net{.clock = clock,
           .gate = gate,
           .peers = *peers,

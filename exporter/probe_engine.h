@@ -15,18 +15,18 @@ namespace mtasts {
 
 ProbeOptions probe_options(const Config& config);
 ClassifyOptions classify_options(const Config& config);
-/// The servers of the configuration, or those of /etc/resolv.conf, with `dns.trust_ad` applied, and what one thread may
-/// ask of them.
-ResolverOptions resolver_options(const Config& config);
+/// The servers of the configuration, or those of /etc/resolv.conf, with `dns.trust_ad` applied, and what one of several
+/// resolvers may ask of them.
+ResolverOptions resolver_options(const Config& config, std::size_t resolvers = 1);
 PeerLimitOptions peer_limit_options(const Config& config);
 
 /// Lives as long as a probe of its configuration runs; a reload makes a new one. Belongs to one loop, of the several
 /// that a configuration may have, and shares the limits on connections with the others.
 class ProbeEngine {
  public:
-  /// Input: `work` measures the loop. Errors: std::runtime_error when the trust store cannot be read.
-  ProbeEngine(boost::asio::io_context& io, const Config& config, std::shared_ptr<PeerLimits> limits,
-              std::shared_ptr<WorkMeter> work);
+  /// One of `engines`. Input: `work` measures the loop. Errors: std::runtime_error when the trust store cannot be read.
+  ProbeEngine(boost::asio::io_context& io, const Config& config, std::size_t engines,
+              std::shared_ptr<PeerLimits> limits, std::shared_ptr<WorkMeter> work);
   /// The only one of its configuration. Errors: as above.
   ProbeEngine(boost::asio::io_context& io, const Config& config);
   ProbeEngine(const ProbeEngine&) = delete;

@@ -56,8 +56,9 @@ ProbeThreads::~ProbeThreads() { stop(); }
 asio::io_context& ProbeThreads::loop(std::size_t index) {
   if (index == 0) return first_;
   while (others_.size() < index) {
-    others_.push_back(std::make_unique<Loop>());
-    if (running_) others_.back()->start();
+    auto next = std::make_unique<Loop>();
+    if (running_) next->start();  // may throw; a loop that nobody runs must not be used later
+    others_.push_back(std::move(next));
   }
   return others_[index - 1]->io();
 }
@@ -67,7 +68,7 @@ ProbeEngines ProbeThreads::make_engines(const Config& config) {
   std::vector<std::shared_ptr<ProbeEngine>> engines;
   for (std::size_t i = 0; i < config.probe.threads; ++i) {
     asio::io_context& io = loop(i);
-    auto engine = std::make_unique<ProbeEngine>(io, config, limits, meters_[i]);
+    auto engine = std::make_unique<ProbeEngine>(io, config, config.probe.threads, limits, meters_[i]);
     // The last probe may end on another thread than the one that the engine's timers belong to.
     const auto end_on_its_loop = [&io](ProbeEngine* ended) {
       asio::post(io, [owner = std::unique_ptr<ProbeEngine>(ended)] {});

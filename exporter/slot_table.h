@@ -83,21 +83,22 @@ class SlotTable {
     return is_at(**block, place, name) ? *place : nullptr;
   }
 
-  /// Takes the place of the entry of that name, or one of its own.
+  /// Takes the place of the entry of that name, or one of its own. Errors: std::bad_alloc; then nothing has changed.
   void put(Pointer entry) {
-    if (blocks_.empty()) blocks_.push_back(std::make_shared<const Block>());
+    if (empty()) return assign(std::move(entry));
     const std::string name = (*entry).*Name;
     auto block = block_of(name);
     if (block == blocks_.end()) --block;
     Block changed = **block;
     const auto place = place_in(changed, name);
-    if (is_at(changed, place, name)) {
-      changed[static_cast<std::size_t>(place - changed.begin())] = std::move(entry);
-    } else {
+    const bool is_new = !is_at(changed, place, name);
+    if (is_new) {
       changed.insert(place, std::move(entry));
-      ++size_;
+    } else {
+      changed[static_cast<std::size_t>(place - changed.begin())] = std::move(entry);
     }
     store(block, std::move(changed));
+    if (is_new) ++size_;
   }
 
   void erase(std::string_view name) {
@@ -107,8 +108,8 @@ class SlotTable {
     const auto place = place_in(changed, name);
     if (!is_at(changed, place, name)) return;
     changed.erase(place);
-    --size_;
     store(block, std::move(changed));
+    --size_;
   }
 
  private:
@@ -124,9 +125,14 @@ class SlotTable {
     return place != block.end() && (**place).*Name == name;
   }
 
-  /// The first whose last entry does not sort before the name. Input: no block is empty, or there is just that one.
+  void assign(Pointer only) {
+    Blocks one{std::make_shared<const Block>(1, std::move(only))};
+    blocks_.swap(one);
+    size_ = 1;
+  }
+
+  /// The first whose last entry does not sort before the name. Blocks are never empty.
   [[nodiscard]] typename Blocks::const_iterator block_of(std::string_view name) const {
-    if (size_ == 0) return blocks_.begin();
     return std::lower_bound(blocks_.begin(), blocks_.end(), name, [](const auto& block, std::string_view wanted) {
       return is_before(block->back(), wanted);
     });
@@ -134,18 +140,19 @@ class SlotTable {
 
   /// Puts the changed block where the old one was; in two when it has grown too large, and nowhere when it is empty.
   void store(typename Blocks::const_iterator old, Block changed) {
-    const auto place = blocks_.begin() + (old - blocks_.cbegin());
+    const auto index = old - blocks_.cbegin();
     if (changed.empty()) {
-      blocks_.erase(place);
+      blocks_.erase(old);
       return;
     }
     if (changed.size() <= kMostInBlock) {
-      *place = std::make_shared<const Block>(std::move(changed));
+      blocks_[static_cast<std::size_t>(index)] = std::make_shared<const Block>(std::move(changed));
       return;
     }
     const auto middle = changed.begin() + static_cast<std::ptrdiff_t>(changed.size() / 2);
-    *place = std::make_shared<const Block>(changed.begin(), middle);
-    blocks_.insert(place + 1, std::make_shared<const Block>(middle, changed.end()));
+    auto lower = std::make_shared<const Block>(changed.begin(), middle);
+    blocks_.insert(old + 1, std::make_shared<const Block>(middle, changed.end()));
+    blocks_[static_cast<std::size_t>(index)] = std::move(lower);
   }
 
   Blocks blocks_{};

@@ -24,7 +24,6 @@ class Turns::InLine {
   InLine(Turns& owner, const std::string& name, std::shared_ptr<Waiter> waiter)
       : owner_(owner), name_(name), waiter_(std::move(waiter)) {
     ++owner_.waiting_;
-    if (owner_.told_) owner_.told_();
   }
   ~InLine() {
     --owner_.waiting_;
@@ -71,6 +70,7 @@ asio::awaitable<Turns::Turn> Turns::take(std::string name, std::size_t most) {
   const std::shared_ptr<Waiter> waiter = take_or_queue(name, most, executor);
   if (waiter) {
     InLine in_line(*this, name, waiter);
+    if (told_) told_();
     while (!in_line.called()) co_await waiter->timer.async_wait(asio::as_tuple(asio::use_awaitable));
     in_line.take();
   }

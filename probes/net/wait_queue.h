@@ -13,17 +13,17 @@
 
 namespace mtasts {
 
-/// First come, first served. A coroutine that is destroyed while it waits (at shutdown) leaves the line by itself.
+/// First come, first served. A coroutine that is cancelled or destroyed while it waits leaves the line by itself.
 class WaitQueue {
  public:
   explicit WaitQueue(boost::asio::io_context& io) : io_(io) {}
   WaitQueue(const WaitQueue&) = delete;
   WaitQueue& operator=(const WaitQueue&) = delete;
 
-  /// Returns when wake_one() came to this caller.
+  /// Returns when wake_one() came to this caller. Throws when the coroutine was cancelled.
   boost::asio::awaitable<void> wait() {
     Waiter waiter(*this);
-    co_await waiter.timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    while (waiter.in_line) co_await waiter.timer.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
   }
 
   /// Wakes who waits longest. Input: the line is not empty.
