@@ -178,11 +178,13 @@ struct PieceSource {
   std::function<bool(std::string& piece)> more{};
   std::optional<GzipStream> gzip{};
   bool ended{};
+  std::size_t octets{};  // made so far
 
   /// The next octets to send; may be empty.
   std::string next() {
     std::string text;
     ended = !more(text);
+    octets += text.size();
     if (!gzip) return text;
     std::string compressed;
     gzip->add(text, ended, compressed);
@@ -570,7 +572,8 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   }
 
   /// Sends an answer whose body is made piece by piece, in chunks, or to a client of HTTP/1.0 up to the end of the
-  /// connection. All of it has one deadline. Errors: false, and the client sees that the body is not complete.
+  /// connection. All of it has one deadline, which moves as the body grows. Errors: false, and the client sees that the
+  /// body is not complete.
   template <class Stream>
   asio::awaitable<bool> send_pieces(ConnectionPtr connection, Stream& stream, Exchange& exchange,
                                     std::optional<HttpResponse>& response) {
@@ -586,14 +589,16 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     fill_head(wire, *response, exchange);
     wire.chunked(chunked);
     http::response_serializer<http::empty_body> serializer{wire};
-    const auto until = std::chrono::steady_clock::now() + limits_.response;
-    connection->stream.expires_at(until);
+    const auto begun = std::chrono::steady_clock::now();
+    connection->stream.expires_at(begun + limits_.response);
     auto [error, octets] = co_await http::async_write_header(stream, serializer, kAwait);
     if (error || exchange.head) co_return !error;
     while (!source->ended) {
-      if (std::chrono::steady_clock::now() > until) co_return false;  // not every piece has something to write
       const std::optional<std::string> piece = co_await next_piece(connection, source, stream.get_executor());
       if (!piece) co_return false;
+      const auto until = begun + limits_.response + time_for(source->octets);
+      if (std::chrono::steady_clock::now() > until) co_return false;  // not every piece has something to write
+      connection->stream.expires_at(until);
       const bool written = piece->empty() || co_await write_piece(stream, *piece, chunked);
       if (!written) co_return false;
     }
@@ -601,6 +606,10 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     const auto end = http::make_chunk_last();
     auto [unfinished, last] = co_await asio::async_write(stream, end, kAwait);
     co_return !unfinished;
+  }
+
+  [[nodiscard]] std::chrono::milliseconds time_for(std::size_t octets) const {
+    return std::chrono::milliseconds(octets * 1000 / limits_.least_pace);
   }
 
   template <class Stream>

@@ -82,7 +82,9 @@ struct HttpLimits {
   std::chrono::milliseconds request{std::chrono::seconds{10}};      // first octet to last, however slowly it comes
   std::chrono::milliseconds keep_alive{std::chrono::seconds{120}};  // idle between requests
   std::chrono::milliseconds handler{std::chrono::seconds{150}};     // 503 beyond it
-  std::chrono::milliseconds response{std::chrono::seconds{60}};     // writing the answer
+  std::chrono::milliseconds response{std::chrono::seconds{60}};     // writing the answer; in pieces, with what follows
+  std::size_t least_pace{std::size_t{4} * 1024 * 1024};  // octets a second of a body in pieces, before gzip: a client
+                                                         // that takes them faster has the time that it needs
 };
 
 /// TLS, authentication and extra headers; may be exchanged while the server runs.

@@ -58,6 +58,8 @@ struct TestCertificate {
   }
 };
 
+constexpr milliseconds kLimit{300};
+
 class HttpServerTest : public ::testing::Test {
  protected:
   void serve(HttpLimits limits = {}, WebOptions options = {}) {
@@ -75,7 +77,9 @@ class HttpServerTest : public ::testing::Test {
     server_->route({"GET"}, "/pieces", [](const HttpRequest& request, const Respond& respond) {
       const bool breaks = request.parameter("breaks").has_value();
       const bool endless = request.parameter("endless").has_value();
-      respond({.more = [left = 40, breaks, endless](std::string& piece) mutable {
+      const bool late = request.parameter("late").has_value();
+      respond({.more = [left = 40, breaks, endless, late](std::string& piece) mutable {
+        if (late && left == 20) std::this_thread::sleep_for(kLimit * 2);
         if (breaks && left == 20) throw std::runtime_error{"no more"};
         if (endless || left % 4 != 0)
           piece.append(100'000, static_cast<char>('a' + left % 26));  // some have nothing to say
@@ -241,8 +245,17 @@ TEST_F(HttpServerTest, ABodyThatBreaksOffLooksBroken) {
   EXPECT_THAT(raw.read_all(), ::testing::Not(::testing::EndsWith("0\r\n\r\n")));
 }
 
+TEST_F(HttpServerTest, ALargeAnswerHasMoreTime) {
+  serve({.response = kLimit, .least_pace = 1'000'000});
+  const auto answer = client().Get("/pieces?late", {{"Accept-Encoding", "identity"}});
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->body.size(), 3'000'000U);
+  serve({.response = kLimit, .least_pace = 1'000'000'000});
+  EXPECT_FALSE(client().Get("/pieces?late", {{"Accept-Encoding", "identity"}}));
+}
+
 TEST_F(HttpServerTest, WhoReadsNothingOfAnAnswerIsLeft) {
-  serve({.response = milliseconds{300}});
+  serve({.response = kLimit});
   RawClient lazy{port_};
   lazy.send("GET /pieces?endless HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_THAT(lazy.read_until("\r\n\r\n"), ::testing::StartsWith("HTTP/1.1 200"));
