@@ -130,6 +130,7 @@ ImapAction ImapDialogue::on_refusal(const ImapStatusLine& line) {
     case Step::find_folder:
       return say(Step::create_folder, "CREATE " + render_imap_quoted(folders_.front()));
     case Step::create_folder:
+      if (to_lower(line.code) == "alreadyexists") return next_folder();  // another session was faster (RFC 5530)
       return stop("folder " + in_single_quotes(folders_.front()) + " is not there and cannot be made", line.text,
                   "correct the name (some servers want 'INBOX.' or 'INBOX/' before it), or make the folder");
     case Step::subscribe:
