@@ -10,7 +10,7 @@ from fleet_bed import MIB, NEVER
 from fleet_watch import Watch
 
 ALIKE = 1.10  # the most may be so many times the least
-LATER_SECONDS = 10  # of a later pass, at least, so that a small fleet has enough of them
+LATER_SECONDS = 10, 300  # of later passes, at least, so that a small fleet has enough of them, and at most
 ONE_PASS_SECONDS = 60
 IDLE_SECONDS = 5
 SCRAPES = 3
@@ -82,16 +82,19 @@ def measure(bed, chosen, fixture, size, one, log):
                                       chosen.concurrency))
     watch = Watch(exporter, (exporter, fixture), log)
     begun = watch.look()
-    first = watch.first_pass(60 * chosen.minutes)
+    half = watch.until(lambda look: look.at >= begun.at + interval / 2, 60 * chosen.minutes) or watch.looks[-1]
+    first = watch.first_pass(begun.at + 60 * chosen.minutes - half.at)
     ended = first or watch.looks[-1]
-    last = watch.for_seconds(max(interval, LATER_SECONDS), interval) if first else None
+    least, most = LATER_SECONDS
+    last = watch.for_seconds(min(max(interval, least), most), interval) if first else None
     fleet = Fleet(size, exporter.startup, (begun.resident - one) / size)
     if last:
         fleet.kept, fleet.resident = (last.resident - one) / size, last.resident
     exporter.rest()
     if first:
         exporter.await_idle()
-    count_cpu(watch, fleet, begun, ended, last)
+    fleet.probed = size * ended.ended / (len(exporter.domains) + len(exporter.hosts))
+    count_cpu(watch, fleet, (begun, half), (ended, last))
     scrape(exporter, fleet)
     restart(exporter, fleet)
     watch.read_log()
@@ -99,18 +102,19 @@ def measure(bed, chosen, fixture, size, one, log):
     return fleet
 
 
-def count_cpu(watch, fleet, begun, ended, last):
-    """Input: looks at the start, at the end of the first pass or of our patience, and after later passes."""
+def count_cpu(watch, fleet, first, later):
+    """Input: looks at the start, and before anything is probed again; at the end of the first pass or of our patience,
+    and after later passes, None where there was no time for them."""
     of_a_look = watch.weigh_look()
     probes = len(watch.exporter.domains) + len(watch.exporter.hosts)
 
     def for_a_domain(since, until):
         domains = max(1, fleet.domains * (until.ended - since.ended) / probes)
-        return domains, 1000 * watch.cpu_between(since, until, of_a_look) / domains
+        return 1000 * watch.cpu_between(since, until, of_a_look) / domains
 
-    fleet.probed, fleet.first_ms = for_a_domain(begun, ended)
-    if last:
-        _, fleet.later_ms = for_a_domain(ended, last)
+    fleet.first_ms = for_a_domain(*first)
+    if later[1]:
+        fleet.later_ms = for_a_domain(*later)
 
 
 def restart(exporter, fleet):
@@ -152,7 +156,7 @@ def background(exporter):
 def table(fleets):
     """A line for each figure, a column for each fleet."""
     rows = (("start until ready, s", "startup", ".2f"), ("  with the state of the run before, s", "restart", ".2f"),
-            ("probes of domains in the first pass", "probed", ".0f"),
+            ("domains probed until the first pass was over", "probed", ".0f"),
             ("CPU for a domain, first pass, ms", "first_ms", ".2f"), ("  later passes, ms", "later_ms", ".2f"),
             ("memory for a domain, not yet probed, KiB", "waiting", ".2f"), ("  probed, KiB", "kept", ".2f"),
             ("  probed, beyond the fleet before, KiB", "more", ".2f"),

@@ -8,7 +8,6 @@ import time
 
 OWN = ("mtasts_exporter_domains_pending", "mtasts_exporter_probe_delay_seconds", "mtasts_exporter_probes_total")
 PERIOD_SECONDS = 1
-PERIOD_SECONDS_PER_DOMAIN = 2e-5  # any answer of /metrics takes the exporter time for each domain
 LOOKS_TO_WEIGH = 5
 MINUTE = 60
 EXAMPLES = 3
@@ -37,7 +36,6 @@ class Watch:
         self.log = log
         self.begun = time.monotonic()
         self.looks = []
-        self.period = max(PERIOD_SECONDS, PERIOD_SECONDS_PER_DOMAIN * len(exporter.domains))
         self.healthy = {domain for domain in exporter.domains if exporter.fixture.is_healthy(domain)}
         self.most_late = 0.0  # seconds by which a verdict of a healthy domain was older than the interval
         self.ill = set()  # healthy domains that were ever seen not to be well
@@ -69,7 +67,7 @@ class Watch:
                     each_minute()
             if time.monotonic() >= begun + seconds:
                 return None
-            time.sleep(max(0.0, look.at + self.period - time.monotonic()))  # the pace of looking
+            time.sleep(max(0.0, look.at + PERIOD_SECONDS - time.monotonic()))  # the pace of looking
 
     def first_pass(self, seconds=float("inf")):
         """Until every domain and every MX host has been probed once; None when that takes longer."""

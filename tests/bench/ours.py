@@ -64,7 +64,8 @@ class Ours(Exporter):
         wait_until(lambda: sum(self._outcomes()) >= self.probes, PASS_SECONDS, "the last probes end", pause)
         cost = meter.cost(len(self.domains), self.concurrency)
         cost.failures = self._false_failures()
-        cost.split = self._split({}, 0)
+        time.sleep(LOOK_SECONDS)
+        cost.split = {activity: 1000 * spent / len(self.domains) for activity, spent in self._busy().items()}
         return cost
 
     def most_of_first_pass(self, share):
@@ -89,14 +90,15 @@ class Ours(Exporter):
         asked = self.fixture.queries()
         self._load(AT_ONCE)
         self._await_queries(asked + self.queries * 3 // 2)
-        before = sum(self._outcomes())
-        busy = self._busy()
+        busy, before = self._refreshed()
         meter, asked = Meter(self.process.pid, self.fixture), self.fixture.queries()
         self._await_queries(asked + self.queries)
+        busy_then, ended = self._refreshed()
         cost = meter.cost(len(self.domains), self.concurrency)
-        cost.domains *= (sum(self._outcomes()) - before) / self.probes
+        cost.domains *= (ended - before) / self.probes
         cost.failures = self._false_failures()
-        cost.split = self._split(busy, before)
+        cost.split = {activity: 1000 * (spent - busy.get(activity, 0)) / cost.domains
+                      for activity, spent in busy_then.items()}
         self._load(AT_REST)
         return cost
 
@@ -122,29 +124,32 @@ class Ours(Exporter):
 
         wait_until(still_running, PASS_SECONDS, what, STEP_SECONDS)
 
-    def _metrics(self):
-        status, body = http("GET", self.url("/metrics"), timeout=60)
+    def _metrics(self, *families):
+        chosen = "&".join(f"name[]={family}" for family in families)
+        status, body = http("GET", self.url(f"/metrics?{chosen}"), timeout=60)
         if status != 200:
             raise AssertionError(f"/metrics answered {status}: {body}")
         return body
 
     def _outcomes(self):
         """Probes that ended well, and others."""
-        outcomes = re.findall(r'(?m)^mtasts_exporter_probes_total\{outcome="(\w+)"\} (\d+)', self._metrics())
+        text = self._metrics("mtasts_exporter_probes_total")
+        outcomes = re.findall(r'(?m)^mtasts_exporter_probes_total\{outcome="(\w+)"\} (\d+)', text)
         good = sum(int(count) for outcome, count in outcomes if outcome == "ok")
         return good, sum(int(count) for _, count in outcomes) - good
 
     def _busy(self):
         """Seconds by activity, as of the exporter's last look at its clocks."""
-        found = re.findall(r'(?m)^mtasts_exporter_busy_seconds_total\{activity="(\w+)"\} (\S+)', self._metrics())
+        text = self._metrics("mtasts_exporter_busy_seconds_total")
+        found = re.findall(r'(?m)^mtasts_exporter_busy_seconds_total\{activity="(\w+)"\} (\S+)', text)
         return {activity: float(seconds) for activity, seconds in found}
 
-    def _split(self, before, probes):
-        """Milliseconds a domain by activity, since `probes` had ended."""
-        time.sleep(LOOK_SECONDS)
-        domains = len(self.domains) * (sum(self._outcomes()) - probes) / self.probes
-        return {activity: 1000 * (spent - before.get(activity, 0)) / domains
-                for activity, spent in self._busy().items()}
+    def _refreshed(self):
+        """(seconds by activity, probes that ended) at a moment when the exporter has just looked at its clocks. Input:
+        it is busy."""
+        old = self._busy()
+        self._await(lambda: self._busy() != old, "a look at the clocks")
+        return self._busy(), sum(self._outcomes())
 
     def _false_failures(self):
         """Of probes, and of domains that are not deliverable: without hosts that play dead, record, policy,
