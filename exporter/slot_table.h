@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <iterator>
 #include <memory>
@@ -14,9 +15,18 @@
 
 namespace mtasts {
 
+/// The first octets of a name, zeros where it is shorter: sorts as names do, as far as it goes.
+using Beginning = std::array<unsigned char, 16>;
+inline Beginning beginning_of(std::string_view name) {
+  Beginning beginning{};
+  std::copy_n(name.begin(), std::min(name.size(), beginning.size()), beginning.begin());
+  return beginning;
+}
+
 /// Entries in blocks that all copies share until one of them changes: a copy of the table takes a pointer for some
-/// hundred entries, and a change takes the pointers of one block. Input: `Name` is the member by which entries are
-/// sorted and found.
+/// hundred entries. A change takes the pointers of one block when a copy shares it, and nothing otherwise. Not
+/// thread-safe; copies may be read and dropped on other threads meanwhile. Input: `Name` is the member by which entries
+/// are sorted and found.
 template <class Entry, std::string Entry::*Name>
 class SlotTable {
  public:
@@ -24,7 +34,17 @@ class SlotTable {
 
  private:
   using Block = std::vector<Pointer>;  // sorted, not empty
-  using Blocks = std::vector<std::shared_ptr<const Block>>;
+
+  /// A block, with the beginning of its last name: among thousands of blocks the right one is found without a look into
+  /// them.
+  struct Part {
+    explicit Part(Block entries) : block{std::make_shared<Block>(std::move(entries))} { note_last(); }
+    void note_last() { last = beginning_of((*block->back()).*Name); }
+
+    Beginning last{};
+    std::shared_ptr<Block> block;
+  };
+  using Parts = std::vector<Part>;
 
  public:
   class Iterator {
@@ -36,12 +56,12 @@ class SlotTable {
     using reference = const Pointer&;
 
     Iterator() = default;
-    explicit Iterator(typename Blocks::const_iterator block) : block_(block) {}
-    reference operator*() const { return (**block_)[place_]; }
+    explicit Iterator(typename Parts::const_iterator part) : part_(part) {}
+    reference operator*() const { return (*part_->block)[place_]; }
     pointer operator->() const { return &**this; }
     Iterator& operator++() {
-      if (++place_ < (*block_)->size()) return *this;
-      ++block_;
+      if (++place_ < part_->block->size()) return *this;
+      ++part_;
       place_ = 0;
       return *this;
     }
@@ -53,7 +73,7 @@ class SlotTable {
     bool operator==(const Iterator&) const = default;
 
    private:
-    typename Blocks::const_iterator block_{};
+    typename Parts::const_iterator part_{};
     std::size_t place_{};
   };
 
@@ -64,51 +84,62 @@ class SlotTable {
     for (std::size_t i = 0; i < sorted.size(); i += kFilled) {
       const auto first = sorted.begin() + static_cast<std::ptrdiff_t>(i);
       const auto last = sorted.begin() + static_cast<std::ptrdiff_t>(std::min(i + kFilled, sorted.size()));
-      blocks_.push_back(std::make_shared<const Block>(first, last));
+      parts_.emplace_back(Block(first, last));
     }
   }
 
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
-  [[nodiscard]] Iterator begin() const { return Iterator(blocks_.begin()); }
-  [[nodiscard]] Iterator end() const { return Iterator(blocks_.end()); }
+  [[nodiscard]] Iterator begin() const { return Iterator(parts_.begin()); }
+  [[nodiscard]] Iterator end() const { return Iterator(parts_.end()); }
   /// Input: not empty.
-  [[nodiscard]] const Pointer& front() const { return blocks_.front()->front(); }
+  [[nodiscard]] const Pointer& front() const { return parts_.front().block->front(); }
 
   /// Nullptr when there is none of that name.
   [[nodiscard]] Pointer find(std::string_view name) const {
-    const auto block = block_of(name);
-    if (block == blocks_.end()) return nullptr;
-    const auto place = place_in(**block, name);
-    return is_at(**block, place, name) ? *place : nullptr;
+    const auto part = part_of(name);
+    if (part == parts_.end()) return nullptr;
+    const auto place = place_in(*part->block, name);
+    return is_at(*part->block, place, name) ? *place : nullptr;
+  }
+
+  /// Puts what `change` makes of the entry of that name into its place. Returns the old one; nullptr when there is
+  /// none, and nothing has been asked for then. Input: `change` keeps the name. Errors: std::bad_alloc and those of
+  /// `change`; then nothing has changed.
+  template <class Change>
+  Pointer update(std::string_view name, const Change& change) {
+    const auto part = part_of(name);
+    if (part == parts_.end()) return nullptr;
+    const auto place = place_in(*part->block, name) - part->block->begin();
+    if (!is_at(*part->block, part->block->begin() + place, name)) return nullptr;
+    Pointer next = change(*(*part->block)[static_cast<std::size_t>(place)]);
+    return std::exchange(changeable(part)[static_cast<std::size_t>(place)], std::move(next));
   }
 
   /// Takes the place of the entry of that name, or one of its own. Errors: std::bad_alloc; then nothing has changed.
   void put(Pointer entry) {
-    if (empty()) return assign(std::move(entry));
-    const std::string name = (*entry).*Name;
-    auto block = block_of(name);
-    if (block == blocks_.end()) --block;
-    Block changed = **block;
-    const auto place = place_in(changed, name);
-    const bool is_new = !is_at(changed, place, name);
-    if (is_new) {
-      changed.insert(place, std::move(entry));
+    const std::string& name = (*entry).*Name;
+    if (update(name, [&entry](const Entry&) { return entry; })) return;
+    if (parts_.empty()) {
+      parts_.emplace_back(Block(1, std::move(entry)));
     } else {
-      changed[static_cast<std::size_t>(place - changed.begin())] = std::move(entry);
+      insert(std::move(entry));
     }
-    store(block, std::move(changed));
-    if (is_new) ++size_;
+    ++size_;
   }
 
   void erase(std::string_view name) {
-    const auto block = block_of(name);
-    if (block == blocks_.end()) return;
-    Block changed = **block;
-    const auto place = place_in(changed, name);
-    if (!is_at(changed, place, name)) return;
-    changed.erase(place);
-    store(block, std::move(changed));
+    const auto part = part_of(name);
+    if (part == parts_.end()) return;
+    const auto place = place_in(*part->block, name) - part->block->begin();
+    if (!is_at(*part->block, part->block->begin() + place, name)) return;
+    if (part->block->size() == 1) {
+      parts_.erase(part);
+    } else {
+      Block& block = changeable(part);
+      block.erase(block.begin() + place);
+      part->note_last();
+    }
     --size_;
   }
 
@@ -125,37 +156,55 @@ class SlotTable {
     return place != block.end() && (**place).*Name == name;
   }
 
-  void assign(Pointer only) {
-    Blocks one{std::make_shared<const Block>(1, std::move(only))};
-    blocks_.swap(one);
-    size_ = 1;
-  }
-
-  /// The first whose last entry does not sort before the name. Blocks are never empty.
-  [[nodiscard]] typename Blocks::const_iterator block_of(std::string_view name) const {
-    return std::lower_bound(blocks_.begin(), blocks_.end(), name, [](const auto& block, std::string_view wanted) {
-      return is_before(block->back(), wanted);
+  /// The first whose last entry does not sort before the name.
+  template <class Range>
+  static auto first_not_before(Range& parts, std::string_view name) {
+    const Beginning wanted = beginning_of(name);
+    return std::lower_bound(parts.begin(), parts.end(), name, [&wanted](const Part& part, std::string_view sought) {
+      if (part.last != wanted) return part.last < wanted;
+      return is_before(part.block->back(), sought);
     });
   }
+  [[nodiscard]] auto part_of(std::string_view name) const { return first_not_before(parts_, name); }
+  [[nodiscard]] auto part_of(std::string_view name) { return first_not_before(parts_, name); }
 
-  /// Puts the changed block where the old one was; in two when it has grown too large, and nowhere when it is empty.
-  void store(typename Blocks::const_iterator old, Block changed) {
-    const auto index = old - blocks_.cbegin();
-    if (changed.empty()) {
-      blocks_.erase(old);
-      return;
+  /// The block itself when no copy of the table has it any more, else one of our own.
+  static Block& changeable(typename Parts::iterator part) {
+    std::shared_ptr<Block>& block = part->block;
+    if (block.use_count() > 1) {
+      block = std::make_shared<Block>(*block);
+    } else {
+      // Giving a pointer back comes after the same of the last reader, and so does what is written now.
+      const std::shared_ptr<Block> in_order = block;
     }
-    if (changed.size() <= kMostInBlock) {
-      blocks_[static_cast<std::size_t>(index)] = std::make_shared<const Block>(std::move(changed));
-      return;
-    }
-    const auto middle = changed.begin() + static_cast<std::ptrdiff_t>(changed.size() / 2);
-    auto lower = std::make_shared<const Block>(changed.begin(), middle);
-    blocks_.insert(old + 1, std::make_shared<const Block>(middle, changed.end()));
-    blocks_[static_cast<std::size_t>(index)] = std::move(lower);
+    return *block;
   }
 
-  Blocks blocks_{};
+  /// Into the block whose last name is the next one, or the last; in two when it has grown too large. Input: not empty.
+  void insert(Pointer entry) {
+    const std::string_view name = (*entry).*Name;
+    auto part = part_of(name);
+    if (part == parts_.end()) --part;
+    if (part->block->size() == kMostInBlock) part = split(part, name);
+    Block& block = changeable(part);
+    block.insert(place_in(block, name), std::move(entry));
+    part->note_last();
+  }
+
+  /// Returns the half that the name belongs to.
+  typename Parts::iterator split(typename Parts::iterator part, std::string_view name) {
+    const Block& whole = *part->block;
+    const auto middle = whole.begin() + static_cast<std::ptrdiff_t>(whole.size() / 2);
+    Part lower(Block(whole.begin(), middle));
+    Part upper(Block(middle, whole.end()));
+    const auto index = part - parts_.begin();
+    parts_.insert(part + 1, std::move(upper));
+    const auto first = parts_.begin() + index;
+    *first = std::move(lower);
+    return is_before(first->block->back(), name) ? first + 1 : first;
+  }
+
+  Parts parts_{};
   std::size_t size_{};
 };
 

@@ -53,22 +53,22 @@ void SnapshotStore::remove_mx_host(const std::string& host) {
 }
 
 bool SnapshotStore::publish(std::shared_ptr<const DomainVerdict> verdict) {
+  DomainPointer old;  // ends after the lock
   const std::scoped_lock lock{mutex_};
-  const DomainPointer old = now_.domains.find(verdict->domain);
+  old = now_.domains.update(
+      verdict->domain, [&verdict](const DomainEntry& entry) { return make_entry(entry.name, entry.labels, verdict); });
   if (!old) return false;
-  DomainPointer next = make_entry(old->name, old->labels, std::move(verdict));
   if (is_pending(*old)) --now_.pending;
-  if (is_pending(*next)) ++now_.pending;
-  now_.domains.put(std::move(next));
+  if (verdict->state == DomainState::pending) ++now_.pending;
   return true;
 }
 
 bool SnapshotStore::publish(std::shared_ptr<const MxVerdict> verdict) {
-  MxPointer next = make_entry(verdict->host, verdict);
+  const MxPointer next = make_entry(verdict->host, verdict);
+  MxPointer old;
   const std::scoped_lock lock{mutex_};
-  if (!now_.mx_hosts.find(verdict->host)) return false;
-  now_.mx_hosts.put(std::move(next));
-  return true;
+  old = now_.mx_hosts.update(verdict->host, [&next](const MxEntry&) { return next; });
+  return old != nullptr;
 }
 
 Snapshot SnapshotStore::snapshot() const {
