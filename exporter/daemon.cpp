@@ -174,9 +174,12 @@ class Daemon {
   }
 
   static Store open_store(const Config& config) {
-    return Store::open(config.storage.path, [](const std::string& message) {
-      log_warn("store", {{"problem", message}});
-    });
+    return Store::open(
+        config.storage.path,
+        [](const std::string& message) {
+          log_warn("store", {{"problem", message}});
+        },
+        config.domains.size());
   }
 
   void restore() {

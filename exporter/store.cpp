@@ -289,12 +289,18 @@ Store::Store(Store&&) noexcept = default;
 Store& Store::operator=(Store&&) noexcept = default;
 Store::~Store() = default;
 
-Store Store::open(const std::string& path, StoreWarning warn) {
+Store Store::open(const std::string& path, StoreWarning warn, std::size_t domains) {
+  constexpr std::size_t kLeastCache = 2000;   // KiB
+  constexpr std::size_t kDomainsPerKib = 32;  // the inner pages of the tables, and their indexes by name
   if (!warn) warn = [](const std::string&) {};
   auto connection = std::make_unique<Connection>();
   connection->warn = warn;
   // A crash of the machine may cost the last seconds: they are probed again.
-  open_database(connection->database, path, {.synchronous = "NORMAL", .replace_damaged = true, .warn = warn});
+  open_database(connection->database, path,
+                {.synchronous = "NORMAL",
+                 .replace_damaged = true,
+                 .cache_kib = std::max(kLeastCache, domains / kDomainsPerKib),
+                 .warn = warn});
   return Store{std::move(connection)};
 }
 

@@ -113,8 +113,9 @@ class Store {
  public:
   /// Opens the database, makes it when it is missing, and brings an old schema up to date. A damaged database of ours
   /// is moved aside to PATH.corrupt with a warning, and an empty one takes its place: monitoring goes on.
-  /// Errors: StoreError for a path that cannot be used and for a file that is not ours, which is never touched.
-  static Store open(const std::string& path, StoreWarning warn = {});
+  /// Input: for so many domains, so that what leads to a row of theirs stays in memory. Errors: StoreError for a path
+  /// that cannot be used and for a file that is not ours, which is never touched.
+  static Store open(const std::string& path, StoreWarning warn = {}, std::size_t domains = 0);
 
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;

@@ -153,6 +153,7 @@ void connect(Database& database, const DatabaseOptions& options) {
     std::string mode;
     sql << "PRAGMA journal_mode = WAL", soci::into(mode);
     sql << "PRAGMA synchronous = " << options.synchronous;
+    sql << "PRAGMA cache_size = -" << options.cache_kib;
     if (!is_current(sql)) migrate(sql);
   } catch (const soci::soci_error& error) {
     if (says_damaged(error)) throw DamagedDatabase(error.what());

@@ -25,6 +25,7 @@ struct DatabaseOptions {
   bool existing{};                  // the file must be there and of the current schema; nothing is changed
   bool replace_damaged{};           // move a damaged file aside and begin an empty one, else an error; only for the
                                     // first connection of a process: see database_path_fault()
+  std::size_t cache_kib{2000};      // of the database in memory, for the connection; SQLite's own default
   StoreWarning warn{};
 };
 
