@@ -74,13 +74,7 @@ void log_domain_files(const DomainFiles& files) {
 
 WebOptions web_options(const WebConfig& web) {
   WebOptions options;
-  if (web.tls) {
-    options.tls = {.cert_file = web.tls->cert_file,
-                   .key_file = web.tls->key_file,
-                   .client_ca_file = web.tls->client_ca_file,
-                   .require_client_cert = web.tls->client_auth == ClientAuth::require_and_verify,
-                   .min_version = web.tls->min_version == TlsVersion::tls1_3 ? "TLS13" : "TLS12"};
-  }
+  options.tls = web.tls;
   if (!web.users.empty()) {
     auto gate = std::make_shared<BasicAuth>(web.users);
     options.authenticate = [gate](const std::string& authorization) { return gate->admits(authorization); };

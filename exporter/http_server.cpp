@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/http_server.h"
 
-#include <openssl/ssl.h>
 #include <poll.h>
 
 #include <algorithm>
@@ -126,31 +125,6 @@ asio::ip::address address_of(asio::io_context& io, const std::string& host) {
   return (v4 == found.end() ? found.begin() : v4)->endpoint().address();
 }
 
-void require_usable(const error_code& error, const std::string& file) {
-  if (error) throw std::invalid_argument{file + ": " + error.message()};
-}
-
-/// Builds the TLS context from files. Errors: boost::system::system_error, std::invalid_argument.
-TlsContext make_tls_context(const WebOptions::Tls& tls) {
-  auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
-  if (tls.min_version != "TLS12" && tls.min_version != "TLS13") {
-    throw std::invalid_argument{"min_version must be TLS12 or TLS13, not '" + tls.min_version + "'"};
-  }
-  SSL_CTX_set_min_proto_version(context->native_handle(), tls.min_version == "TLS13" ? TLS1_3_VERSION : TLS1_2_VERSION);
-  error_code error;
-  context->use_certificate_chain_file(tls.cert_file, error);
-  require_usable(error, tls.cert_file);
-  context->use_private_key_file(tls.key_file, asio::ssl::context::pem, error);
-  require_usable(error, tls.key_file);
-  if (!tls.client_ca_file.empty()) {
-    context->load_verify_file(tls.client_ca_file, error);
-    require_usable(error, tls.client_ca_file);
-    const auto required = tls.require_client_cert ? asio::ssl::verify_fail_if_no_peer_cert : asio::ssl::verify_none;
-    context->set_verify_mode(asio::ssl::verify_peer | required);
-  }
-  return context;
-}
-
 /// One request, from its headers to its answer.
 struct Exchange {
   std::shared_ptr<HttpRequest> request{std::make_shared<HttpRequest>()};
@@ -238,7 +212,7 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   std::optional<std::string> set_options(WebOptions options) {
     try {
       auto next = std::make_shared<ActiveOptions>();
-      if (options.tls) next->tls = make_tls_context(*options.tls);
+      if (options.tls) next->tls = make_web_tls_context(*options.tls);
       next->web = std::move(options);
       const std::scoped_lock lock{options_mutex_};
       options_ = std::move(next);

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "exporter/http_text.h"
+#include "exporter/web_tls.h"
 
 namespace mtasts {
 
@@ -89,14 +90,7 @@ struct HttpLimits {
 
 /// TLS, authentication and extra headers; may be exchanged while the server runs.
 struct WebOptions {
-  struct Tls {
-    std::string cert_file{};
-    std::string key_file{};
-    std::string client_ca_file{};      // "": client certificates are not looked at
-    bool require_client_cert{};        // refuse clients without a certificate of client_ca_file
-    std::string min_version{"TLS12"};  // TLS12 or TLS13
-  };
-  std::optional<Tls> tls{};
+  std::optional<WebTls> tls{};  // nullopt: clear text
   /// Judges the value of the Authorization header, "" without one. Empty: everybody may come in. Called on a worker
   /// thread, so it may be as slow as bcrypt is.
   std::function<bool(const std::string& authorization)> authenticate{};

@@ -91,8 +91,10 @@ std::string line_about(const TakenReport& report, std::size_t others) {
 
 WebOptions options_for_senders(WebOptions web) {
   web.authenticate = nullptr;
-  if (web.tls) web.tls->client_ca_file.clear();
-  if (web.tls) web.tls->require_client_cert = false;
+  if (!web.tls) return web;
+  web.tls->client_auth = ClientAuth::none;
+  web.tls->client_ca_file.clear();
+  web.tls->client_allowed_sans.clear();
   return web;
 }
 
@@ -135,7 +137,7 @@ HttpResponse answer_to_sender(const IntakeResult& result) {
 }
 
 std::string client_certificate_warning(const TlsrptHttpConfig& config, const WebOptions& web) {
-  const bool asked = web.tls && web.tls->require_client_cert;
+  const bool asked = web.tls && requires_certificate(web.tls->client_auth);
   if (!config.enabled || !config.listen_address.empty() || !asked) return "";
   return "tlsrpt.http: senders of reports have no client certificate, which the web configuration asks for: none can "
          "come in; set "

@@ -28,27 +28,61 @@ void read_file(std::string& target, const ConfigValue& value) {
   if (!target.empty()) value.reading().named_files.push_back({target, value.node().line, value.key(), NamedKind::file});
 }
 
-constexpr ConfigField<WebTlsConfig> kTlsFields[] = {
-    {"cert_file", [](WebTlsConfig& to, const ConfigValue& value) { read_file(to.cert_file, value); }},
-    {"key_file", [](WebTlsConfig& to, const ConfigValue& value) { read_file(to.key_file, value); }},
+void read_version(TlsVersion& version, const ConfigValue& value) {
+  value.get_choice(version, {{"TLS12", TlsVersion::tls1_2}, {"TLS13", TlsVersion::tls1_3}});
+}
+
+void read_names(std::vector<std::string>& names, const ConfigValue& value) {
+  value.each([&names](const ConfigValue& element) { element.get(names.emplace_back()); });
+}
+
+void read_cipher_suites(std::vector<std::string>& suites, const ConfigValue& value) {
+  value.each([&suites](const ConfigValue& element) {
+    std::string name;
+    element.get(name);
+    if (name.empty() || !is_cipher_suite(name)) {
+      return element.problem("'" + name +
+                             "' is no cipher suite here; write it as IANA does, for example "
+                             "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256");
+    }
+    suites.push_back(std::move(name));
+  });
+}
+
+/// The toolkit has Go's names of curves.
+void read_curves(std::vector<std::string>& groups, const ConfigValue& value) {
+  value.each([&groups](const ConfigValue& element) {
+    std::string group;
+    element.get_choice<std::string>(
+        group, {{"CurveP256", "P-256"}, {"CurveP384", "P-384"}, {"CurveP521", "P-521"}, {"X25519", "X25519"}});
+    if (!group.empty()) groups.push_back(std::move(group));
+  });
+}
+
+constexpr ConfigField<WebTls> kTlsFields[] = {
+    {"cert_file", [](WebTls& to, const ConfigValue& value) { read_file(to.cert_file, value); }},
+    {"key_file", [](WebTls& to, const ConfigValue& value) { read_file(to.key_file, value); }},
     {"client_auth_type",
-     [](WebTlsConfig& to, const ConfigValue& value) {
+     [](WebTls& to, const ConfigValue& value) {
        value.get_choice(to.client_auth, {{"NoClientCert", ClientAuth::none},
                                          {"RequestClientCert", ClientAuth::request},
                                          {"RequireAnyClientCert", ClientAuth::require_any},
                                          {"VerifyClientCertIfGiven", ClientAuth::verify_if_given},
                                          {"RequireAndVerifyClientCert", ClientAuth::require_and_verify}});
      }},
-    {"client_ca_file", [](WebTlsConfig& to, const ConfigValue& value) { read_file(to.client_ca_file, value); }},
-    {"min_version",
-     [](WebTlsConfig& to, const ConfigValue& value) {
-       value.get_choice(to.min_version, {{"TLS12", TlsVersion::tls1_2}, {"TLS13", TlsVersion::tls1_3}});
-     }},
+    {"client_ca_file", [](WebTls& to, const ConfigValue& value) { read_file(to.client_ca_file, value); }},
+    {"client_allowed_sans", [](WebTls& to, const ConfigValue& value) { read_names(to.client_allowed_sans, value); }},
+    {"min_version", [](WebTls& to, const ConfigValue& value) { read_version(to.min_version, value); }},
+    {"max_version", [](WebTls& to, const ConfigValue& value) { read_version(to.max_version, value); }},
+    {"cipher_suites", [](WebTls& to, const ConfigValue& value) { read_cipher_suites(to.cipher_suites, value); }},
+    {"prefer_server_cipher_suites",
+     [](WebTls& to, const ConfigValue& value) { value.get(to.prefer_server_cipher_suites); }},
+    {"curve_preferences", [](WebTls& to, const ConfigValue& value) { read_curves(to.groups, value); }},
 };
 
 void read_tls(WebConfig& config, const ConfigValue& value) {
   if (value.node().kind == YamlNode::Kind::null) return;
-  WebTlsConfig& tls = config.tls.emplace();
+  WebTls& tls = config.tls.emplace();
   const std::size_t before = value.reading().problems.size();
   read_fields(tls, value, kTlsFields);
   if (value.reading().problems.size() > before) return;
@@ -59,6 +93,10 @@ void read_tls(WebConfig& config, const ConfigValue& value) {
   if (!verifies && !tls.client_ca_file.empty()) {
     value.problem("client_ca_file has no effect; set client_auth_type to RequireAndVerifyClientCert");
   }
+  if (!verifies && !tls.client_allowed_sans.empty()) {
+    value.problem("client_allowed_sans has no effect; set client_auth_type to RequireAndVerifyClientCert");
+  }
+  if (tls.min_version > tls.max_version) value.problem("min_version is above max_version; change one of them");
 }
 
 /// The headers that the toolkit lets an operator set.

@@ -14,22 +14,12 @@
 #include <vector>
 
 #include "exporter/config.h"
+#include "exporter/web_tls.h"
 
 namespace mtasts {
 
-/// The toolkit's client_auth_type, in its order.
-enum class ClientAuth { none, request, require_any, verify_if_given, require_and_verify };
-
-struct WebTlsConfig {
-  std::string cert_file{};
-  std::string key_file{};
-  ClientAuth client_auth{ClientAuth::none};
-  std::string client_ca_file{};
-  TlsVersion min_version{TlsVersion::tls1_2};
-};
-
 struct WebConfig {
-  std::optional<WebTlsConfig> tls{};             // nullopt: clear text
+  std::optional<WebTls> tls{};                   // nullopt: clear text
   std::map<std::string, std::string> headers{};  // sent with every response
   std::map<std::string, std::string> users{};    // name to bcrypt hash; empty: nobody is asked
 };

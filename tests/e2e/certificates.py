@@ -45,7 +45,7 @@ class Authority:
         request, leaf, key = (self.folder / f"{name}.{kind}" for kind in ("csr", "crt", "key"))
         extensions = self.folder / f"{name}.ext"
         extensions.write_text(
-            "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth\n"
+            "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=serverAuth,clientAuth\n"
             "authorityKeyIdentifier=keyid\nsubjectAltName=" + ",".join(f"DNS:{dns}" for dns in dns_names) + "\n")
         openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={dns_names[0]}",
                 "-keyout", key, "-out", request)

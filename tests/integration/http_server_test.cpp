@@ -383,7 +383,7 @@ TEST_F(HttpServerTest, BasicAuthenticationAndExtraHeaders) {
 TEST_F(HttpServerTest, Tls) {
   const TestCertificate certificate;
   WebOptions options;
-  options.tls = WebOptions::Tls{};
+  options.tls = WebTls{};
   options.tls->cert_file = certificate.cert_file;
   options.tls->key_file = certificate.key_file;
   serve({}, options);
@@ -400,7 +400,7 @@ TEST_F(HttpServerTest, Tls) {
 TEST_F(HttpServerTest, BadTlsFilesKeepTheOldOptions) {
   serve();
   WebOptions options;
-  options.tls = WebOptions::Tls{};
+  options.tls = WebTls{};
   options.tls->cert_file = "/nonexistent.crt";
   EXPECT_EQ(server_->set_options(options), "TLS: /nonexistent.crt: No such file or directory");
   EXPECT_EQ(client().Get("/hello")->status, 200);

@@ -116,7 +116,7 @@ TEST_F(DoorTest, AProxyOnThisMachineDoesNotWait) {
 
 TEST(TlsrptHttp, WarnsOfClientCertificatesOnTheMainListeners) {
   WebOptions web;
-  web.tls = WebOptions::Tls{.client_ca_file = "ca.pem", .require_client_cert = true};
+  web.tls = WebTls{.client_auth = ClientAuth::require_and_verify, .client_ca_file = "ca.pem"};
   TlsrptHttpConfig config{.enabled = true};
   EXPECT_THAT(client_certificate_warning(config, web), testing::HasSubstr("set tlsrpt.http.listen_address"));
   config.listen_address = ":8443";
@@ -124,7 +124,7 @@ TEST(TlsrptHttp, WarnsOfClientCertificatesOnTheMainListeners) {
   config = {};
   EXPECT_EQ(client_certificate_warning(config, web), "");
   config.enabled = true;
-  web.tls->require_client_cert = false;
+  web.tls->client_auth = ClientAuth::verify_if_given;
   EXPECT_EQ(client_certificate_warning(config, web), "");
 }
 
