@@ -13,6 +13,7 @@ find_package(CURL 7.87 REQUIRED)  # CURLOPT_QUICK_EXIT
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(LDNS REQUIRED IMPORTED_TARGET ldns)
 pkg_check_modules(PSL REQUIRED IMPORTED_TARGET libpsl)
+pkg_check_modules(IDN2 REQUIRED IMPORTED_TARGET libidn2)
 pkg_check_modules(GMIME REQUIRED IMPORTED_TARGET gmime-3.0)
 pkg_check_modules(PQ REQUIRED IMPORTED_TARGET libpq)
 

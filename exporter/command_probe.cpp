@@ -7,7 +7,7 @@
 #include <ostream>
 
 #include "exporter/egress.h"
-#include "probes/core/domain_name.h"
+#include "probes/core/entered_domain.h"
 
 namespace mtasts {
 namespace {
@@ -65,7 +65,7 @@ std::optional<std::vector<std::string>> parse_domains(const std::vector<std::str
                                                       std::ostream& err) {
   std::vector<std::string> names;
   for (const std::string& word : typed) {
-    const auto name = parse_domain_name(word);
+    const auto name = parse_entered_domain_name(word);
     if (!name) {
       err << "mtasts_exporter " << command << ": " << word << ": " << name.error().detail << '\n';
       return std::nullopt;

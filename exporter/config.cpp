@@ -12,6 +12,7 @@
 #include "exporter/http_server.h"
 #include "exporter/postgresql_url.h"
 #include "probes/core/domain_name.h"
+#include "probes/core/entered_domain.h"
 #include "probes/core/octets.h"
 
 namespace mtasts {
@@ -61,7 +62,7 @@ void read_labels(DomainConfig& domain, const ConfigValue& value) {
 void read_domain_name(std::string& target, const ConfigValue& value) {
   const std::string* text = value.scalar("a domain name");
   if (text == nullptr) return;
-  Parsed<std::string> name = parse_domain_name(*text);
+  Parsed<std::string> name = parse_entered_domain_name(*text);
   if (name.has_value()) {
     target = std::move(*name);
   } else {

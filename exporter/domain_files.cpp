@@ -10,7 +10,7 @@
 #include "exporter/config.h"
 #include "exporter/config_value.h"
 #include "exporter/file_text.h"
-#include "probes/core/domain_name.h"
+#include "probes/core/entered_domain.h"
 
 namespace mtasts {
 namespace {
@@ -55,7 +55,7 @@ struct Collector {
   void add_line(std::string_view line, Place place) {
     const std::string_view name = trim(line.substr(0, line.find('#')));
     if (name.empty()) return;
-    const Parsed<std::string> domain = parse_domain_name(name);
+    const Parsed<std::string> domain = parse_entered_domain_name(name);
     if (!domain.has_value()) {
       return note(result.problems, place, domain.error().detail + "; write one domain name a line");
     }

@@ -12,6 +12,7 @@
 #include "exporter/reports_page.h"
 #include "exporter/runbooks_page.h"
 #include "probes/core/domain_name.h"
+#include "probes/core/entered_domain.h"
 
 namespace mtasts {
 namespace {
@@ -165,7 +166,7 @@ using Workers = std::function<void(std::function<void()>)>;
 void serve_check(const Shared& callbacks, const Workers& workers, const HttpRequest& request, const Respond& respond) {
   const std::string typed = trimmed(request.parameter("domain").value_or(""));
   if (typed.empty()) return respond(page_response(render_check_page("", {}, page_context(*callbacks))));
-  const auto domain = parse_domain_name(typed);
+  const auto domain = parse_entered_domain_name(typed);
   if (!domain) {
     const PageProblem problem{.what = "That is no domain name: " + domain.error().detail + ".",
                               .remedy = "Write the domain alone, such as example.org."};

@@ -11,6 +11,7 @@
 #include "exporter/page_routes.h"
 #include "exporter/verdict_json.h"
 #include "probes/core/domain_name.h"
+#include "probes/core/entered_domain.h"
 
 namespace mtasts {
 namespace {
@@ -126,7 +127,7 @@ HttpResponse probe_response(const RouteCallbacks& callbacks, const ProbeAnswer& 
 void serve_probe(const Shared& callbacks, const HttpRequest& request, const Respond& respond) {
   const auto target = request.parameter("target");
   if (!target || target->empty()) return respond(text_response(400, "The parameter 'target' is missing."));
-  const auto domain = parse_domain_name(*target);
+  const auto domain = parse_entered_domain_name(*target);
   if (!domain) return respond(text_response(400, "target is not a domain name: " + domain.error().detail));
   const Milli limit =
       probe_time_limit(request.header("x-prometheus-scrape-timeout-seconds"), callbacks->probe_timeout());

@@ -47,6 +47,8 @@ constexpr auto kNames = std::to_array<CatalogueEntry>({
     {name_error, "domain-empty", info, "There is no name.", "Write the domain's name.", "RFC 1035 section 2.3.4"},
     {name_error, "domain-not-ascii", info, "The name is not ASCII.", "Write it as xn-- labels.",
      "RFC 5890 section 2.3"},
+    {name_error, "domain-not-idna", info, "The name is no internationalized domain name.",
+     "Write letters of one script between the dots, or the name's xn-- labels.", "RFC 5891 section 4"},
     {name_error, "domain-ip-address", info, "The name is an IP address.", "Write the domain's name.",
      "RFC 5321 section 4.1.2"},
     {name_error, "domain-too-long", info, "The name is longer than 253 octets.", "Check the name for a mistake.",
