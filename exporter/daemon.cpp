@@ -24,6 +24,7 @@
 #include "exporter/report_intake.h"
 #include "exporter/routes.h"
 #include "exporter/serve_config.h"
+#include "exporter/service_manager.h"
 #include "exporter/snapshot.h"
 #include "exporter/store.h"
 #include "exporter/stored_observation.h"
@@ -34,7 +35,12 @@ namespace mtasts {
 namespace {
 
 // How often the files of `domain_files` are looked at for a change.
-constexpr timespec kWatchInterval{.tv_sec = 5, .tv_nsec = 0};
+constexpr std::chrono::seconds kWatchInterval{5};
+
+timespec timespec_of(std::chrono::nanoseconds time) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  return {.tv_sec = time.count() / kSecond, .tv_nsec = time.count() % kSecond};
+}
 
 UnixTime system_now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
 
@@ -124,13 +130,20 @@ class Daemon {
   }
 
   int wait(const sigset_t& signals) {
+    say_ready();
+    Pulse pulse({[this](auto task) { server_.after_a_turn(std::move(task)); },
+                 [this](auto task) { loop_.after_a_turn(std::move(task)); }});
+    const timespec pause = timespec_of(
+        std::min<std::chrono::nanoseconds>(kWatchInterval, manager_.watchdog_interval().value_or(kWatchInterval)));
     while (true) {
-      const int number = sigtimedwait(&signals, nullptr, &kWatchInterval);
+      const int number = sigtimedwait(&signals, nullptr, &pause);
       if (number == SIGTERM || number == SIGINT) break;
       if (number == SIGHUP) reload();
       if (number < 0) watch_domain_files();
+      if (manager_.watchdog_interval() && pulse.felt()) manager_.alive();
     }
     log_info("stopping");
+    manager_.stopping();
     server_.stop();
     tlsrpt_http_.stop();
     loop_.stop();
@@ -142,6 +155,11 @@ class Daemon {
   }
 
  private:
+  void say_ready() const {
+    manager_.ready();
+    manager_.status("Watching " + std::to_string(config()->domains.size()) + " domains");
+  }
+
   const Config& first_config() {
     take(load(nullptr));
     return running_->config;
@@ -381,6 +399,13 @@ class Daemon {
   /// Takes the files anew. Returns what is wrong with them, a line each; then the old configuration keeps running.
   std::optional<std::string> reload() {
     const std::lock_guard one_at_a_time(reload_mutex_);
+    manager_.reloading();
+    const auto refusal = take_files_anew();
+    say_ready();
+    return refusal;
+  }
+
+  std::optional<std::string> take_files_anew() {
     try {
       std::function<void()> take_reports_by_it;
       ServeConfig next = load(running_.get());
@@ -475,6 +500,7 @@ class Daemon {
   }
 
   const ServeOptions& options_;
+  const ServiceManager manager_;
   mutable std::mutex config_mutex_;
   std::mutex reload_mutex_;
   std::shared_ptr<const ServeConfig> running_;  // the pointer belongs to config_mutex_, its next value to reload_mutex_

@@ -254,6 +254,10 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     }
   }
 
+  void after_a_turn(std::function<void()> task) {
+    asio::post(io_, [this, task = std::move(task)] { asio::post(workers_, task); });
+  }
+
   std::size_t connections() const { return open_.load(); }
 
  private:
@@ -814,6 +818,7 @@ std::optional<std::string> HttpServer::set_options(WebOptions options) {
 std::uint16_t HttpServer::listen(const ListenAddress& address) { return core_->listen(address); }
 void HttpServer::start() { core_->start(); }
 void HttpServer::stop() { core_->stop(); }
+void HttpServer::after_a_turn(std::function<void()> task) { core_->after_a_turn(std::move(task)); }
 std::size_t HttpServer::connections() const { return core_->connections(); }
 
 }  // namespace mtasts

@@ -132,6 +132,9 @@ class HttpServer {
   /// Closes every connection and joins the threads, within a second. Safe to call twice.
   void stop();
 
+  /// Runs a task when the loop and one of the workers have had a turn; never once stopped.
+  void after_a_turn(std::function<void()> task);
+
   /// Connections open now.
   std::size_t connections() const;
 

@@ -161,7 +161,25 @@ class ProbeLoop::Core {
     });
   }
 
+  void after_a_turn(std::function<void()> task) {
+    asio::post(io_, [this, task = std::move(task)] { visit(engines_.all(), task); });
+  }
+
  private:
+  using Engines = std::vector<std::shared_ptr<ProbeEngine>>;
+
+  /// Goes from loop to loop, the last first, and comes back each time.
+  void visit(Engines left, std::function<void()> task) {
+    if (left.empty()) return task();
+    asio::io_context& next = left.back()->clock.io();
+    left.pop_back();
+    asio::post(next, [this, left = std::move(left), task = std::move(task)]() mutable {
+      asio::post(io_, [this, left = std::move(left), task = std::move(task)]() mutable {
+        visit(std::move(left), std::move(task));
+      });
+    });
+  }
+
   void begin_on_demand(const DomainConfig& domain, Milliseconds limit, OnDemandProbes::Done done) {
     const auto watched = domains_.find(domain.name);
     const auto not_for_id = watched == domains_.end() ? std::nullopt : id_to_spare(watched->second);
@@ -872,6 +890,7 @@ void ProbeLoop::restore(std::vector<DomainKeepsake> domains, std::vector<MxVerdi
 }
 std::function<void()> ProbeLoop::prepare(const Config& config) { return core_->prepare(config); }
 void ProbeLoop::start() { core_->start(); }
+void ProbeLoop::after_a_turn(std::function<void()> task) { core_->after_a_turn(std::move(task)); }
 void ProbeLoop::stop() { core_->stop(); }
 void ProbeLoop::probe_now(DomainConfig domain, Milliseconds limit, std::function<void(LiveProbe)> done) {
   core_->probe_now(std::move(domain), limit, std::move(done));

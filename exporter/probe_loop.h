@@ -63,6 +63,9 @@ class ProbeLoop {
   /// passed, with our own trouble as the reason; never once stopped.
   void probe_now(DomainConfig domain, Milliseconds limit, std::function<void(LiveProbe)> done);
 
+  /// Runs a task when every loop that probes has had a turn; never once stopped.
+  void after_a_turn(std::function<void()> task);
+
  private:
   class Core;
   std::unique_ptr<Core> core_;
