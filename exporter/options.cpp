@@ -198,7 +198,7 @@ void add_commands(CommandLine& line, Flags& flags) {
                            "Exit status: 0 match, 1 no match, 3 usage error.");
   line.report = add_command(line.app, "report", " FILE|-...",
                             "Read and explain TLS reports: JSON, gzip, or a whole mail message (RFC 8460 section 4)",
-                            "Exit status: 0 valid, 1 if any is not, 3 usage error or a file that cannot be read.");
+                            "Exit status: 0 valid, 1 if any is not or cannot be read, 3 usage error.");
   add_format(*line.report, flags);
   line.codes = add_command(line.app, "codes", "", "List every result type, reason and finding with its meaning", "");
   add_format(*line.codes, flags);

@@ -12,8 +12,8 @@
 
 namespace mtasts {
 
-/// Reads each file in turn and prints what is in it. Exit status: 0 all valid, 1 if any is not, 3 if a file cannot be
-/// read; the others are read all the same. Source: RFC 8460 section 4, contract section 1.
+/// Reads each file in turn and prints what is in it. Exit status: 0 all valid, 1 if any is not or cannot be read; the
+/// others are read all the same. Source: RFC 8460 section 4, contract section 1.
 int run_report(const ReportOptions& options, std::istream& in, std::ostream& out, std::ostream& err);
 
 /// Is there something to read in it, and is all of it valid?
