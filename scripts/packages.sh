@@ -20,8 +20,8 @@ debian_release() {
 
 # Prints the packages of a purpose: build (compile and link), run (ask the exporter whether it is ready), test (unit
 # tests, real servers), browser (the pages in Chromium, and npm, whose packages have the schemas of Kubernetes too), bench
-# (what to compare with), fleet (many domains and a Prometheus), soak (campaigns against the lab), check (style, a second
-# Debian).
+# (what to compare with), fleet (many domains and a Prometheus), soak (campaigns against the lab), package (the Debian
+# package), check (style, a second Debian, that package).
 packages_for() {
   case $1 in
     build)
@@ -48,7 +48,8 @@ packages_for() {
     bench) echo "python3 python3-yaml prometheus-blackbox-exporter" ;;
     fleet) echo "python3 python3-yaml prometheus" ;;
     soak) echo "python3 python3-yaml" ;;
-    check) echo "clang-format clang-tidy shellcheck ccache debootstrap" ;;
+    package) echo "dpkg-dev gzip" ;;
+    check) echo "lintian clang-format clang-tidy shellcheck ccache debootstrap" ;;
   esac
 }
 

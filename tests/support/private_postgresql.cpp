@@ -77,8 +77,9 @@ PrivatePostgresql* PrivatePostgresql::instance() {
 
 PrivatePostgresql::PrivatePostgresql(const std::string& programs) {
   const std::string folder = folder_.file(""), data = folder_.file("data"), log = folder_.file("log");
-  if (const passwd* nobody = getpwnam("nobody"); geteuid() == 0 && nobody != nullptr)
-    static_cast<void>(chown(folder.c_str(), nobody->pw_uid, nobody->pw_gid));
+  const passwd* nobody = geteuid() == 0 ? getpwnam("nobody") : nullptr;
+  if (nobody != nullptr && chown(folder.c_str(), nobody->pw_uid, nobody->pw_gid) != 0)
+    throw std::runtime_error("PostgreSQL's folder cannot be given to nobody");
   require_success(start({programs + "/initdb", "--pgdata=" + data, "--username=" + std::string{kUser}, "--auth=trust",
                          "--encoding=UTF8", "--locale=C", "--no-sync"},
                         log),
