@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the exporter and the lab as people run them, and lets the one watch the other for a long time while something
-# goes wrong: the resolver goes away, MX hosts are dead, the exporter is killed or runs out of descriptors. Prints
-# figures and whether each promise was kept; about half an hour. Installs what is missing with apt.
+# goes wrong: the resolver goes away, peers are dead or hostile, the exporter is killed, its disk is full, its clock is
+# wrong. Prints figures and whether each promise was kept; about two hours. Installs what is missing with apt.
 # Usage: scripts/soak.sh [--short] [--outage SECONDS] [CAMPAIGN...]     tests/soak/README.md explains the campaigns
 # SPDX-License-Identifier: Apache-2.0
 set -eu
@@ -18,6 +18,6 @@ cd "$(dirname "$0")/.."
 install_packages build soak
 
 cmake --preset release -DMTASTS_LAB=ON
-cmake --build --preset release --target mtasts_exporter mtasts_lab
+cmake --build --preset release --target mtasts_exporter mtasts_lab wrong_clock
 exec python3 tests/soak/run.py --exporter build/release/exporter/mtasts_exporter \
   --lab build/release/tests/lab/mtasts_lab "$@"

@@ -146,6 +146,8 @@ class Lab::Impl {
   std::string bulk_dead_policy_;
   std::string bulk_dead_;
   std::string bulk_tarpit_;
+  std::string bulk_hostile_mx_;
+  std::string bulk_hostile_policy_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   std::thread thread_;
 };
@@ -276,6 +278,10 @@ void Lab::Impl::build_bulk() {
   bulk_dead_policy_ = serve(dead_policy, site);
   bulk_dead_ = serve(dead, site);
   bulk_tarpit_ = serve(tarpit, site);
+  if (bulk.hostile_mx > 0) mx.smtp = smtp_fault(bulk.hostile_kind);
+  bulk_hostile_mx_ = serve(mx, site);
+  if (bulk.hostile_policy > 0) policy.http = http_fault(bulk.hostile_kind);
+  bulk_hostile_policy_ = serve(policy, site);
   dns_.set_latency(bulk.latency);
   for (std::size_t i = 0; i < bulk.domains; ++i) build_bulk_domain(i);
 }
@@ -293,6 +299,8 @@ std::string Lab::Impl::bulk_mx(std::size_t index) {
     set.addresses = {bulk_dead_};
   else if (host < bulk.dead + bulk.tarpit)
     set.addresses = {bulk_tarpit_};
+  else if (host < bulk.hostile_mx)
+    set.addresses = {bulk_hostile_mx_};
   dns_.put(name, std::move(set));
   return name;
 }
@@ -305,8 +313,11 @@ void Lab::Impl::build_bulk_domain(std::size_t index) {
   DnsSet reports;
   reports.txt = {"v=TLSRPTv1; rua=mailto:tlsrpt@" + domain};
   DnsSet policy_host;
-  const bool dead = index < options_.bulk.dead_policy;
-  policy_host.addresses = {dead ? bulk_dead_policy_ : bulk_policy_[index % bulk_policy_.size()]};
+  policy_host.addresses = {bulk_policy_[index % bulk_policy_.size()]};
+  if (index < options_.bulk.dead_policy)
+    policy_host.addresses = {bulk_dead_policy_};
+  else if (index < options_.bulk.hostile_policy)
+    policy_host.addresses = {bulk_hostile_policy_};
   DnsSet exchange;
   exchange.mx = {{10, bulk_mx(index)}};
   dns_.put("_mta-sts." + domain, std::move(record));

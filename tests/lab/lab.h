@@ -19,6 +19,9 @@ struct BulkOptions {
   std::size_t dead{};                   // so many MX hosts, from the first one on, never answer a SYN
   std::size_t tarpit{};                 // so many after them accept and never greet
   std::size_t dead_policy{};            // so many policy hosts, from the first one on, never answer a SYN
+  std::size_t hostile_mx{};             // so many MX hosts, from the first one on, do what hostile_kind says
+  std::size_t hostile_policy{};         // the same of policy hosts
+  std::string hostile_kind{"none"};     // one of the table's words for SMTP or HTTP
   std::size_t shared_mx{};              // 0: every domain has its own MX host
   std::chrono::milliseconds latency{};  // before each reply
   std::string certificate{"good"};      // the kind, for all hosts

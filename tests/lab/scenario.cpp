@@ -305,4 +305,7 @@ Scenario load_scenario_as(const std::string& path, const std::string& name, cons
   throw std::runtime_error("no scenario '" + name + "'");
 }
 
+SmtpFault smtp_fault(const std::string& word) { return look_up(YAML::Node(word), kSmtpFaults); }
+HttpFault http_fault(const std::string& word) { return look_up(YAML::Node(word), kHttpFaults); }
+
 }  // namespace mtasts::lab

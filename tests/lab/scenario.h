@@ -75,4 +75,8 @@ std::vector<Scenario> load_scenarios(const std::string& path);
 /// Errors: std::runtime_error when the table has no such scenario.
 Scenario load_scenario_as(const std::string& path, const std::string& name, const std::string& domain);
 
+/// The table's words for what a server does wrong. Errors: std::runtime_error for another word.
+SmtpFault smtp_fault(const std::string& word);
+HttpFault http_fault(const std::string& word);
+
 }  // namespace mtasts::lab

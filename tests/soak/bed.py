@@ -68,7 +68,7 @@ class Bed:
         """The exporter's configuration as text: what the lab proposes, for these domains and with these changes."""
         config = self.lab.configuration() | {"domains": domains}
         for section, values in changes.items():
-            config[section].update(values)
+            config.setdefault(section, {}).update(values)
         return yaml.safe_dump(config)
 
     def __exit__(self, *error):

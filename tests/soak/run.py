@@ -17,14 +17,19 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 
 import blips  # noqa: E402
+import clock  # noqa: E402
 import dead  # noqa: E402
 import descriptors  # noqa: E402
+import hostile  # noqa: E402
 import reloads  # noqa: E402
 import resolver  # noqa: E402
 import restart  # noqa: E402
+import signals  # noqa: E402
+import storage  # noqa: E402
 
 CAMPAIGNS = {"resolver": resolver.run, "upstream": resolver.run_upstream, "blips": blips.run, "dead": dead.run,
-             "restart": restart.run, "descriptors": descriptors.run, "reloads": reloads.run}
+             "hostile": hostile.run, "restart": restart.run, "signals": signals.run, "storage": storage.run,
+             "clock": clock.run, "descriptors": descriptors.run, "reloads": reloads.run}
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -52,6 +57,7 @@ def options():
     parser.add_argument("--length", type=float, metavar="SECONDS", help="dead: how long to watch; 270")
     parser.add_argument("--blips", type=int, metavar="N", help="blips: how often; 20")
     parser.add_argument("--reloads", type=int, metavar="N", help="reloads: how often; 1000")
+    parser.add_argument("--signals", type=int, metavar="N", help="signals: how many; 500")
     parser.add_argument("--restarts", type=int, metavar="N", help="restart: how often; 20")
     chosen = parser.parse_args()
     unknown = [name for name in chosen.campaigns if name not in CAMPAIGNS]

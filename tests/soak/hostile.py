@@ -1,0 +1,90 @@
+"""Campaign: thousands of peers that are out to hurt: silent, an octet a second, lines and answers that never end, closed
+in the middle. Others have their probes, and scrapes their answers. Next: signals.py.
+"""
+# SPDX-License-Identifier: Apache-2.0
+import dataclasses
+import time
+
+from bed import Bed
+from exposition import Scraper, percentile
+from idle_clients import IdleClients
+from report import MILLISECONDS, Report
+from watch import watch
+
+SCRAPE_SECONDS = 0.1
+IDLE_CLIENTS = 200
+MEMORY_KIB = 256  # the most that a probe of such a peer may take, beside what is kept of its domain
+FAMILIES = ("mtasts_domain_state{", "mtasts_mx_unreachable_info{", "mtasts_failure{", "mtasts_exporter_probes_in_flight",
+            "mtasts_exporter_probes_total", "process_")
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Durations in seconds. Peers that hold a probe for `timeout` hold `hostile` of them at once, at worst."""
+    healthy: int
+    hostile: int
+    timeout: float
+    interval: float
+    kinds: tuple
+
+    @property
+    def first_pass(self):
+        return (self.healthy + self.hostile) / 40 + 2 * self.timeout + 20
+
+
+SMTP_KINDS = ("silent", "drip", "endless-banner", "hang-up", "reset")
+HTTP_KINDS = ("silent", "drip", "endless", "huge", "garbage", "hang-up")
+KINDS = tuple(("mx", kind) for kind in SMTP_KINDS) + tuple(("policy", kind) for kind in HTTP_KINDS)
+FULL = Plan(healthy=500, hostile=10_000, timeout=10, interval=120, kinds=KINDS)
+SHORT = Plan(healthy=20, hostile=60, timeout=1, interval=5, kinds=(("mx", "drip"), ("policy", "endless")))
+
+
+def run(binaries, options):
+    plan = SHORT if options.short else FULL
+    report = Report(f"hostile: {plan.hostile} peers of each kind beside {plan.healthy} healthy domains; {IDLE_CLIENTS} idle "
+                    f"clients of ours; timeouts of {plan.timeout:g} s")
+    for role, kind in plan.kinds:
+        lab = ["--bulk", plan.healthy + plan.hostile, f"--hostile-{role}", plan.hostile, "--hostile-kind", kind]
+        timeout = f"{plan.timeout:g}s"
+        changes = {"probe": {"interval": f"{plan.interval:g}s", "retry_interval": f"{plan.interval:g}s",
+                             "max_per_network": 0, "max_per_provider": 0, "concurrency": 2048},
+                   "policy": {"timeout": timeout}, "smtp": {"timeout": timeout}}
+        with Bed(binaries, lab, changes) as bed:
+            try_kind(report, bed, plan, f"{role} {kind}")
+            bed.close_report(report)
+    return report
+
+
+def try_kind(report, bed, plan, name):
+    scraper = Scraper(bed.exporter.port, FAMILIES)
+    empty = scraper.scrape().value("process_resident_memory_bytes")
+    most = {"in flight": 0.0, "memory": empty}
+
+    def all_judged(scrape):
+        most["in flight"] = max(most["in flight"], scrape.value("mtasts_exporter_probes_in_flight"))
+        most["memory"] = max(most["memory"], scrape.value("process_resident_memory_bytes"))
+        return "pending" not in scrape.states().values()
+
+    begun = time.monotonic()
+    with IdleClients(bed.exporter.port, IDLE_CLIENTS):
+        last = watch(scraper, plan.first_pass, all_judged)
+    seconds = [percentile(scraper.seconds, share) * MILLISECONDS for share in (0.5, 0.99)]
+    kib = (most["memory"] - empty) / 1024 / max(1.0, most["in flight"])
+    report.figure(name, f"judged in {time.monotonic() - begun:.0f} s, {most['in flight']:.0f} at once, {kib:.0f} KiB each; "
+                        f"scrape p50 / p99 {seconds[0]:.0f} / {seconds[1]:.0f} ms")
+    report.promise(f"{name}: every domain gets its verdict", [] if last else ["some are pending still"])
+    if last:
+        report.promise(f"{name}: healthy domains are ok, the others are not", wrong_states(last, plan))
+    report.promise(f"{name}: scrapes are answered within {SCRAPE_SECONDS * MILLISECONDS:.0f} ms (p99)",
+                   [f"{seconds[1]:.0f} ms"] if seconds[1] > SCRAPE_SECONDS * MILLISECONDS else [])
+    report.promise(f"{name}: a probe takes {MEMORY_KIB} KiB at most", [f"{kib:.0f} KiB"] if kib > MEMORY_KIB else [])
+
+
+def wrong_states(scrape, plan):
+    """The first so many domains have hostile peers."""
+    wrong = []
+    for domain, state in scrape.states().items():
+        hostile = int(domain.removeprefix("d").removesuffix(".bulk.test")) < plan.hostile
+        if state != ("failing" if hostile else "ok"):
+            wrong.append(f"{domain} is {state}")
+    return wrong

@@ -1,0 +1,72 @@
+"""A sender of TLS reports that gives no report up before it is acknowledged, and counts them. Next: signals.py."""
+# SPDX-License-Identifier: Apache-2.0
+import collections
+import threading
+import time
+
+from reports import report
+from servers import http
+
+ACKNOWLEDGED = 201
+RETRY_SECONDS = 0.05
+ANSWER_SECONDS = 10
+SESSIONS = 3  # in each report
+
+
+class Reporter:
+    """Posts one report after the other on a thread of its own while the context lasts; each again until it is taken.
+    Input: domain is whom they are about; token is the path's."""
+
+    def __init__(self, exporter, domain, token):
+        self.acknowledged = 0
+        self.answers = collections.Counter()  # by status, 0 without an answer
+        self._exporter, self._domain = exporter, domain
+        self._path = f"/tlsrpt/{token}"
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    @property
+    def sessions(self):
+        """What acknowledged reports add up to."""
+        return SESSIONS * self.acknowledged
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self):
+        number = 0
+        while not self._stop.is_set():
+            number += 1
+            text = report(self._domain, f"soak-{number}", SESSIONS).encode()
+            while not self._post(text) and not self._stop.wait(RETRY_SECONDS):
+                pass
+
+    def _post(self, text):
+        status, _ = http("POST", self._exporter.url(self._path), {"Content-Type": "application/tlsrpt+json"},
+                         ANSWER_SECONDS, text)
+        self.answers[status] += 1
+        if status == ACKNOWLEDGED:
+            self.acknowledged += 1
+        return status == ACKNOWLEDGED
+
+
+def sessions_counted(exporter, domain):
+    """What the exporter says that reports about a domain add up to; None without an answer."""
+    status, text = http("GET", exporter.url(f"/metrics?domain={domain}&name[]=mtasts_tlsrpt_sessions_total"))
+    if status != 200:
+        return None
+    lines = (line for line in text.splitlines() if line.startswith("mtasts_tlsrpt_sessions_total{"))
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+
+
+def await_count(exporter, domain, wanted, seconds):
+    """Returns what is counted in the end."""
+    until = time.monotonic() + seconds
+    while (counted := sessions_counted(exporter, domain)) != wanted and time.monotonic() < until:
+        time.sleep(RETRY_SECONDS)
+    return counted

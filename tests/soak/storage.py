@@ -1,0 +1,158 @@
+"""Campaign: the disk is full, and later the database is rubbish. Probing goes on, and what was acknowledged stays.
+
+The database lies on a small tmpfs of its own; only root can mount one. Next: clock.py.
+"""
+# SPDX-License-Identifier: Apache-2.0
+import contextlib
+import dataclasses
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import tempfile
+import time
+
+from bed import Bed
+from exposition import Scraper
+from report import MILLISECONDS, Report
+from reporter import Reporter, await_count
+from resolver import FIRST_PASS_SECONDS, all_known
+from signals import COUNT_SECONDS, DOMAIN, TOKEN
+from watch import Changes, steady_series, watch
+
+DISK_MIB = 48
+SCRAPE_SECONDS = 0.1
+NOTICED_SECONDS = 15  # the store writes once a second, and asks again for a while before it complains
+WRITABLE = "mtasts_exporter_store_writable"
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Durations in seconds; `trouble` is how long each kind lasts."""
+    trouble: float
+    interval: float = 5
+
+
+FULL = Plan(trouble=60)
+SHORT = Plan(trouble=8)
+
+
+class Disk:
+    """A small tmpfs while the context lasts."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.filler = folder / "filler"
+
+    def __enter__(self):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}M", "soak", self.folder], check=True)
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run(["umount", "--lazy", self.folder], check=True)
+
+    def fill(self):
+        """Until not one octet fits; what is written meanwhile is taken again."""
+        with contextlib.suppress(OSError), self.filler.open("ab", buffering=0) as filler:
+            for size in (1 << 20, 1 << 12, 1):
+                with contextlib.suppress(OSError):
+                    while filler.write(bytes(size)):
+                        pass
+
+    def empty(self):
+        self.filler.unlink()
+
+
+def run(binaries, options):
+    plan = SHORT if options.short else FULL
+    if os.geteuid() != 0:
+        report = Report("storage: left out")
+        report.figure("why", "only root can mount a disk of its own")
+        return report
+    with tempfile.TemporaryDirectory(prefix="mtasts-disk-") as folder, Disk(pathlib.Path(folder)) as disk:
+        changes = {"probe": {"interval": f"{plan.interval:g}s", "retry_interval": f"{plan.interval:g}s"},
+                   "policy": {"timeout": "1s"}, "smtp": {"timeout": "1s"}, "storage": {"path": f"{folder}/state.db"},
+                   "tlsrpt": {"http": {"enabled": True, "path": "/tlsrpt", "tokens": [TOKEN]}}}
+        with Bed(binaries, changes=changes) as bed:
+            return bed.close_report(campaign(bed, plan, disk))
+
+
+def campaign(bed, plan, disk):
+    report = Report(f"storage: {len(bed.domains)} domains, every {plan.interval:g} s; a disk that is full for "
+                    f"{plan.trouble:g} s, a database that is rubbish")
+    scraper = Scraper(bed.exporter.port)
+    before = watch(scraper, FIRST_PASS_SECONDS, all_known)
+    assert before, f"some domains still have no verdict after {FIRST_PASS_SECONDS} s"
+    with Reporter(bed.exporter, DOMAIN, TOKEN) as reporter:
+        full_disk(report, scraper, before, plan, disk)
+    counted = await_count(bed.exporter, DOMAIN, reporter.sessions, COUNT_SECONDS)
+    answers = ", ".join(f"{count} times {status or 'none'}" for status, count in sorted(reporter.answers.items()))
+    report.figure("reports acknowledged", f"{reporter.acknowledged}; answers: {answers}")
+    wrong = [] if counted == reporter.sessions else [f"{reporter.sessions} sessions acknowledged, {counted} counted"]
+    report.promise("every acknowledged report is counted exactly once", wrong)
+    bed.exporter.signal(signal.SIGKILL)
+    bed.exporter.process.wait()
+    bed.exporter.start()
+    again = await_count(bed.exporter, DOMAIN, reporter.sessions, COUNT_SECONDS)
+    report.promise("and still after a restart", [] if again == counted else [f"{again} counted"])
+    rubbish(report, bed, plan, before, disk)
+    report.figure("series compared", str(len(steady_series(before))))
+    report.scrapes(scraper)
+    slow = [f"{seconds * MILLISECONDS:.1f} ms" for seconds in scraper.seconds if seconds > SCRAPE_SECONDS]
+    report.promise(f"every scrape is answered within {SCRAPE_SECONDS * MILLISECONDS:.0f} ms", slow)
+    return report
+
+
+def writable(scrape):
+    """By part of the store."""
+    return {labels["part"]: value for labels, value in scrape.family(WRITABLE)}
+
+
+def full_disk(report, scraper, before, plan, disk):
+    disk.fill()
+    begun = time.monotonic()
+    changes = Changes(before, begun)
+
+    def noticed(scrape):
+        disk.fill()
+        changes.take(scrape)
+        return 0 in writable(scrape).values()
+
+    found = watch(scraper, NOTICED_SECONDS + plan.interval, noticed)
+    report.figure("full disk noticed", f"after {found.at - begun:.1f} s" if found else "never")
+    report.promise(f"{WRITABLE} says so", [] if found else ["it never was 0"])
+    watch(scraper, plan.trouble, lambda scrape: (disk.fill(), changes.take(scrape)) and False)
+    disk.empty()
+    freed = time.monotonic()
+    good = watch(scraper, NOTICED_SECONDS + plan.interval, lambda scrape: set(writable(scrape).values()) == {1})
+    report.figure("room noticed", f"{good.at - freed:.1f} s after it is there" if good else "never")
+    report.promise("and when there is room again", [] if good else ["it stays 0"])
+    report.promise("no verdict changes meanwhile", changes.evidence())
+
+
+def rubbish(report, bed, plan, before, disk):
+    """What a broken disk makes of a database while nobody looks."""
+    bed.exporter.stop()
+    database = disk.folder / "state.db"
+    for file in disk.folder.glob("state.db-*"):
+        file.unlink()
+    with database.open("r+b") as broken:
+        for _ in range(200):
+            broken.seek(random.randrange(database.stat().st_size))
+            broken.write(random.randbytes(64))
+    bed.exporter.start()
+    scraper = Scraper(bed.exporter.port)
+    changes = Changes(before, time.monotonic())
+    right = watch(scraper, FIRST_PASS_SECONDS, lambda scrape: all_known(scrape) and is_right(changes, scrape))
+    aside = [file.name for file in disk.folder.iterdir() if "corrupt" in file.name]
+    report.figure("rubbish for a database", f"set aside as {', '.join(aside) or 'nothing'}")
+    report.promise("the exporter starts on a database that is rubbish, and every verdict is right again",
+                   [] if right else [f"{series}: {change}" for series, change in changes.lasting.items()] or ["it never was"])
+    scraper.close()
+
+
+def is_right(changes, scrape):
+    changes.take(scrape)
+    return not {series for series in changes.lasting if not series.startswith(("mtasts_policy_last", "mtasts_mx_set_last",
+                                                                               "mtasts_tlsrpt", "mtasts_last_failure"))}
