@@ -10,7 +10,7 @@ from fleet_bed import MIB, NEVER
 from fleet_watch import Watch
 
 ALIKE = 1.10  # the most may be so many times the least
-LATER_SECONDS = 10, 300  # of later passes, at least, so that a small fleet has enough of them, and at most
+LATER_SECONDS = 10, 120  # of later passes, at least, so that a small fleet has enough of them, and at most
 ONE_PASS_SECONDS = 60
 IDLE_SECONDS = 5
 SCRAPES = 3
@@ -90,6 +90,9 @@ def measure(bed, chosen, fixture, size, one, log):
     fleet = Fleet(size, exporter.startup, (begun.resident - one) / size)
     if last:
         fleet.kept, fleet.resident = (last.resident - one) / size, last.resident
+    else:  # as if the others took as much as those that had their turn
+        share = ended.ended / (len(exporter.domains) + len(exporter.hosts))
+        fleet.kept = fleet.waiting + (ended.resident - begun.resident) / size / share
     exporter.rest()
     if first:
         exporter.await_idle()
