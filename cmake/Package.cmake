@@ -23,6 +23,9 @@ find_program(GZIP gzip REQUIRED)
 execute_process(COMMAND ${GZIP} -9nc ${PROJECT_BINARY_DIR}/packaging/changelog COMMAND_ERROR_IS_FATAL ANY
                 OUTPUT_FILE ${PROJECT_BINARY_DIR}/packaging/changelog.Debian.gz)
 install(FILES ${PROJECT_BINARY_DIR}/packaging/changelog.Debian.gz DESTINATION ${CMAKE_INSTALL_DOCDIR})
+execute_process(COMMAND ${GZIP} -9nc ${PROJECT_SOURCE_DIR}/packaging/mtasts_exporter.8 COMMAND_ERROR_IS_FATAL ANY
+                OUTPUT_FILE ${PROJECT_BINARY_DIR}/packaging/mtasts_exporter.8.gz)
+install(FILES ${PROJECT_BINARY_DIR}/packaging/mtasts_exporter.8.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_SET_DESTDIR ON)

@@ -9,7 +9,7 @@ import re
 import sys
 
 SOURCE_FOLDERS = ("probes", "exporter", "tests", "cmake", "scripts", "packaging", ".ci")
-SOURCE_SUFFIXES = {".h", ".cpp", ".py", ".sh", ".cmake", ".txt", ".service", ".mustache", ".css", ".mjs"}
+SOURCE_SUFFIXES = {".h", ".cpp", ".py", ".sh", ".cmake", ".txt", ".service", ".mustache", ".css", ".mjs", ".8", ".bash"}
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 
 # (include prefix, files that may include it): each library has one door. Paths are matched from the root.
@@ -41,7 +41,7 @@ def sources(root):
     """Every text file of ours below root, sorted, as paths relative to it."""
     for folder in SOURCE_FOLDERS:
         for path in sorted((root / folder).rglob("*")):
-            if path.is_file() and (path.suffix in SOURCE_SUFFIXES or path.parent.name == ".ci"):
+            if path.is_file() and (path.suffix in SOURCE_SUFFIXES or path.parent.name in (".ci", "completion")):
                 if not {"data", "node_modules"} & set(path.relative_to(root).parts):
                     yield path.relative_to(root)
 

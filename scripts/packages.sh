@@ -38,6 +38,7 @@ packages_for() {
     test)
       echo "libgtest-dev libgmock-dev python3 python3-yaml openssl curl"
       echo "unbound nsd ldnsutils nginx postfix opendkim opendkim-tools dovecot-imapd postgresql prometheus prometheus-alertmanager"
+      echo "mandoc zsh"
       ;;
     browser)
       echo "chromium"

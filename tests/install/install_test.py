@@ -11,6 +11,9 @@ import tempfile
 import unittest
 
 EXAMPLE = "share/doc/mtasts_exporter/config.example.yaml"
+# Where man, bash-completion and zsh look.
+BESIDE = ("share/man/man8/mtasts_exporter.8", "share/bash-completion/completions/mtasts_exporter",
+          "share/zsh/vendor-completions/_mtasts_exporter")
 
 
 class Install(unittest.TestCase):
@@ -36,6 +39,8 @@ class Install(unittest.TestCase):
             if link.startswith("docs/"):
                 self.assertTrue((root / EXAMPLE).parent.joinpath(link).is_file(), link)
         self.assertTrue((root / EXAMPLE).parent.joinpath("grafana/alerts/recording.rules.yaml").is_file())
+        for file in BESIDE:
+            self.assertTrue((root / file).is_file(), file)
         check = [root / "bin/mtasts_exporter", "--config.check", f"--config.file={root / EXAMPLE}"]
         answer = subprocess.run(check, capture_output=True, text=True, check=False)
         self.assertEqual(answer.returncode, 0, answer.stderr)
