@@ -85,6 +85,7 @@ WebOptions web_options(const WebConfig& web) {
     auto gate = std::make_shared<BasicAuth>(web.users);
     options.authenticate = [gate](const std::string& authorization) { return gate->admits(authorization); };
   }
+    options.remembers = [gate](const std::string& authorization) { return gate->remembers(authorization); };
   options.headers.assign(web.headers.begin(), web.headers.end());
   return options;
 }

@@ -23,6 +23,7 @@
 #include <boost/beast/ssl.hpp>
 #include <cstring>
 #include <list>
+#include <map>
 #include <mutex>
 #include <new>
 #include <stdexcept>
@@ -233,8 +234,8 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   }
 
   void start() {
-    for (auto& acceptor : acceptors_) asio::co_spawn(io_, accept_loop(acceptor), rethrow);
-    io_thread_ = std::thread{[this] { io_.run(); }};
+    for (auto& acceptor : acceptors_) accept_on(acceptor);
+    io_thread_ = std::thread{[this] { run_io(); }};
   }
 
   std::function<void(std::function<void()>)> slow_workers() {
@@ -248,9 +249,29 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     if (std::exchange(stopped_, true)) return;
     asio::post(io_, [this] { close_all(); });
     if (io_thread_.joinable()) io_thread_.join();
-    for (asio::thread_pool* pool : {&workers_, &slow_workers_}) {
+    for (asio::thread_pool* pool : {&door_, &workers_, &slow_workers_}) {
       pool->stop();
       pool->join();
+    }
+  }
+
+  /// Begins again when there was no memory for a connection: nobody else would listen.
+  void accept_on(tcp::acceptor& acceptor) {
+    asio::co_spawn(io_, accept_loop(acceptor), [this, &acceptor](const std::exception_ptr& error) {
+      if (!error || !acceptor.is_open()) return;
+      log_error("a connection could not be taken; the listener goes on");
+      accept_on(acceptor);
+    });
+  }
+
+  /// What a handler throws for want of memory ends its connection, not the others.
+  void run_io() {
+    while (!io_.stopped()) {
+      try {
+        io_.run();
+      } catch (const std::exception& error) {
+        log_error("internal error", {{"error", error.what()}});
+      }
     }
   }
 
@@ -262,10 +283,6 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
 
  private:
   using ConnectionPtr = std::shared_ptr<Connection>;
-
-  static void rethrow(const std::exception_ptr& error) {
-    if (error) std::rethrow_exception(error);
-  }
 
   std::uint16_t bind(const tcp::endpoint& endpoint, bool v6_only) {
     tcp::acceptor acceptor{io_};
@@ -303,14 +320,14 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     }
   }
 
-  /// Takes a connection in, closing the longest idle one when there are too many.
+  /// Takes a connection in, when there are too many in place of another one.
   void admit(tcp::socket socket) {
-    if (list_.size() >= limits_.connections && !close_longest_idle()) return;
     error_code ignored;
+    const std::string peer = endpoint_text(socket.remote_endpoint(ignored));
+    if (list_.size() >= limits_.connections && !close_longest_idle() && !close_one_of_many(peer)) return;
     socket.set_option(tcp::no_delay(true), ignored);
-    const tcp::endpoint peer = socket.remote_endpoint(ignored);
     auto connection = std::make_shared<Connection>(std::move(socket));
-    connection->peer = endpoint_text(peer);
+    connection->peer = peer;
     list_.push_back(connection);
     open_ = list_.size();
     asio::co_spawn(io_, serve(connection), [this, connection](const std::exception_ptr&) {
@@ -328,6 +345,20 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     if (!oldest) return false;
     oldest->close();
     list_.remove(oldest);
+    return true;
+  }
+
+  /// Closes the oldest connection of the source that has the most. Does nothing for a newcomer whose source would have
+  /// as many then.
+  bool close_one_of_many(const std::string& newcomer) {
+    std::map<std::string, std::size_t> counts;
+    for (const ConnectionPtr& connection : list_) ++counts[source_of_peer(connection->peer)];
+    const auto greediest = std::ranges::max_element(counts, {}, [](const auto& count) { return count.second; });
+    if (greediest == counts.end() || greediest->second <= counts[source_of_peer(newcomer)] + 1) return false;
+    const auto oldest = std::ranges::find_if(
+        list_, [&](const ConnectionPtr& connection) { return source_of_peer(connection->peer) == greediest->first; });
+    (*oldest)->close();
+    list_.erase(oldest);
     return true;
   }
 
@@ -660,8 +691,32 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     const auto request = exchange.request;
     asio::thread_pool& pool = exchange.route && exchange.route->options.slow ? slow_workers_ : workers_;
     const Respond respond = responder(pending, exchange.may_gzip, pool);
-    asio::post(pool,
-               [this, request, route = exchange.route, respond] { handle(std::move(*request), route.get(), respond); });
+    const std::function<void()> task = [this, request, route = exchange.route, respond] {
+      handle(std::move(*request), route.get(), respond);
+    };
+    if (is_let_in(exchange)) return asio::post(pool, task);
+    if (logins_ >= limits_.logins) return respond(plain_response(503, "Too many passwords wait to be judged."));
+    ++logins_;
+    asio::post(door_, [this, request, respond, task, &pool] {
+      const bool may_come_in = admits(*request);
+      --logins_;
+      if (may_come_in) return asio::post(pool, task);
+      HttpResponse response = plain_response(401, "Unauthorized");
+      response.headers.emplace_back("WWW-Authenticate", "Basic");
+      respond(std::move(response));
+    });
+  }
+
+  /// Without a look at a password.
+  bool is_let_in(const Exchange& exchange) const {
+    const auto active = options();
+    if (!active->web.authenticate || (exchange.route && exchange.route->options.open)) return true;
+    return active->web.remembers && active->web.remembers(exchange.request->header("authorization").value_or(""));
+  }
+
+  bool admits(const HttpRequest& request) const {
+    const auto active = options();
+    return !active->web.authenticate || active->web.authenticate(request.header("authorization").value_or(""));
   }
 
   static void fill_request(const Connection& connection, const WireParser::value_type& wire, HttpRequest& request) {
@@ -730,12 +785,6 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   }
 
   void call_handler(HttpRequest request, const Route* route, const Respond& respond) {
-    const bool is_open = route && route->options.open;
-    if (!is_open && !may_come_in(request)) {
-      HttpResponse response = plain_response(401, "Unauthorized");
-      response.headers.emplace_back("WWW-Authenticate", "Basic");
-      return respond(std::move(response));
-    }
     if (!route) return respond(plain_response(404, "There is no such page."));
     if (!route->allows(request.method)) {
       HttpResponse response = plain_response(405, "This method is not allowed here.");
@@ -743,11 +792,6 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
       return respond(std::move(response));
     }
     route->handler(std::move(request), respond);
-  }
-
-  bool may_come_in(const HttpRequest& request) const {
-    const auto active = options();
-    return !active->web.authenticate || active->web.authenticate(request.header("authorization").value_or(""));
   }
 
   template <class Wire>
@@ -772,8 +816,10 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
 
   const HttpLimits limits_;
   asio::io_context io_{1};
+  asio::thread_pool door_{1};  // passwords are judged here: scrapes of those who are known do not wait for that
   asio::thread_pool workers_;
   asio::thread_pool slow_workers_;
+  std::atomic<std::size_t> logins_{};
   std::list<tcp::acceptor> acceptors_{};
   RouteTable routes_{};
   std::shared_ptr<BodyGate> gate_{std::make_shared<BodyGate>(limits_.large_bodies, limits_.large_bytes)};

@@ -72,13 +72,14 @@ struct RouteOptions {
 };
 
 struct HttpLimits {
-  std::size_t connections{512};     // beyond it the longest idle connection is closed
+  std::size_t connections{512};     // beyond it the longest idle one is closed, else one of the source with the most
   std::size_t header_bytes{16384};  // request line and headers
   std::size_t body_bytes{4096};     // 413 beyond it, unless the route says otherwise; a small body does no harm
   std::size_t large_bodies{64};     // bodies of routes that say so, being read or dealt with; see BodyGate
   std::size_t large_bytes{std::size_t{64} * 1024 * 1024};  // all of them together
   std::size_t gzip_from_bytes{1024};                       // smaller bodies are not worth it
   std::size_t workers{2};
+  std::size_t logins{16};                                           // whose passwords wait to be judged; 503 beyond it
   std::size_t slow_workers{1};                                      // of slow routes alone
   std::chrono::milliseconds request{std::chrono::seconds{10}};      // first octet to last, however slowly it comes
   std::chrono::milliseconds keep_alive{std::chrono::seconds{120}};  // idle between requests
@@ -91,9 +92,11 @@ struct HttpLimits {
 /// TLS, authentication and extra headers; may be exchanged while the server runs.
 struct WebOptions {
   std::optional<WebTls> tls{};  // nullopt: clear text
-  /// Judges the value of the Authorization header, "" without one. Empty: everybody may come in. Called on a worker
-  /// thread, so it may be as slow as bcrypt is.
+  /// Judges the value of the Authorization header, "" without one. Empty: everybody may come in. As slow as bcrypt is:
+  /// called on a thread of its own, where few wait.
   std::function<bool(const std::string& authorization)> authenticate{};
+  /// Was that value right before? Fast, and called first. Empty: nothing is remembered.
+  std::function<bool(const std::string& authorization)> remembers{};
   HeaderList headers{};  // added to every response
 };
 

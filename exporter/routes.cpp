@@ -40,6 +40,35 @@ HttpResponse json_response(const json::value& value) {
   return typed_response("application/json", json::serialize(value) + "\n");
 }
 
+/// A JSON array with an element for each domain, made while it is sent: a fleet's is long, and its reader may be slow.
+HttpResponse list_of_domains(Snapshot all, json::object (*element)(const DomainEntry&)) {
+  constexpr std::size_t kPiece = std::size_t{64} * 1024;
+  struct Walk {
+    explicit Walk(Snapshot snapshot) : all(std::move(snapshot)), next(all.domains.begin()) {}
+    Snapshot all;
+    Snapshot::Domains::Iterator next;
+    std::string_view before{"["};
+  };
+  HttpResponse response = typed_response("application/json", "");
+  response.more = [walk = std::make_shared<Walk>(std::move(all)), element](std::string& piece) {
+    for (; walk->next != walk->all.domains.end() && piece.size() < kPiece; ++walk->next) {
+      piece += std::exchange(walk->before, ",");
+      piece += json::serialize(element(**walk->next));
+    }
+    if (walk->next != walk->all.domains.end()) return true;
+    piece += walk->all.domains.empty() ? "[]\n" : "]\n";
+    return false;
+  };
+  return response;
+}
+
+/// A target of Prometheus' http_sd, with the domain's free labels.
+json::object target_json(const DomainEntry& entry) {
+  json::object labels;
+  for (const auto& [name, value] : entry.labels) labels[name] = value;
+  return {{"targets", json::array{json::string{entry.name}}}, {"labels", std::move(labels)}};
+}
+
 HttpResponse no_such_domain() { return text_response(404, "This domain is not configured here."); }
 
 /// What /metrics shows: all of it, the families that name[] names, or what concerns the domains that `domain` names.
@@ -169,11 +198,11 @@ void add_operations(HttpServer& server, const Shared& shared) {
 void add_views(HttpServer& server, const Shared& shared) {
   using Callbacks = RouteCallbacks;
   server.route({"GET"}, "/sd", at_once(shared, [](const Callbacks& callbacks) {
-                 return typed_response("application/json", render_service_discovery(callbacks.snapshot()));
+                 return list_of_domains(callbacks.snapshot(), target_json);
                }));
   server.route(
       {"GET"}, "/api/v1/domains",
-      at_once(shared, [](const Callbacks& callbacks) { return json_response(fleet_json(callbacks.snapshot())); }),
+      at_once(shared, [](const Callbacks& callbacks) { return list_of_domains(callbacks.snapshot(), fleet_json); }),
       {.slow = true});
   server.route(
       {"GET"}, "/api/v1/domains/*",
@@ -201,16 +230,6 @@ std::chrono::milliseconds probe_time_limit(const std::optional<std::string>& hea
   if (error != std::errc{} || end != header->data() + header->size() || !(seconds > 0)) return configured;
   const auto asked = std::chrono::duration<double>{std::min(seconds, 86400.0)};
   return std::clamp(std::chrono::duration_cast<Milli>(asked) - kWayBack, std::min(kLeast, configured), configured);
-}
-
-std::string render_service_discovery(const Snapshot& snapshot) {
-  json::array groups;
-  for (const auto& entry : snapshot.domains) {
-    json::object labels;
-    for (const auto& [name, value] : entry->labels) labels[name] = value;
-    groups.push_back(json::object{{"targets", json::array{json::string{entry->name}}}, {"labels", std::move(labels)}});
-  }
-  return json::serialize(groups) + "\n";
 }
 
 }  // namespace mtasts

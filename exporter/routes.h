@@ -59,7 +59,4 @@ void add_routes(HttpServer& server, RouteCallbacks callbacks);
 std::chrono::milliseconds probe_time_limit(const std::optional<std::string>& header,
                                            std::chrono::milliseconds configured);
 
-/// Prometheus http_sd: one target group per domain, because each has its own labels.
-std::string render_service_discovery(const Snapshot& snapshot);
-
 }  // namespace mtasts

@@ -91,6 +91,7 @@ std::string line_about(const TakenReport& report, std::size_t others) {
 
 WebOptions options_for_senders(WebOptions web) {
   web.authenticate = nullptr;
+  web.remembers = nullptr;
   if (!web.tls) return web;
   web.tls->client_auth = ClientAuth::none;
   web.tls->client_ca_file.clear();

@@ -142,17 +142,15 @@ json::object mx_json(const MxVerdict& verdict) {
           {"dane", dane_json(verdict.dane)}};
 }
 
-json::array fleet_json(const Snapshot& snapshot) {
-  return array_of(snapshot.domains, [](const auto& entry) {
-    const DomainVerdict none{};
-    const DomainVerdict& verdict = entry->verdict ? *entry->verdict : none;
-    return json::object{{"domain", entry->name},
-                        {"state", text(to_string(verdict.state))},
-                        {"mode", name_or_null(mode_in_force(verdict))},
-                        {"coverage", or_null(verdict.coverage)},
-                        {"deliverable", or_null(verdict.deliverable)},
-                        {"faults", verdict.faults.size()}};
-  });
+json::object fleet_json(const DomainEntry& entry) {
+  const DomainVerdict none{};
+  const DomainVerdict& verdict = entry.verdict ? *entry.verdict : none;
+  return {{"domain", entry.name},
+          {"state", text(to_string(verdict.state))},
+          {"mode", name_or_null(mode_in_force(verdict))},
+          {"coverage", or_null(verdict.coverage)},
+          {"deliverable", or_null(verdict.deliverable)},
+          {"faults", verdict.faults.size()}};
 }
 
 }  // namespace mtasts

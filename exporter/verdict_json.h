@@ -3,7 +3,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <string_view>
 
@@ -20,7 +19,7 @@ boost::json::object domain_json(const DomainEntry& entry);
 /// An MX host as probed, per family.
 boost::json::object mx_json(const MxVerdict& verdict);
 
-/// One line per domain: name, state, mode in force, coverage, deliverable, number of faults.
-boost::json::array fleet_json(const Snapshot& snapshot);
+/// A domain in the list of all: name, state, mode in force, coverage, deliverable, number of faults.
+boost::json::object fleet_json(const DomainEntry& entry);
 
 }  // namespace mtasts

@@ -257,7 +257,9 @@ std::vector<std::string> known_web_config_keys() {
 
 BasicAuth::BasicAuth(std::map<std::string, std::string> users) : users_(std::move(users)) {
   if (RAND_bytes(key_.data(), static_cast<int>(key_.size())) != 1) throw std::runtime_error("no random numbers");
-  unknown_user_hash_ = users_.empty() ? "" : users_.begin()->second;
+  const auto by_cost = [](const auto& a, const auto& b) { return cost_of(a.second) < cost_of(b.second); };
+  const auto costliest = std::max_element(users_.begin(), users_.end(), by_cost);
+  unknown_user_hash_ = costliest == users_.end() ? "" : costliest->second;
 }
 
 bool BasicAuth::admits(std::string_view authorization) {
@@ -272,6 +274,11 @@ bool BasicAuth::admits(std::string_view authorization) {
   if (!is_known || !matches) return false;
   remember(digest);
   return true;
+}
+
+bool BasicAuth::remembers(std::string_view authorization) {
+  const auto credentials = credentials_of(authorization);
+  return credentials && is_remembered(digest_of(*credentials));
 }
 
 BasicAuth::Digest BasicAuth::digest_of(std::string_view credentials) const {

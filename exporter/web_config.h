@@ -51,6 +51,8 @@ class BasicAuth {
 
   /// Input: the value of the Authorization header, any octets. Source: RFC 7617.
   bool admits(std::string_view authorization);
+  /// Did it admit that value before? Takes microseconds.
+  bool remembers(std::string_view authorization);
 
  private:
   using Digest = std::array<unsigned char, 32>;

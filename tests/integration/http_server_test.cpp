@@ -380,6 +380,49 @@ TEST_F(HttpServerTest, BasicAuthenticationAndExtraHeaders) {
   EXPECT_EQ(alice.Get("/hello")->status, 401);
 }
 
+TEST_F(HttpServerTest, NobodyTakesAllConnections) {
+  serve({.connections = 3});
+  std::vector<std::unique_ptr<RawClient>> busy;
+  for (int i = 0; i < 3; ++i) {
+    arrived_ = {};
+    busy.push_back(std::make_unique<RawClient>(port_));
+    busy.back()->send("GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+    arrived_.get_future().wait();
+  }
+  EXPECT_FALSE(client().Get("/hello")) << "the source that has all of them gets no more";
+  auto other = client();
+  other.set_interface("127.0.0.2");
+  const auto answer = other.Get("/hello");
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->status, 200);
+  EXPECT_EQ(busy.front()->read_all(), "");
+}
+
+TEST_F(HttpServerTest, PasswordsAreJudgedWhereNobodyElseWaits) {
+  std::promise<void> judged;
+  std::atomic<int> asked{0};
+  WebOptions options;
+  options.authenticate = [go = judged.get_future().share()](const std::string& authorization) {
+    go.wait();
+    return authorization == "right";
+  };
+  options.remembers = [&asked](const std::string& authorization) {
+    ++asked;
+    return authorization == "known";
+  };
+  serve({.logins = 2}, options);
+  RawClient right{port_};
+  RawClient wrong{port_};
+  right.send("GET /hello HTTP/1.1\r\nHost: x\r\nAuthorization: right\r\n\r\n");
+  wrong.send("GET /hello HTTP/1.1\r\nHost: x\r\nAuthorization: wrong\r\n\r\n");
+  while (asked < 2) std::this_thread::yield();
+  EXPECT_EQ(client().Get("/hello", {{"Authorization", "known"}})->status, 200);
+  EXPECT_EQ(client().Get("/hello", {{"Authorization", "third"}})->status, 503);
+  judged.set_value();
+  EXPECT_THAT(right.read_until("hello you"), ::testing::StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(wrong.read_until("\r\n\r\n"), ::testing::StartsWith("HTTP/1.1 401"));
+}
+
 TEST_F(HttpServerTest, Tls) {
   const TestCertificate certificate;
   WebOptions options;
