@@ -19,6 +19,7 @@
 #include "exporter/metrics.h"
 #include "exporter/page_data.h"
 #include "exporter/probe_loop.h"
+#include "exporter/process_lock.h"
 #include "exporter/report_folders.h"
 #include "exporter/report_imap.h"
 #include "exporter/report_intake.h"
@@ -104,7 +105,8 @@ class Daemon {
   explicit Daemon(const ServeOptions& options)
       : options_(options),
         self_({.version = MTASTS_VERSION, .revision = MTASTS_REVISION}),
-        store_(open_store(first_config())),
+        lock_(first_config().storage.path),
+        store_(open_store(*config())),
         kept_domains_(store_.load_domains()),
         kept_hosts_(store_.load_mx_hosts()),
         writer_(std::move(store_), {.on_trouble = [this](const std::string& error) { note_trouble(error); }}),
@@ -510,6 +512,7 @@ class Daemon {
   SelfMetrics self_;
   Store store_;
   std::vector<DomainRow> kept_domains_;
+  const ProcessLock lock_;
   std::vector<MxHostRow> kept_hosts_;
   StoreWriter writer_;
   ReportIntake intake_;

@@ -161,8 +161,13 @@ void connect(Database& database, const DatabaseOptions& options) {
   }
 }
 
-/// Renames the database and its side files to PATH.corrupt. Errors: StoreError.
+/// Renames the database and its side files to PATH.corrupt, in place of earlier ones: side files of another database
+/// would make this one unreadable. Errors: StoreError.
 void move_aside(const std::string& path) {
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    std::error_code ignored;
+    fs::remove(path + ".corrupt" + suffix, ignored);
+  }
   for (const char* suffix : {"", "-wal", "-shm"}) {
     std::error_code error;
     if (!fs::exists(path + suffix, error)) continue;
