@@ -309,7 +309,8 @@ constexpr ConfigField<FindingsConfig> kFindingsFields[] = {
 
 /// Is it one of the paths of the exporter's own pages, or below one?
 bool is_own_page(std::string_view path) {
-  constexpr std::string_view kPages[] = {"/-", "/api", "/domains", "/metrics", "/probe", "/reports", "/sd"};
+  constexpr std::string_view kPages[] = {"/-",     "/api",     "/check",    "/domains", "/metrics",
+                                         "/probe", "/reports", "/runbooks", "/sd",      "/style.css"};
   return std::any_of(std::begin(kPages), std::end(kPages),
                      [&](std::string_view page) { return path == page || path.starts_with(std::string(page) + "/"); });
 }

@@ -85,8 +85,8 @@ WebOptions web_options(const WebConfig& web) {
   if (!web.users.empty()) {
     auto gate = std::make_shared<BasicAuth>(web.users);
     options.authenticate = [gate](const std::string& authorization) { return gate->admits(authorization); };
-  }
     options.remembers = [gate](const std::string& authorization) { return gate->remembers(authorization); };
+  }
   options.headers.assign(web.headers.begin(), web.headers.end());
   return options;
 }
@@ -376,6 +376,7 @@ class Daemon {
     const std::lock_guard one_at_a_time(reload_mutex_);
     const std::string now = domain_files_fingerprint(running_->written.domain_files);
     if (now == running_->files.fingerprint || now == refused_files_) return;
+    if (std::exchange(changing_files_, now) != now) return;  // somebody may be writing: the next look says
     try {
       ServeConfig changed = with_domain_files(running_->written, running_->files);
       log_domain_files(changed.files);
@@ -508,11 +509,12 @@ class Daemon {
   std::mutex reload_mutex_;
   std::shared_ptr<const ServeConfig> running_;  // the pointer belongs to config_mutex_, its next value to reload_mutex_
   std::string refused_files_;                   // fingerprint of domain files that could not be taken
+  std::string changing_files_;                  // of those at the last look, while they change
   SnapshotStore snapshots_;
   SelfMetrics self_;
+  const ProcessLock lock_;
   Store store_;
   std::vector<DomainRow> kept_domains_;
-  const ProcessLock lock_;
   std::vector<MxHostRow> kept_hosts_;
   StoreWriter writer_;
   ReportIntake intake_;

@@ -209,7 +209,7 @@ class ProbeLoop::Core {
       if (entry->second.verdict) known.verdict = *entry->second.verdict;
     }
     egress_.excuse(observed.seen);
-    note_clock(observed.seen);
+    note_clock(observed.seen, domains_.contains(domain.name));
     excuse_target_clocks(observed.seen);
     for (MxHostObservation& host : observed.hosts) {
       egress_.excuse(host);
@@ -669,10 +669,11 @@ class ProbeLoop::Core {
   }
 
   /// Hears the policy hosts' clocks; certificates that only a wrong clock of ours finds fault with are not judged.
-  void note_clock(DomainObservation& seen) {
+  /// Input: only the policy hosts of configured domains are heard, or who may use /probe could bring friends.
+  void note_clock(DomainObservation& seen, bool is_heard = true) {
     if (!seen.policy) return;
     for (const PolicyFetchAttempt& attempt : seen.policy->attempts) {
-      if (attempt.clock_ahead) clock_skew_.note(seen.domain, *attempt.clock_ahead);
+      if (is_heard && attempt.clock_ahead) clock_skew_.note(seen.domain, *attempt.clock_ahead);
     }
     if (clock_skew_.guess()) first_clock_heard();
     for (const PolicyFetchAttempt& attempt : seen.policy->attempts) {

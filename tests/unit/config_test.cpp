@@ -144,7 +144,8 @@ TEST(Config, PathsForReports) {
   };
   for (const char* good : {"/tlsrpt", "/v1/tls-reports", "/probes", "/apiary"})
     EXPECT_EQ(problems_of(good), "") << good;
-  for (const char* own : {"/metrics", "/-/reload", "/probe", "/sd", "/domains/x", "/reports", "/api/v1/domains"}) {
+  for (const char* own : {"/metrics", "/-/reload", "/probe", "/sd", "/domains/x", "/reports", "/api/v1/domains",
+                          "/check", "/runbooks/x", "/style.css"}) {
     EXPECT_EQ(problems_of(own), "test.yaml:4: tlsrpt.http.path: '" + std::string(own) +
                                     "' is a page of the exporter; write a path of its own such as /tlsrpt\n");
   }
