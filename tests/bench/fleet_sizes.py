@@ -25,6 +25,8 @@ class Fleet:
     probed: float = 0.0
     first_ms: float = 0.0  # CPU of a domain
     later_ms: float = None
+    first_ratio: float = None  # the same, of what the smallest fleet took just before and after
+    later_ratio: float = None
     kept: float = None  # KiB for a domain that has been probed
     resident: int = 0  # KiB then
     more: float = None  # KiB for each domain that the fleet before does not have
@@ -49,11 +51,18 @@ def print_growth(bed, chosen, log):
     for size in sizes:
         fleets.append(measure(bed, chosen, fixture, size, one, log))
         compare(fleets)
+        if len(fleets) > 1:
+            smallest.append(measure(bed, chosen, fixture, sizes[0], one, log))
+            relate(fleets[-1], *smallest[-2:])
+        else:
+            smallest = [fleets[0]]
     print(f"{chosen.rate} domains due in a second, {chosen.latency} ms before each reply, {chosen.dead}% of the hosts "
           f"dead; {chosen.minutes:g} minutes at most for a pass\n"
           f"an exporter with one domain has {one / MIB:.1f} MiB resident; memory for a domain is what is beyond\n\n"
           f"{table(fleets)}\n")
-    for name, what in (("first_ms", "CPU for a domain, first pass"), ("later_ms", "CPU for a domain, later passes"),
+    fleets[0].first_ratio = fleets[0].later_ratio = 1.0
+    for name, what in (("first_ratio", "CPU for a domain, first pass, of the smallest fleet's"),
+                       ("later_ratio", "CPU for a domain, later passes, of the smallest fleet's"),
                        ("waiting", "memory for a domain, not yet probed"), ("kept", "memory for a domain, probed"),
                        ("more", "memory for a domain, probed, beyond the fleet before")):
         print(alike([getattr(fleet, name) for fleet in fleets], what))
@@ -78,7 +87,7 @@ def healthy_first(fixture):
 def measure(bed, chosen, fixture, size, one, log):
     log(f"{size} domains")
     interval = math.ceil(size / chosen.rate)
-    exporter = bed.start(bed.exporter(f"fleet-{size}", fixture, fixture.domains[:size], f"{interval}s",
+    exporter = bed.start(bed.exporter(f"fleet-{size}-{time.monotonic_ns()}", fixture, fixture.domains[:size], f"{interval}s",
                                       chosen.concurrency))
     watch = Watch(exporter, (exporter, fixture), log)
     begun = watch.look()
@@ -127,6 +136,13 @@ def restart(exporter, fleet):
     exporter.stop()
 
 
+def relate(fleet, before, after):
+    """Machines that others use, too, are fast now and slow then: the smallest fleet says how fast."""
+    fleet.first_ratio = 2 * fleet.first_ms / (before.first_ms + after.first_ms)
+    if fleet.later_ms:
+        fleet.later_ratio = 2 * fleet.later_ms / (before.later_ms + after.later_ms)
+
+
 def compare(fleets):
     """Memory once more, without what a fleet of any size needs to probe at all."""
     *_, before, last = [None, *fleets]
@@ -161,6 +177,8 @@ def table(fleets):
     rows = (("start until ready, s", "startup", ".2f"), ("  with the state of the run before, s", "restart", ".2f"),
             ("domains probed until the first pass was over", "probed", ".0f"),
             ("CPU for a domain, first pass, ms", "first_ms", ".2f"), ("  later passes, ms", "later_ms", ".2f"),
+            ("  first pass, of the smallest fleet's just before and after", "first_ratio", ".2f"),
+            ("  later passes, the same", "later_ratio", ".2f"),
             ("memory for a domain, not yet probed, KiB", "waiting", ".2f"), ("  probed, KiB", "kept", ".2f"),
             ("  probed, beyond the fleet before, KiB", "more", ".2f"),
             ("resident after the restart, MiB", "restart_mib", ".0f"),
