@@ -138,9 +138,11 @@ def restart(exporter, fleet):
 
 def relate(fleet, before, after):
     """Machines that others use, too, are fast now and slow then: the smallest fleet says how fast."""
-    fleet.first_ratio = 2 * fleet.first_ms / (before.first_ms + after.first_ms)
-    if fleet.later_ms:
-        fleet.later_ratio = 2 * fleet.later_ms / (before.later_ms + after.later_ms)
+    def ratio(value, *beside):
+        return value * len(beside) / sum(beside) if value and all(beside) else None
+
+    fleet.first_ratio = ratio(fleet.first_ms, before.first_ms, after.first_ms)
+    fleet.later_ratio = ratio(fleet.later_ms, before.later_ms, after.later_ms)
 
 
 def compare(fleets):

@@ -22,7 +22,8 @@ os.environ["PATH"] += ":/usr/local/sbin:/usr/sbin:/sbin"
 from case import StackCase  # noqa: E402
 from stack import Stack  # noqa: E402
 
-MODULES = ("test_verdicts", "test_dane", "test_rollout", "test_check_since", "test_web", "test_start", "test_examples", "test_alerts", "test_lifecycle",
+MODULES = ("test_verdicts", "test_dane", "test_rollout", "test_check_since", "test_web", "test_web_tls",
+           "test_service_manager", "test_start", "test_examples", "test_alerts", "test_lifecycle",
            "test_tlsrpt_http", "test_shared_reports", "test_reports", "test_imap")  # the disruptive ones last, and last of all what leaves reports behind
 
 
