@@ -41,7 +41,7 @@ set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "Prometheus exporter for MTA-STS, DANE and
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION
     "Probes mail domains as a sending mail server would: the MTA-STS record and\n policy, every MX host with its certificate, TLSA records, and the place that\n TLS reports go to. Names each fault as a report would, counts the reports\n that other servers send, and tells Prometheus.")
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "ca-certificates, init-system-helpers")
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "ca-certificates")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "prometheus, prometheus-alertmanager")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${folder}/conffiles ${folder}/postinst ${folder}/prerm ${folder}/postrm)
