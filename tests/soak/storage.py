@@ -105,8 +105,8 @@ def campaign(bed, plan, disk):
 
 
 def writable(scrape):
-    """By part of the store."""
-    return {labels["part"]: value for labels, value in scrape.family(WRITABLE)}
+    """By what is stored."""
+    return {labels["store"]: value for labels, value in scrape.family(WRITABLE)}
 
 
 def full_disk(report, scraper, before, plan, disk):

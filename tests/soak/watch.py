@@ -9,7 +9,8 @@ PERIOD_SECONDS = 1.0
 MOVING = {"mtasts_domain_state", "mtasts_probe_duration_seconds", "mtasts_probe_timestamp_seconds",
           "mtasts_policy_cert_expiry_days", "mtasts_policy_enforced_until_timestamp_seconds",
           "mtasts_mx_cert_expiry_days", "mtasts_mx_probe_timestamp_seconds",
-          "mtasts_mx_tls_observed_timestamp_seconds"}
+          "mtasts_mx_tls_observed_timestamp_seconds", "mtasts_last_failure_timestamp_seconds",
+          "mtasts_tlsrpt_reports_total", "mtasts_tlsrpt_sessions_total", "mtasts_tlsrpt_last_report_timestamp_seconds"}
 # Evidence begins with what alerts are made of.
 WEIGHTY = ["mtasts_failure", "mtasts_failure_info", "mtasts_policy_in_force", "mtasts_domain_deliverable",
            "mtasts_record_valid", "mtasts_policy_cert_not_after_timestamp_seconds",
