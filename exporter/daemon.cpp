@@ -404,7 +404,7 @@ class Daemon {
   std::optional<std::string> reload() {
     const std::lock_guard one_at_a_time(reload_mutex_);
     manager_.reloading();
-    const auto refusal = take_files_anew();
+    auto refusal = take_files_anew();
     say_ready();
     return refusal;
   }

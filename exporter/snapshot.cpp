@@ -64,7 +64,7 @@ bool SnapshotStore::publish(std::shared_ptr<const DomainVerdict> verdict) {
 }
 
 bool SnapshotStore::publish(std::shared_ptr<const MxVerdict> verdict) {
-  const MxPointer next = make_entry(verdict->host, verdict);
+  MxPointer next = make_entry(verdict->host, verdict);
   MxPointer old;
   const std::scoped_lock lock{mutex_};
   old = now_.mx_hosts.update(verdict->host, [&next](const MxEntry&) { return next; });
