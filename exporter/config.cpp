@@ -756,7 +756,9 @@ std::string to_string(const ConfigProblem& problem) {
   if (problem.line > 0) text += ":" + std::to_string(problem.line);
   text += ": ";
   if (!problem.key.empty()) text += problem.key + ": ";
-  return text + problem.message;
+  text += problem.message;
+  std::replace_if(text.begin(), text.end(), is_control, ' ');  // which YAML allows in keys and values
+  return text;
 }
 
 ConfigResult parse_config(std::string_view text, const std::string& file, const std::string& base_directory) {

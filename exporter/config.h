@@ -218,7 +218,7 @@ struct ConfigProblem {
   bool operator==(const ConfigProblem&) const = default;
 };
 
-/// "FILE:LINE: KEY: MESSAGE", without the parts that do not apply.
+/// "FILE:LINE: KEY: MESSAGE" in one line, without the parts that do not apply.
 std::string to_string(const ConfigProblem& problem);
 
 /// Where keys are written: keys as in known_config_keys, and each element of a list of paths, as in "domain_files[N]";

@@ -50,11 +50,23 @@ std::size_t edit_distance(std::string_view from, std::string_view to) {
   return row.back();
 }
 
+/// The beginning of a text in UTF-8, cut between two characters; dots stand for the rest.
+std::string beginning_of(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return std::string(text);
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80) --most;
+  return std::string(text.substr(0, most)) + "...";
+}
+
 std::string in_quotes(std::string_view text) {
   constexpr std::size_t kMostShown = 80;
-  std::string shown = "'";
-  for (const char c : text.substr(0, kMostShown)) shown += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  return shown + (text.size() > kMostShown ? "...'" : "'");
+  return "'" + beginning_of(text, kMostShown) + "'";
+}
+
+/// Messages and keys repeat what the file says, which may be long.
+ConfigProblem problem_in(const ConfigReading& reading, std::size_t line, std::string_view key,
+                         std::string_view message) {
+  constexpr std::size_t kMostOctets = 2000;
+  return {reading.file, line, beginning_of(key, kMostOctets), beginning_of(message, kMostOctets)};
 }
 
 std::string joined(const std::vector<std::string>& words) {
@@ -171,16 +183,16 @@ ConfigValue ConfigValue::child(const YamlNode& node, const std::string& name) co
   return {node, key_.empty() ? name : key_ + "." + name, reading_};
 }
 
-void ConfigValue::problem_at(std::size_t line, std::string key, std::string message) const {
+void ConfigValue::problem_at(std::size_t line, std::string_view key, std::string_view message) const {
   if (reading_.problems.size() >= kMaxConfigProblems) return;
-  reading_.problems.push_back({reading_.file, line, std::move(key), std::move(message)});
+  reading_.problems.push_back(problem_in(reading_, line, key, message));
 }
 
-void ConfigValue::problem(std::string message) const { problem_at(node_.line, key_, std::move(message)); }
+void ConfigValue::problem(std::string_view message) const { problem_at(node_.line, key_, message); }
 
-void ConfigValue::warning(std::string message) const {
+void ConfigValue::warning(std::string_view message) const {
   if (reading_.warnings.size() >= kMaxConfigProblems) return;
-  reading_.warnings.push_back({reading_.file, node_.line, key_, std::move(message)});
+  reading_.warnings.push_back(problem_in(reading_, node_.line, key_, message));
 }
 
 void ConfigValue::note_line() const {
@@ -308,9 +320,10 @@ void note_unknown_key(const ConfigValue& section, const YamlNode& child, std::sp
 void note_yaml_problems(const YamlResult& yaml, ConfigReading& reading) {
   for (const YamlProblem& duplicate : yaml.duplicates) {
     if (reading.problems.size() >= kMaxConfigProblems) break;
-    reading.problems.push_back({reading.file, duplicate.line, duplicate.key, duplicate.message});
+    reading.problems.push_back(problem_in(reading, duplicate.line, duplicate.key, duplicate.message));
   }
-  if (yaml.error) reading.problems.push_back({reading.file, yaml.error->line, yaml.error->key, yaml.error->message});
+  if (!yaml.error) return;
+  reading.problems.push_back(problem_in(reading, yaml.error->line, yaml.error->key, yaml.error->message));
 }
 
 void check_named_files(ConfigReading& reading) {

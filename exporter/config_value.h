@@ -67,9 +67,9 @@ class ConfigValue {
   ConfigReading& reading() const { return reading_; }
   ConfigValue child(const YamlNode& node, const std::string& name) const;
 
-  void problem(std::string message) const;
-  void problem_at(std::size_t line, std::string key, std::string message) const;
-  void warning(std::string message) const;
+  void problem(std::string_view message) const;
+  void problem_at(std::size_t line, std::string_view key, std::string_view message) const;
+  void warning(std::string_view message) const;
   /// Remembers where the key is written, unless it was written before.
   void note_line() const;
 
