@@ -83,11 +83,13 @@ Outcome verify(SSL* holder, X509* leaf, STACK_OF(X509) * sent, UnixTime now) {
   return outcome;
 }
 
+/// "" for one with a NUL: what stands before that may be somebody else's name.
 std::string common_name_of(X509* leaf) {
   std::array<char, kMostNameOctets> text{};
   const int size = X509_NAME_get_text_by_NID(X509_get_subject_name(leaf), NID_commonName, text.data(),
                                              static_cast<int>(text.size()));
-  return size > 0 ? std::string(text.data()) : std::string();
+  std::string name(text.data());
+  return size > 0 && name.size() == static_cast<std::size_t>(size) ? name : std::string();
 }
 
 }  // namespace
