@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Debian packages the build, the tests and the checks need, per release, and a function that installs what is missing.
-# Sourced by run.sh, test.sh, bench.sh, fleet.sh, soak.sh and .ci/run; plain sh.
+# Sourced by run.sh, test.sh, bench.sh, fleet.sh, soak.sh, fuzz.sh and .ci/run; plain sh.
 # SPDX-License-Identifier: Apache-2.0
 
 # Prints the Debian release number, or fails with a message on anything that is not Debian 12 or later.
@@ -50,6 +50,7 @@ packages_for() {
     fleet) echo "python3 python3-yaml prometheus" ;;
     soak) echo "python3 python3-yaml" ;;
     package) echo "dpkg-dev gzip" ;;
+    fuzz) echo "clang libclang-rt-dev python3" ;;
     check) echo "lintian clang-format clang-tidy shellcheck ccache debootstrap" ;;
   esac
 }

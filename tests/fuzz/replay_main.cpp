@@ -1,12 +1,12 @@
-// Feeds the inputs of tests/data to a fuzz target, each with its beginnings and with every octet changed once, so that
-// every build runs it without a fuzzer.
+// Feeds a fuzz target its seeds, so that every build runs it without a fuzzer: cases of tests/data each with its
+// beginnings and with every octet changed once, files of the corpus as they are.
 // SPDX-License-Identifier: Apache-2.0
-#include <yaml-cpp/yaml.h>
-
 #include <array>
 #include <cstdint>
 #include <iostream>
 #include <string>
+
+#include "tests/fuzz/seeds.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
@@ -31,26 +31,18 @@ void run_with_variants(const std::string& seed) {
   }
 }
 
-/// A case's input: a text, or a list of records, which the targets take as one per line.
-std::string seed_of(const YAML::Node& input) {
-  if (!input.IsSequence()) return input.as<std::string>();
-  std::string lines;
-  for (const YAML::Node& line : input) lines += line.as<std::string>() + '\n';
-  if (!lines.empty()) lines.pop_back();
-  return lines;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::size_t seeds = 0;
-  for (int i = 1; i < argc; ++i) {
-    for (const YAML::Node& entry : YAML::LoadFile(argv[i])) {
-      if (!entry.IsMap() || !entry["input"] || entry["input"].IsMap()) continue;
-      run_with_variants(seed_of(entry["input"]));
-      ++seeds;
+  const auto seeds = mtasts::fuzz::read_seeds({argv + 1, argv + argc});
+  run("");
+  for (const mtasts::fuzz::Seed& seed : seeds) {
+    if (seed.whole) {
+      run(seed.input);
+    } else {
+      run_with_variants(seed.input);
     }
   }
-  std::cout << seeds << " seeds replayed\n";
-  return seeds == 0 ? 1 : 0;
+  std::cout << seeds.size() << " seeds replayed\n";
+  return seeds.empty() ? 1 : 0;
 }

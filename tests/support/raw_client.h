@@ -38,6 +38,8 @@ class RawClient {
 
   bool connected() const { return connected_; }
   void send(std::string_view text) const { ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL); }
+  /// Says that nothing more is sent.
+  void end() const { ::shutdown(socket_, SHUT_WR); }
   void close() {
     if (socket_ >= 0) ::close(socket_);
     socket_ = -1;

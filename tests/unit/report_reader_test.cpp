@@ -8,6 +8,7 @@
 #include "probes/core/catalogue.h"
 #include "probes/net/sha256.h"
 #include "tests/support/cases.h"
+#include "tests/support/mail_forms.h"
 
 namespace mtasts::test {
 namespace {
@@ -15,49 +16,6 @@ namespace {
 std::string report_text() {
   std::ifstream stream(std::string(MTASTS_TEST_DATA) + "/tls_reports/google.json", std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-std::string base64(std::string_view octets) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t at = 0; at < octets.size(); at += 3) {
-    std::uint32_t bits = 0;
-    for (std::size_t i = 0; i < 3; ++i)
-      bits = bits << 8U | (at + i < octets.size() ? static_cast<unsigned char>(octets[at + i]) : 0U);
-    for (std::size_t i = 0; i < 4; ++i) out += at + i > octets.size() ? '=' : kDigits[bits >> (18 - 6 * i) & 63U];
-    if (at % 57 == 54) out += "\r\n";
-  }
-  return out;
-}
-
-std::string quoted_printable(std::string_view octets) {
-  std::string out;
-  for (std::size_t at = 0; at < octets.size(); ++at) {
-    if (octets[at] == '=') {
-      out += "=3D";
-    } else {
-      out += octets[at];
-    }
-    if (at % 60 == 59) out += "=\r\n";
-  }
-  return out;
-}
-
-/// A message of tests/data/report_mail.yaml: {JSON}, {GZIP}, {JSON64}, {GZIP64} and {JSONQP} stand for the report.
-std::string message_of(const std::string& form) {
-  const std::string json = report_text();
-  const std::pair<std::string, std::string> texts[] = {{"{JSON}", json},
-                                                       {"{GZIP}", gzip(json)},
-                                                       {"{JSON64}", base64(json)},
-                                                       {"{GZIP64}", base64(gzip(json))},
-                                                       {"{JSONQP}", quoted_printable(json)},
-                                                       {"{CUT64}", base64(gzip(json).substr(0, 100))}};
-  std::string message = form;
-  for (const auto& [mark, text] : texts) {
-    for (auto at = message.find(mark); at != std::string::npos; at = message.find(mark, at + text.size()))
-      message.replace(at, mark.size(), text);
-  }
-  return message;
 }
 
 std::string outcome_of(const ReadReport& report) {
@@ -70,7 +28,8 @@ class ReportMailCases : public testing::TestWithParam<Case> {};
 TEST_P(ReportMailCases, AreTakenApart) {
   const Case& expected = GetParam();
   SCOPED_TRACE(expected.where + ", RFC " + expected.rfc);
-  const ReadReports read = read_reports(message_of(text_of(expected, "message")), {.authserv_id = "mx.example.org"});
+  const ReadReports read =
+      read_reports(message_of(text_of(expected, "message"), report_text()), {.authserv_id = "mx.example.org"});
   std::vector<std::string> outcomes;
   std::vector<std::string> vouchers;
   for (const ReadReport& report : read.reports) {
