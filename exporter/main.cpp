@@ -15,6 +15,7 @@
 #include "exporter/options.h"
 #include "exporter/report_command.h"
 #include "exporter/report_history.h"
+#include "probes/net/tls_memory.h"
 
 namespace {
 
@@ -64,4 +65,7 @@ struct Run {
 
 }  // namespace
 
-int main(int argc, char** argv) { return std::visit(Run{}, parse_options(argc, argv)); }
+int main(int argc, char** argv) {
+  watch_tls_memory();
+  return std::visit(Run{}, parse_options(argc, argv));
+}

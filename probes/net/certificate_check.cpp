@@ -16,6 +16,7 @@
 #include "probes/core/date_text.h"
 #include "probes/net/c_handle.h"
 #include "probes/net/tls_library.h"
+#include "probes/net/tls_memory.h"
 
 namespace mtasts {
 namespace {
@@ -332,6 +333,7 @@ void verify_chain(STACK_OF(X509) * sent, const std::string& reference_name, TlsC
   judge_path(verify, context, now, seen);
   std::stable_sort(seen.problems.begin(), seen.problems.end(),
                    [](const CertificateProblem& a, const CertificateProblem& b) { return a.depth < b.depth; });
+  require_tls_memory();
   if (seen.problems.empty() && seen.not_after) {
     context.remember(
         key,

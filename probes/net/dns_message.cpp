@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <new>
 #include <tuple>
 
 #include "probes/core/domain_name.h"
@@ -29,9 +30,12 @@ constexpr std::size_t kMostErrorOctets = 200;  // of what a server says of a fai
 // A chain longer than this is a loop or a joke; resolvers stop at about as many.
 constexpr int kMaxCnames = 16;
 
+/// "" for the nullptr of a record that lacks its name. Any other ldns has read, so that no text means no memory.
 std::string name_of(const ldns_rdf* name) {
+  if (name == nullptr) return {};
   const Text text(ldns_rdf2str(name));
-  return text ? normalize_host(text.get()) : std::string{};
+  if (!text) throw std::bad_alloc();
+  return normalize_host(text.get());
 }
 
 DnsStatus status_of(ldns_pkt_rcode rcode) {
@@ -255,12 +259,12 @@ std::vector<std::uint8_t> encode_query(const DnsQuestion& question, std::uint16_
       name, type, LDNS_RR_CLASS_IN,
       static_cast<std::uint16_t>(LDNS_RD | LDNS_AD |
                                  (question.checking_disabled ? LDNS_CD : 0))));  // takes the name over
-  if (!packet) return {};
+  if (!packet) throw std::bad_alloc();
   ldns_pkt_set_id(packet.get(), id);
   ldns_pkt_set_edns_udp_size(packet.get(), kUdpPayload);
   std::uint8_t* wire = nullptr;
   std::size_t size = 0;
-  if (ldns_pkt2wire(&wire, packet.get(), &size) != LDNS_STATUS_OK) return {};
+  if (ldns_pkt2wire(&wire, packet.get(), &size) != LDNS_STATUS_OK) throw std::bad_alloc();
   const Bytes owner(wire);
   return {wire, wire + size};
 }
@@ -270,7 +274,9 @@ std::optional<DnsAnswer> decode_answer(std::span<const std::uint8_t> bytes, cons
   const Rdf name(ldns_dname_new_frm_str(question.name.c_str()));
   ldns_pkt* raw = nullptr;
   if (!name || !has_answer_header(bytes, id)) return std::nullopt;
-  if (ldns_wire2pkt(&raw, bytes.data(), bytes.size()) != LDNS_STATUS_OK) return unreadable(bytes);
+  const ldns_status status = ldns_wire2pkt(&raw, bytes.data(), bytes.size());
+  if (status == LDNS_STATUS_MEM_ERR) throw std::bad_alloc();
+  if (status != LDNS_STATUS_OK) return unreadable(bytes);
   const Packet packet(raw);
   if (!answers_question(raw, name.get(), question.type, id)) return std::nullopt;
   DnsAnswer answer;

@@ -9,6 +9,7 @@
 
 #include "probes/net/dane_check.h"
 #include "probes/net/tls_library.h"
+#include "probes/net/tls_memory.h"
 #include "probes/net/tls_trust_store.h"
 
 namespace mtasts {
@@ -41,7 +42,9 @@ TlsContext::TlsContext(const TlsOptions& options)
   SSL_CTX_set_cert_verify_callback(context_, accept_any_chain, nullptr);
   try {
     enable_dane(context_);
+    begin_tls_work();
     load_trust_store(trust_store(), options.ca_file);
+    require_tls_memory();  // without it some roots would be missing, and good hosts be called untrusted
   } catch (...) {
     SSL_CTX_free(context_);
     throw;

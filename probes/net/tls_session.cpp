@@ -11,12 +11,14 @@
 
 #include "probes/net/certificate_check.h"
 #include "probes/net/dane_check.h"
+#include "probes/net/tls_memory.h"
 
 namespace mtasts {
 namespace {
 
-// OpenSSL gives a received alert the reason 1000 + its number (SSL_AD_REASON_OFFSET).
+// OpenSSL gives a received alert the reason 1000 + its number (SSL_AD_REASON_OFFSET), which is an octet.
 constexpr int kFirstAlertReason = SSL_AD_REASON_OFFSET;
+constexpr int kLastAlertReason = kFirstAlertReason + 255;
 
 NetError error_of(unsigned long code) {
   if (ERR_GET_LIB(code) != ERR_LIB_SSL) return NetError::tls_error;
@@ -27,7 +29,7 @@ NetError error_of(unsigned long code) {
     case SSL_R_WRONG_SSL_VERSION:
       return NetError::tls_version;
     default:
-      return reason >= kFirstAlertReason ? NetError::tls_alert : NetError::tls_error;
+      return reason >= kFirstAlertReason && reason <= kLastAlertReason ? NetError::tls_alert : NetError::tls_error;
   }
 }
 
@@ -49,13 +51,24 @@ TlsSession::TlsSession(TlsContext& context, WorkMeter& work, int descriptor, std
   const WorkMeter::Section section(work_, Activity::tls);
   session_ = SSL_new(context.native());
   if (session_ == nullptr) throw std::bad_alloc();
-  SSL_set_fd(session_, descriptor);
-  SSL_set_tlsext_host_name(session_, server_name_.c_str());
+  if (SSL_set_fd(session_, descriptor) == 1 && SSL_set_tlsext_host_name(session_, server_name_.c_str()) == 1) return;
+  SSL_free(session_);
+  throw std::bad_alloc();
 }
 
 TlsSession::~TlsSession() {
   const WorkMeter::Section section(work_, Activity::tls);
   SSL_free(session_);
+}
+
+template <class Call>
+TlsStep TlsSession::take_step(Call call) {
+  ERR_clear_error();
+  errno = 0;
+  begin_tls_work();
+  const TlsStep step = step_of(call());
+  if (step == TlsStep::failed) require_tls_memory();
+  return step;
 }
 
 TlsStep TlsSession::step_of(int result) {
@@ -85,9 +98,7 @@ TlsStep TlsSession::step_of(int result) {
 
 TlsStep TlsSession::handshake() {
   const WorkMeter::Section section(work_, Activity::tls);
-  ERR_clear_error();
-  errno = 0;
-  const TlsStep step = step_of(SSL_connect(session_));
+  const TlsStep step = take_step([this] { return SSL_connect(session_); });
   failure_.stage = NetStage::handshake;
   if (step != TlsStep::closed) return step;
   // The end of the stream in mid-handshake is no success.
@@ -98,18 +109,14 @@ TlsStep TlsSession::handshake() {
 
 TlsStep TlsSession::read(std::span<char> into, std::size_t& size) {
   const WorkMeter::Section section(work_, Activity::tls);
-  ERR_clear_error();
-  errno = 0;
   size = 0;
-  return step_of(SSL_read_ex(session_, into.data(), into.size(), &size));
+  return take_step([&] { return SSL_read_ex(session_, into.data(), into.size(), &size); });
 }
 
 TlsStep TlsSession::write(std::span<const char> from, std::size_t& size) {
   const WorkMeter::Section section(work_, Activity::tls);
-  ERR_clear_error();
-  errno = 0;
   size = 0;
-  return step_of(SSL_write_ex(session_, from.data(), from.size(), &size));
+  return take_step([&] { return SSL_write_ex(session_, from.data(), from.size(), &size); });
 }
 
 void TlsSession::say_goodbye() {
@@ -122,8 +129,10 @@ bool TlsSession::end_announced() const { return (SSL_get_shutdown(session_) & SS
 
 TlsObservation TlsSession::observe(UnixTime now, std::span<const TlsaRecord> tlsa) const {
   const WorkMeter::Section section(work_, Activity::verification);
+  begin_tls_work();
   TlsObservation seen = check_certificates(session_, server_name_, context_, now);
   if (!tlsa.empty()) seen.dane = check_dane(session_, tlsa, server_name_, now);
+  require_tls_memory();
   return seen;
 }
 

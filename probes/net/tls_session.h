@@ -19,6 +19,7 @@ namespace mtasts {
 enum class TlsStep { done, wait_read, wait_write, closed, failed };
 
 /// One session. Must die before the descriptor is closed: OpenSSL would write into whichever socket got the number.
+/// Errors: std::bad_alloc where there is no memory, from whatever it is.
 class TlsSession {
  public:
   /// Input: a connected non-blocking descriptor; `server_name` goes into SNI (RFC 8461 section 7.1); context and meter
@@ -44,6 +45,8 @@ class TlsSession {
   [[nodiscard]] const NetFailure& failure() const { return failure_; }
 
  private:
+  template <class Call>
+  TlsStep take_step(Call call);
   TlsStep step_of(int result);
 
   TlsContext& context_;
