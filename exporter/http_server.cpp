@@ -16,7 +16,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
@@ -34,6 +33,7 @@
 #include "exporter/log.h"
 #include "exporter/peer_source.h"
 #include "exporter/route_table.h"
+#include "exporter/worker_pool.h"
 #include "probes/core/domain_name.h"
 
 namespace mtasts {
@@ -235,13 +235,14 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
 
   void start() {
     for (auto& acceptor : acceptors_) accept_on(acceptor);
-    io_thread_ = std::thread{[this] { run_io(); }};
+    io_thread_ = std::thread{[this] { run_loop(io_); }};
   }
 
   std::function<void(std::function<void()>)> slow_workers() {
     return [core = weak_from_this()](std::function<void()> task) {
       const auto alive = core.lock();
-      if (alive) asio::post(alive->slow_workers_, [core, task = std::move(task)] { run_task(core, task); });
+      if (alive)
+        asio::post(alive->slow_workers_.get_executor(), [core, task = std::move(task)] { run_task(core, task); });
     };
   }
 
@@ -249,10 +250,7 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     if (std::exchange(stopped_, true)) return;
     asio::post(io_, [this] { close_all(); });
     if (io_thread_.joinable()) io_thread_.join();
-    for (asio::thread_pool* pool : {&door_, &workers_, &slow_workers_}) {
-      pool->stop();
-      pool->join();
-    }
+    for (WorkerPool* pool : {&door_, &workers_, &slow_workers_}) pool->stop();
   }
 
   /// Begins again when there was no memory for a connection: nobody else would listen.
@@ -265,18 +263,8 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   }
 
   /// What a handler throws for want of memory ends its connection, not the others.
-  void run_io() {
-    while (!io_.stopped()) {
-      try {
-        io_.run();
-      } catch (const std::exception& error) {
-        log_error("internal error", {{"error", error.what()}});
-      }
-    }
-  }
-
   void after_a_turn(std::function<void()> task) {
-    asio::post(io_, [this, task = std::move(task)] { asio::post(workers_, task); });
+    asio::post(io_, [this, task = std::move(task)] { asio::post(workers_.get_executor(), task); });
   }
 
   std::size_t connections() const { return open_.load(); }
@@ -637,7 +625,7 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   asio::awaitable<std::optional<std::string>> next_piece(ConnectionPtr connection, std::shared_ptr<PieceSource> source,
                                                          asio::any_io_executor executor) {
     const auto pending = std::make_shared<PendingPiece>(executor);
-    asio::post(workers_, [this, source, pending] {
+    asio::post(workers_.get_executor(), [this, source, pending] {
       std::optional<std::string> piece = made_piece(*source);
       asio::post(io_, [pending, piece = std::move(piece)]() mutable {
         pending->piece = std::move(piece);
@@ -689,18 +677,18 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   /// Hands a request to a worker.
   void begin(const Exchange& exchange, const std::shared_ptr<Pending>& pending) {
     const auto request = exchange.request;
-    asio::thread_pool& pool = exchange.route && exchange.route->options.slow ? slow_workers_ : workers_;
+    WorkerPool& pool = exchange.route && exchange.route->options.slow ? slow_workers_ : workers_;
     const Respond respond = responder(pending, exchange.may_gzip, pool);
     const std::function<void()> task = [this, request, route = exchange.route, respond] {
       handle(std::move(*request), route.get(), respond);
     };
-    if (is_let_in(exchange)) return asio::post(pool, task);
+    if (is_let_in(exchange)) return asio::post(pool.get_executor(), task);
     if (logins_ >= limits_.logins) return respond(plain_response(503, "Too many passwords wait to be judged."));
     ++logins_;
-    asio::post(door_, [this, request, respond, task, &pool] {
+    asio::post(door_.get_executor(), [this, request, respond, task, &pool] {
       const bool may_come_in = admits(*request);
       --logins_;
-      if (may_come_in) return asio::post(pool, task);
+      if (may_come_in) return asio::post(pool.get_executor(), task);
       HttpResponse response = plain_response(401, "Unauthorized");
       response.headers.emplace_back("WWW-Authenticate", "Basic");
       respond(std::move(response));
@@ -731,12 +719,12 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
 
   /// The function that a handler answers with: compresses on a worker, then wakes the connection. It outlives the
   /// server harmlessly, because it holds neither the server nor the connection.
-  Respond responder(const std::shared_ptr<Pending>& pending, bool may_gzip, asio::thread_pool& pool) {
+  Respond responder(const std::shared_ptr<Pending>& pending, bool may_gzip, WorkerPool& pool) {
     return [core = weak_from_this(), waiting = std::weak_ptr{pending}, may_gzip, &pool](HttpResponse response) {
       const auto alive = core.lock();
       if (!alive) return;
       auto shared = std::make_shared<HttpResponse>(std::move(response));
-      asio::dispatch(pool, [core, waiting, may_gzip, shared] {
+      asio::dispatch(pool.get_executor(), [core, waiting, may_gzip, shared] {
         const auto server = core.lock();
         if (!server) return;
         if (may_gzip) server->try_to_compress(*shared);
@@ -816,9 +804,9 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
 
   const HttpLimits limits_;
   asio::io_context io_{1};
-  asio::thread_pool door_{1};  // passwords are judged here: scrapes of those who are known do not wait for that
-  asio::thread_pool workers_;
-  asio::thread_pool slow_workers_;
+  WorkerPool door_{1};  // passwords are judged here: scrapes of those who are known do not wait for that
+  WorkerPool workers_;
+  WorkerPool slow_workers_;
   std::atomic<std::size_t> logins_{};
   std::list<tcp::acceptor> acceptors_{};
   RouteTable routes_{};

@@ -25,6 +25,7 @@
 #include "exporter/probe_threads.h"
 #include "exporter/schedule.h"
 #include "exporter/watched.h"
+#include "exporter/worker_pool.h"
 #include "probes/core/catalogue.h"
 #include "probes/core/clock_skew.h"
 #include "probes/core/own_trouble.h"

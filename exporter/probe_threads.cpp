@@ -6,20 +6,10 @@
 #include <exception>
 #include <thread>
 
-#include "exporter/log.h"
+#include "exporter/worker_pool.h"
 
 namespace mtasts {
 namespace asio = boost::asio;
-
-void run_loop(asio::io_context& io) {
-  while (!io.stopped()) {
-    try {
-      io.run();
-    } catch (const std::exception& error) {
-      log_error("internal error", {{"error", error.what()}});
-    }
-  }
-}
 
 namespace {
 

@@ -16,9 +16,6 @@
 
 namespace mtasts {
 
-/// Runs until the loop is stopped. What one handler throws, for want of memory, must not end the others.
-void run_loop(boost::asio::io_context& io);
-
 /// The engines of a configuration, one per loop. The same name always has the same one, so that what an engine
 /// remembers of a host serves the next probe of it. Empty before the first configuration.
 class ProbeEngines {

@@ -223,7 +223,7 @@ std::optional<HttpResponse> TlsrptHttp::judge(const HttpRequest& head, const Tls
 /// the places for bodies, which their requests hold.
 void TlsrptHttp::receive(HttpRequest request, const Respond& respond, bool token) {
   auto shared = std::make_shared<HttpRequest>(std::move(request));
-  boost::asio::post(pool_, [this, shared, respond, token] {
+  boost::asio::post(pool_.get_executor(), [this, shared, respond, token] {
     const Arrival arrival{.channel = ReportChannel::http, .name = shared->peer, .token = token};
     try {
       respond(answer_to_sender(take_(shared->body, arrival)));
@@ -237,7 +237,6 @@ void TlsrptHttp::receive(HttpRequest request, const Respond& respond, bool token
 void TlsrptHttp::stop() {
   if (own_) own_->server.stop();
   pool_.stop();
-  pool_.join();
 }
 
 }  // namespace mtasts

@@ -3,7 +3,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <boost/asio/thread_pool.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -18,6 +17,7 @@
 #include "exporter/http_server.h"
 #include "exporter/rate_limit.h"
 #include "exporter/report_arrival.h"
+#include "exporter/worker_pool.h"
 
 namespace mtasts {
 
@@ -82,7 +82,7 @@ class TlsrptHttp {
   RateLimit rate_{};
   TlsrptHttpConfig config_{};
   std::shared_ptr<Listener> own_{};
-  boost::asio::thread_pool pool_;
+  WorkerPool pool_;
 };
 
 }  // namespace mtasts
