@@ -487,10 +487,19 @@ void StoreWriter::run() {
     StoreBatch batch = std::exchange(pending_, {});
     pending_octets_ = 0;
     lock.unlock();
-    const bool written = batch.size() == 0 || write(batch);
+    const bool written = batch.size() == 0 || try_to_write(batch);
     lock.lock();
     if (!written) put_back(std::move(batch));
     if (!last) wake_.wait_for(lock, written ? options_.period : options_.retry, [this] { return stopping_; });
+  }
+}
+
+/// The same as write() where there is not even the memory to tell of it.
+bool StoreWriter::try_to_write(const StoreBatch& batch) {
+  try {
+    return write(batch);
+  } catch (const std::bad_alloc&) {
+    return false;
   }
 }
 

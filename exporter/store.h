@@ -189,6 +189,7 @@ class StoreWriter {
   template <class Change>
   void enqueue(const Change& change);
   void run();
+  bool try_to_write(const StoreBatch& batch);
   bool write(const StoreBatch& batch);
   void put_back(StoreBatch failed);
 

@@ -40,17 +40,18 @@ long long pragma(soci::session& sql, const std::string& name);
 /// Runs SQL text statement by statement. Input: each ends in ';', and none holds another.
 void execute_all(soci::session& sql, std::string_view script);
 
-/// Runs `work` as one transaction that is undone when it throws.
+/// Runs `work` as one transaction that is undone when it throws. What an earlier one left open, because there was no
+/// memory to undo it, keeps the first from beginning and is undone by that.
 template <class Work>
 void transact(soci::session& sql, Work work, const char* begin = "BEGIN IMMEDIATE") {
-  sql << begin;
   try {
+    sql << begin;
     work();
     sql << "COMMIT";
   } catch (...) {
     try {
       sql << "ROLLBACK";
-    } catch (const soci::soci_error&) {  // undone already: the disk is full, or the connection lost
+    } catch (const std::exception&) {  // undone already: the disk is full, or the connection lost
     }
     throw;
   }
@@ -59,9 +60,10 @@ void transact(soci::session& sql, Work work, const char* begin = "BEGIN IMMEDIAT
 /// The policies that a domain served, oldest first.
 std::vector<PolicyRow> read_policies(soci::session& sql, std::string_view domain);
 
-/// Turns SOCI's words into ours: nobody outside the stores sees SOCI.
+/// Turns SOCI's words into ours: nobody outside the stores sees SOCI. Its what() allocates and must not throw, which
+/// without memory ends the process.
 inline StoreError translation_of(const Database& database, const soci::soci_error& error) {
-  return StoreError("storage.path '" + database.path + "': " + error.what());
+  return StoreError("storage.path '" + database.path + "': " + error.get_error_message());
 }
 
 template <class Work>
