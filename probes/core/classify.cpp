@@ -840,10 +840,12 @@ class DomainJudge {
   DomainVerdict verdict_;
 };
 
+/// As many as are remembered.
 std::vector<std::string> sorted_hosts(const DomainObservation& seen) {
   std::vector<std::string> hosts;
   for (const MxRecord& record : mx_hosts_of(seen)) hosts.push_back(record.host);
   std::sort(hosts.begin(), hosts.end());
+  if (hosts.size() > kMostMxRemembered) hosts.resize(kMostMxRemembered);
   return hosts;
 }
 

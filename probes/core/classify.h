@@ -34,6 +34,10 @@ struct StandingFault {
   bool operator==(const StandingFault&) const = default;
 };
 
+/// MX hosts of a domain that a change of the set is looked for in. Mail of any size has fewer, and an answer of 64 KiB may
+/// have thousands, each with the longest of names.
+constexpr std::size_t kMostMxRemembered = 100;
+
 /// What is remembered of a domain from probe to probe, and kept in the store.
 struct DomainMemory {
   std::optional<StsPolicy> policy{};  // last seen with a valid record in front of it
@@ -44,7 +48,7 @@ struct DomainMemory {
   std::optional<UnixTime> testing_since{};  // first seen in mode testing; nullopt in another mode
   std::optional<UnixTime> enforced_until{};
   bool mx_set_known{};                // an MX lookup has been answered once
-  std::vector<std::string> mx_set{};  // sorted host names
+  std::vector<std::string> mx_set{};  // sorted host names, the first kMostMxRemembered
   std::optional<UnixTime> mx_set_last_change{};
   std::optional<StsPolicy> id_policy{};            // with which the id was first seen
   std::optional<UnixTime> policy_changed_alone{};  // the policy became another than that one, and is still

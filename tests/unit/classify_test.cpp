@@ -489,6 +489,20 @@ TEST(ClassifyTables, HaveACaseForEveryFinding) {
   EXPECT_THAT(codes_without_case(CodeKind::finding, words_of_tables("findings"), {}), testing::IsEmpty());
 }
 
+TEST(Remember, OfThousandsOfMxHostsAHundred) {
+  DomainObservation seen{.domain = "example.org", .ended = kStart};
+  seen.mx.lookup.status = DnsStatus::answered;
+  for (int i = 0; i < 5000; ++i)
+    seen.mx.records.push_back({.preference = 10, .host = "mx" + std::to_string(i) + ".example.org"});
+  DomainMemory memory = remember({}, seen);
+  EXPECT_EQ(memory.mx_set.size(), kMostMxRemembered);
+  memory = remember(std::move(memory), seen);
+  EXPECT_EQ(memory.mx_set_last_change, std::nullopt);
+  seen.mx.records.erase(seen.mx.records.begin());  // mx0, the first of all
+  memory = remember(std::move(memory), seen);
+  EXPECT_EQ(memory.mx_set_last_change, kStart);
+}
+
 /// What the reader says of an observation that it does not understand, "" when it understands it.
 std::string refusal_of(const std::string& input) {
   const StrictYaml yaml("t.yaml");
