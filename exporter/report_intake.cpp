@@ -195,6 +195,7 @@ std::shared_ptr<const IntakeRules> ReportIntake::rules() const {
 ReadReports ReportIntake::read(std::string_view input) const {
   ReaderOptions options;
   options.authserv_id = rules()->authserv_id;
+  const std::lock_guard lock{reading_mutex_};
   return read_reports(input, options);
 }
 
