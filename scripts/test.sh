@@ -1,13 +1,13 @@
 #!/bin/sh
 # Installs what is missing, builds as CI does and runs every test: unit, integration, rules and fuzz replay through ctest,
-# then the end-to-end suite against unbound, nginx, Postfix, Dovecot, Prometheus and Alertmanager, then the pages in
-# Chromium, then the manifests for Kubernetes against its schemas.
+# then the end-to-end suite against unbound, nginx, Postfix, Dovecot, Prometheus and Alertmanager, then the soak campaigns
+# in their short form, then the pages in Chromium, then the manifests for Kubernetes against its schemas.
 # SPDX-License-Identifier: Apache-2.0
 set -eu
 
 cd "$(dirname "$0")/.."
 . scripts/packages.sh
-install_packages build test browser
+install_packages build test soak browser
 
 build=build/ci
 launcher=
@@ -31,11 +31,18 @@ echo
 echo "end to end:"
 as_root=
 if [ "$(id -u)" -ne 0 ]; then
-  as_root=sudo # Postfix's master starts as root only
+  as_root=sudo # Postfix's master starts as root only, and a disk is mounted to be full
 fi
 rm -f "$build/e2e.xml"
 # shellcheck disable=SC2086
 $as_root python3 tests/e2e/run.py --exporter "$build/exporter/mtasts_exporter" --junit "$build/e2e.xml" || failed=1
+
+echo
+echo "soak:"
+rm -f "$build/soak.xml"
+# shellcheck disable=SC2086
+$as_root python3 tests/soak/run.py --short --exporter "$build/exporter/mtasts_exporter" \
+  --lab "$build/tests/lab/mtasts_lab" --junit "$build/soak.xml" || failed=1
 
 echo
 echo "browser:"
@@ -58,6 +65,8 @@ other_total=$(($(count tests "$build/ctest.xml") - 1))
 other_failed=$(($(count failures "$build/ctest.xml") - (unit_failed > 0)))
 e2e_total=$(count tests "$build/e2e.xml")
 e2e_failed=$(count failures "$build/e2e.xml")
+soak_total=$(count tests "$build/soak.xml")
+soak_failed=$(count failures "$build/soak.xml")
 browser_total=$(count tests "$build/browser.xml" 2>/dev/null)
 browser_failed=$(count failures "$build/browser.xml" 2>/dev/null)
 if [ -z "$browser_total" ]; then
@@ -78,9 +87,10 @@ echo
 line "unit" "$unit_total" "$unit_failed"
 line "integration, rules, fuzz replay" "$other_total" "$other_failed"
 line "end to end" "$e2e_total" "$e2e_failed"
+line "soak" "$soak_total" "$soak_failed"
 line "browser" "$browser_total" "$browser_failed"
 line "kubernetes" "$kubernetes_total" "$kubernetes_failed"
-total=$((unit_total + other_total + e2e_total + browser_total + kubernetes_total))
-total_failed=$((unit_failed + other_failed + e2e_failed + browser_failed + kubernetes_failed))
+total=$((unit_total + other_total + e2e_total + soak_total + browser_total + kubernetes_total))
+total_failed=$((unit_failed + other_failed + e2e_failed + soak_failed + browser_failed + kubernetes_failed))
 echo "$((total - total_failed)) passed, $total_failed failed"
 exit $failed

@@ -21,15 +21,17 @@ import clock  # noqa: E402
 import dead  # noqa: E402
 import descriptors  # noqa: E402
 import hostile  # noqa: E402
+import memory  # noqa: E402
 import reloads  # noqa: E402
 import resolver  # noqa: E402
 import restart  # noqa: E402
 import signals  # noqa: E402
 import storage  # noqa: E402
+from junit import write_junit  # noqa: E402
 
 CAMPAIGNS = {"resolver": resolver.run, "upstream": resolver.run_upstream, "blips": blips.run, "dead": dead.run,
              "hostile": hostile.run, "restart": restart.run, "signals": signals.run, "storage": storage.run,
-             "clock": clock.run, "descriptors": descriptors.run, "reloads": reloads.run}
+             "clock": clock.run, "descriptors": descriptors.run, "memory": memory.run, "reloads": reloads.run}
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -50,7 +52,8 @@ def options():
     parser.add_argument("campaigns", nargs="*", metavar="CAMPAIGN", help=f"some of {', '.join(CAMPAIGNS)}; all of them")
     parser.add_argument("--exporter", required=True, type=pathlib.Path, help="the binary under test")
     parser.add_argument("--lab", required=True, type=pathlib.Path, help="the lab's binary")
-    parser.add_argument("--short", action="store_true", help="all campaigns within a minute, with short intervals")
+    parser.add_argument("--short", action="store_true", help="all campaigns within two minutes, with short intervals")
+    parser.add_argument("--junit", type=pathlib.Path, help="where to write the totals")
     parser.add_argument("--outage", type=float, metavar="SECONDS", help="resolver: how long it is away; 600")
     parser.add_argument("--resolver-fault", choices=("stop", "servfail"), default="stop",
                         help="resolver, blips: what it does instead of answering; stop")
@@ -93,11 +96,15 @@ def main():
     chosen = options()
     leave_on_signals()
     names = chosen.campaigns or list(CAMPAIGNS)
+    if chosen.junit:  # stands until all have ended: none has passed
+        write_junit(chosen.junit, "soak", len(names), names)
     broken = []
     for name, (text, kept) in zip(names, results(chosen, names)):
         print(text + "\n", flush=True)
         if not kept:
             broken.append(name)
+    if chosen.junit:
+        write_junit(chosen.junit, "soak", len(names), broken)
     print(f"BROKEN: {', '.join(broken)}" if broken else "every promise was kept")
     return 1 if broken else 0
 
