@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Debian packages the build, the tests and the checks need, per release, and a function that installs what is missing.
-# Sourced by run.sh, test.sh, bench.sh, fleet.sh, soak.sh, fuzz.sh and .ci/run; plain sh.
+# Sourced by run.sh, test.sh, bench.sh, fleet.sh, soak.sh, fuzz.sh, coverage.sh and .ci/run; plain sh.
 # SPDX-License-Identifier: Apache-2.0
 
 # Prints the Debian release number, or fails with a message on anything that is not Debian 12 or later.
@@ -21,7 +21,7 @@ debian_release() {
 # Prints the packages of a purpose: build (compile and link), run (ask the exporter whether it is ready), test (unit
 # tests, real servers), browser (the pages in Chromium, and npm, whose packages have the schemas of Kubernetes too), bench
 # (what to compare with), fleet (many domains and a Prometheus), soak (campaigns against the lab), package (the Debian
-# package), check (style, a second Debian, that package).
+# package), fuzz, coverage, check (style, a second Debian, that package).
 packages_for() {
   case $1 in
     build)
@@ -51,6 +51,7 @@ packages_for() {
     soak) echo "python3 python3-yaml" ;;
     package) echo "dpkg-dev gzip" ;;
     fuzz) echo "clang libclang-rt-dev python3" ;;
+    coverage) echo "gcovr" ;;
     check) echo "lintian clang-format clang-tidy shellcheck ccache debootstrap" ;;
   esac
 }
