@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -13,16 +14,16 @@ POLL_SECONDS = 0.1
 
 
 def free_port():
-    """A TCP port that nobody has on any loopback address at this moment, and that is free for UDP too."""
+    """A TCP port that nobody has on any loopback address at this moment, and that is free for UDP too. Below those that
+    the kernel gives to clients: a server that is away for a while must get its own back."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as bounds:
+        first_of_clients = int(bounds.read().split()[0])
     while True:
-        with contextlib.ExitStack() as stack:
-            tcp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-            tcp.bind(("0.0.0.0", 0))
-            port = tcp.getsockname()[1]
-            udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-            with contextlib.suppress(OSError):
-                udp.bind(("0.0.0.0", port))
-                return port
+        port = random.randrange(max(1024, first_of_clients // 2), first_of_clients)
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                stack.enter_context(socket.socket(socket.AF_INET, kind)).bind(("0.0.0.0", port))
+            return port
 
 
 def wait_until(condition, seconds, what, step=POLL_SECONDS):
