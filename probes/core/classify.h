@@ -34,8 +34,8 @@ struct StandingFault {
   bool operator==(const StandingFault&) const = default;
 };
 
-/// MX hosts of a domain that a change of the set is looked for in. Mail of any size has fewer, and an answer of 64 KiB may
-/// have thousands, each with the longest of names.
+/// MX hosts of a domain that a change of the set is looked for in. Mail of any size has fewer, and an answer of 64 KiB
+/// may have thousands, each with the longest of names.
 constexpr std::size_t kMostMxRemembered = 100;
 
 /// What is remembered of a domain from probe to probe, and kept in the store.
