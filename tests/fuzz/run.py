@@ -18,10 +18,10 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 CORPUS = HERE / "corpus"
-# Of what is kept of a target in the repository: every build replays it.
-MOST_FILES = 200
-MOST_OCTETS = 200 * 1024
-KEPT_FOR_GOOD = "regression-"
+# Of what is found for a target and kept in the repository: every build replays it.
+MOST_FILES = 30
+MOST_OCTETS = 48 * 1024
+FOUND = re.compile(r"[0-9a-f]{40}")  # the name of a file that libFuzzer wrote; any other is somebody's, and stays
 SECONDS = 3600
 SHORT_SECONDS = 10
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -152,24 +152,25 @@ def files_of(folder):
     return sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
 
 
-def smallest(paths):
-    """As many as the repository takes, the smallest first; libFuzzer prefers those itself."""
-    chosen, octets = [], 0
-    for path in sorted(paths, key=lambda each: (each.stat().st_size, each.name)):
-        octets += path.stat().st_size
-        if len(chosen) == MOST_FILES or octets > MOST_OCTETS:
-            break
-        chosen.append(path)
+def selection(paths):
+    """As many as the repository takes, of all sizes alike; of those without the largest, if they are too large."""
+    ordered = sorted(paths, key=lambda each: (each.stat().st_size, each.name))
+    count = min(MOST_FILES, len(ordered))
+    chosen = [ordered[index * len(ordered) // count] for index in range(count)]
+    while sum(path.stat().st_size for path in chosen) > MOST_OCTETS:
+        chosen.pop()
     return chosen
 
 
 def keep(folder, paths):
-    """Puts the files in the place of the folder's, but for those that once broke something."""
+    """Puts the files in the place of those that were found before."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {hashlib.sha1(path.read_bytes()).hexdigest(): path.read_bytes() for path in paths}
     for path in files_of(folder):
-        if not path.name.startswith(KEPT_FOR_GOOD):
+        if FOUND.fullmatch(path.name):
             path.unlink()
+        else:
+            content.pop(hashlib.sha1(path.read_bytes()).hexdigest(), None)
     for name, octets in content.items():
         (folder / name).write_bytes(octets)
 
@@ -187,7 +188,7 @@ def minimise(chosen, target):
         return f"{target}: the corpus could not be merged, see {log.name}"
     found = [path for path in files_of(merged) if path.name not in seeds]
     if found and not chosen.short:
-        keep(place.kept, smallest(found))
+        keep(place.kept, selection(found))
     keep(place.grown, found)
     return None
 
