@@ -49,7 +49,7 @@ packages_for() {
     bench) echo "python3 python3-yaml prometheus-blackbox-exporter" ;;
     fleet) echo "python3 python3-yaml prometheus" ;;
     soak) echo "python3 python3-yaml" ;;
-    package) echo "dpkg-dev gzip" ;;
+    package) echo "dpkg-dev file gzip" ;;
     fuzz) echo "clang libclang-rt-dev python3" ;;
     coverage) echo "gcovr" ;;
     check) echo "lintian clang-format clang-tidy shellcheck ccache debootstrap" ;;
