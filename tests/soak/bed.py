@@ -51,12 +51,15 @@ class Bed:
         self._exporter = lambda config: exporter_class(self.folder / "exporter", binaries.exporter, config)
         self._changes = changes or {}
         self.exporter = None
-        self.domains = []
+        self.domains = []  # their names
+        self._entries = {}  # name -> what the lab says of it beyond that
 
     def __enter__(self):
         try:
             self.lab.start()
-            self.domains = self.lab.configuration()["domains"]
+            entries = self.lab.configuration()["domains"]
+            self._entries = {entry["name"]: entry for entry in entries if isinstance(entry, dict)}
+            self.domains = [entry["name"] if isinstance(entry, dict) else entry for entry in entries]
             self.exporter = self._exporter(self.configuration(self.domains, self._changes))
             self.exporter.start()
         except BaseException:
@@ -66,7 +69,7 @@ class Bed:
 
     def configuration(self, domains, changes):
         """The exporter's configuration as text: what the lab proposes, for these domains and with these changes."""
-        config = self.lab.configuration() | {"domains": domains}
+        config = self.lab.configuration() | {"domains": [self._entries.get(name, name) for name in domains]}
         for section, values in changes.items():
             config.setdefault(section, {}).update(values)
         return yaml.safe_dump(config)

@@ -11,6 +11,7 @@ from servers import Exporter
 from watch import by_family, watch
 
 DESCRIPTORS = 64
+CONCURRENCY = 512  # said by the configuration; by itself the exporter takes no more probes on than it has descriptors for
 ENOUGH_DESCRIPTORS = 4096
 # Anything that says something bad of a domain or a host. mtasts_failure_info exists only while there is a failure.
 BLAME_IF_SET = ("mtasts_failure{", "mtasts_failure_info{")
@@ -37,13 +38,18 @@ SHORT = Plan(domains=300, latency=0.3, interval=3, length=6)
 
 
 class Confined(Exporter):
-    """An exporter that may open few files, from its start on."""
+    """An exporter that may open few files, from its first probe on: the limit of its start it raises by itself."""
 
-    def spawn(self, command, ready, environment=None):
-        super().spawn(["prlimit", f"--nofile={DESCRIPTORS}:{ENOUGH_DESCRIPTORS}", *command], ready, environment)
+    def start(self, *arguments, **options):
+        super().start(*arguments, **options)
+        self._limit(DESCRIPTORS)
 
     def release(self):
-        resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, (ENOUGH_DESCRIPTORS, ENOUGH_DESCRIPTORS))
+        self._limit(ENOUGH_DESCRIPTORS)
+
+    def _limit(self, descriptors):
+        _, hard = resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, (min(descriptors, hard), hard))
 
 
 class Watched:
@@ -65,7 +71,8 @@ class Watched:
 def run(binaries, options):
     plan = SHORT if options.short else FULL
     lab = ["--bulk", plan.domains, "--latency", round(plan.latency * 1000)]
-    changes = {"probe": {"interval": f"{plan.interval}s", "retry_interval": f"{plan.interval}s"}}
+    changes = {"probe": {"interval": f"{plan.interval}s", "retry_interval": f"{plan.interval}s",
+                         "concurrency": CONCURRENCY}}
     with Bed(binaries, lab, changes, Confined) as bed:
         return bed.close_report(campaign(bed, plan))
 

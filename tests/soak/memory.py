@@ -20,6 +20,7 @@ from watch import by_family, watch
 
 HEADROOM_MIB = (0, 1, 2, 4)  # above what it has at the moment, one after the other
 LATENCY_MS = 500  # keeps many probes in flight
+PROBE_SECONDS = 10  # at most for a probe
 ASKERS = 8
 ASK_SECONDS = 5
 UNLIMITED = resource.RLIM_INFINITY
@@ -38,7 +39,8 @@ class Plan:
 
     @property
     def recovery(self):
-        return 2 * self.interval + 10
+        """A probe that lost a wake-up to the want of memory waits for its timeout."""
+        return 2 * self.interval + PROBE_SECONDS + 10
 
 
 FULL = Plan(domains=500, more=200_000, interval=15, step=5, steps=24)
@@ -82,7 +84,9 @@ class Askers:
 
 def run(binaries, options):
     plan = SHORT if options.short else FULL
-    changes = {"probe": {"interval": f"{plan.interval}s", "retry_interval": f"{plan.interval}s"}}
+    changes = {"probe": {"interval": f"{plan.interval}s", "retry_interval": f"{plan.interval}s",
+                         "timeout": f"{PROBE_SECONDS}s"},
+               "policy": {"timeout": f"{PROBE_SECONDS}s"}, "smtp": {"timeout": f"{PROBE_SECONDS}s"}}
     with Bed(binaries, ["--bulk", plan.domains, "--latency", LATENCY_MS], changes) as bed:
         return bed.close_report(campaign(bed, plan, changes))
 

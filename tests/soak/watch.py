@@ -5,8 +5,8 @@ import time
 from exposition import family_of, labels_of
 
 PERIOD_SECONDS = 1.0
-# Families that change with every probe, with time alone, or with what the exporter itself does.
-MOVING = {"mtasts_domain_state", "mtasts_probe_duration_seconds", "mtasts_probe_timestamp_seconds",
+# Families that change with every probe, with the state, with time alone, or with what the exporter itself does.
+MOVING = {"mtasts_domain_state", "mtasts_rollout_ready", "mtasts_probe_duration_seconds", "mtasts_probe_timestamp_seconds",
           "mtasts_policy_cert_expiry_days", "mtasts_policy_enforced_until_timestamp_seconds",
           "mtasts_mx_cert_expiry_days", "mtasts_mx_probe_timestamp_seconds",
           "mtasts_mx_tls_observed_timestamp_seconds", "mtasts_last_failure_timestamp_seconds",
