@@ -14,8 +14,8 @@ SESSIONS = 3  # in each report
 
 
 class Reporter:
-    """Posts one report after the other on a thread of its own while the context lasts; each again until it is taken.
-    Input: domain is whom they are about; token is the path's."""
+    """Posts one report after the other on a thread of its own while the context lasts; each again until it is taken,
+    which it has to be for the context to end. Input: domain is whom they are about; token is the path's."""
 
     def __init__(self, exporter, domain, token):
         self.acknowledged = 0
@@ -43,8 +43,8 @@ class Reporter:
         while not self._stop.is_set():
             number += 1
             text = report(self._domain, f"soak-{number}", SESSIONS).encode()
-            while not self._post(text) and not self._stop.wait(RETRY_SECONDS):
-                pass
+            while not self._post(text):  # at the end, too: it may be counted, and its answer lost
+                time.sleep(RETRY_SECONDS)
 
     def _post(self, text):
         status, _ = http("POST", self._exporter.url(self._path), {"Content-Type": "application/tlsrpt+json"},
