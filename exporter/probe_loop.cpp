@@ -23,6 +23,7 @@
 #include "exporter/log.h"
 #include "exporter/on_demand.h"
 #include "exporter/probe_threads.h"
+#include "exporter/probe_turns.h"
 #include "exporter/schedule.h"
 #include "exporter/watched.h"
 #include "exporter/worker_pool.h"
@@ -145,7 +146,7 @@ class ProbeLoop::Core {
   }
 
   void start() {
-    refresh_gauges();
+    look_after();
     threads_.start();
     thread_ = std::jthread([this] { run_loop(io_); });
   }
@@ -370,14 +371,16 @@ class ProbeLoop::Core {
 
   void start_due() {
     const ScheduleTime now = schedule_now();
-    schedule_.add(std::exchange(to_schedule_, {}), now);  // a first pass has many, and no other has
+    take_back_dropped();
+    schedule_.add(to_schedule_, now);
+    to_schedule_ = std::vector<ScheduleEntry>();  // a first pass has many, and no other has
     while (has_free_slot()) {
       const auto due = schedule_.next_due(now);
       if (!due) break;
-      const std::string key(due->key);
-      schedule_.started(key, now);
+      ProbeTurns::Turn turn(turns_, std::string(due->key));
+      schedule_.started(turn.key(), now);
       ++in_flight_;
-      is_domain_key(key) ? start_domain(name_of_key(key)) : start_host(name_of_key(key));
+      is_domain_key(turn.key()) ? start_domain(std::move(turn)) : start_host(std::move(turn));
     }
     const auto wake_at = schedule_.wake_at();
     wake_.expires_at(has_free_slot() && wake_at ? SteadyTime(std::max(*wake_at, now)) : SteadyTime::max());
@@ -392,11 +395,24 @@ class ProbeLoop::Core {
     return in_flight_ < concurrency_ + waiting;
   }
 
-  void ended(const std::string& key, std::string_view outcome) {
-    --in_flight_;
+  void ended(ProbeTurns::Turn turn, std::string_view outcome) {
     self_.count_probe(outcome);
-    schedule_.finished(key, schedule_outcome(outcome), schedule_now());
+    free_place(turn.key(), outcome);
+    turn.give_back();
     start_due();
+  }
+
+  void free_place(const std::string& key, std::string_view outcome) {
+    --in_flight_;
+    schedule_.finished(key, schedule_outcome(outcome), schedule_now());
+  }
+
+  /// Probes that could not be started, or could not say that they had ended, have their turn again.
+  void take_back_dropped() {
+    turns_.take_dropped([this](const std::string& key) {
+      free_place(key, "unknown");
+      self_.count_probe("unknown");
+    });
   }
 
   /// Judging may find no memory. The probe has ended all the same: its place is free, and its turn comes again.
@@ -410,14 +426,15 @@ class ProbeLoop::Core {
     }
   }
 
-  void start_domain(const std::string& name) {
+  void start_domain(ProbeTurns::Turn turn) {
+    const std::string name = name_of_key(turn.key());
     WatchedDomain& domain = domains_.at(name);
     domain.started_at = std::chrono::steady_clock::now();
     const std::shared_ptr<ProbeEngine>& engine = engines_.of(name);
     run_on(engine, probe_domain_with(engine, name, id_to_spare(domain)),
-           [this, name](std::exception_ptr error, DomainObservation seen) {
+           [this, name, turn = std::move(turn)](std::exception_ptr error, DomainObservation seen) mutable {
              if (error) seen.spoiled = std::string(kInternalError);
-             ended(domain_key(name), outcome_or_unknown([&] { return take_domain(name, std::move(seen)); }));
+             ended(std::move(turn), outcome_or_unknown([&] { return take_domain(name, std::move(seen)); }));
            });
   }
 
@@ -442,12 +459,13 @@ class ProbeLoop::Core {
     co_return co_await probe_domain(engine, std::move(name), engine->options, std::move(not_for_id), timing);
   }
 
-  void start_host(const std::string& name) {
+  void start_host(ProbeTurns::Turn turn) {
+    const std::string name = name_of_key(turn.key());
     const std::shared_ptr<ProbeEngine>& engine = engines_.of(name);
     run_on(engine, probe_mx_host(engine, name, engine->options),
-           [this, name](std::exception_ptr error, MxHostObservation seen) {
+           [this, name, turn = std::move(turn)](std::exception_ptr error, MxHostObservation seen) mutable {
              if (error) seen.spoiled = std::string(kInternalError);
-             ended(mx_key(name), outcome_or_unknown([&] { return take_host(name, std::move(seen)); }));
+             ended(std::move(turn), outcome_or_unknown([&] { return take_host(name, std::move(seen)); }));
            });
   }
 
@@ -806,6 +824,17 @@ class ProbeLoop::Core {
     if (open) self_.set_egress_ok(kind, family, *open);
   }
 
+  /// The next look is arranged first: this one may find no memory. It is also the one that goes on where no probe that
+  /// ends does.
+  void look_after() {
+    gauges_.expires_after(kGaugeInterval);
+    gauges_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) look_after();
+    });
+    refresh_gauges();
+    start_due();
+  }
+
   void refresh_gauges() {
     self_.set_probes_in_flight(in_flight_);
     self_.set_probe_delay(schedule_.delay(schedule_now()));
@@ -820,10 +849,6 @@ class ProbeLoop::Core {
     if (const auto ahead = clock_skew_.believed(clock_kept_)) self_.set_clock_skew(*ahead);
     if (!engines_.empty()) refresh_resolver_gauges(engine().resolver);
     refresh_work();
-    gauges_.expires_after(kGaugeInterval);
-    gauges_.async_wait([this](const boost::system::error_code& error) {
-      if (!error) refresh_gauges();
-    });
   }
 
   void refresh_work() {
@@ -842,13 +867,13 @@ class ProbeLoop::Core {
 
   /// Asks the resolver's servers now and then, so that what is known of them does not wait for a probe.
   void check_resolver() {
-    for (const auto& engine : engines_.all()) {
-      asio::co_spawn(engine->clock.io(), check_servers_of(engine), [](std::exception_ptr) {});
-    }
     resolver_check_.expires_after(kResolverCheckInterval);
     resolver_check_.async_wait([this](const boost::system::error_code& error) {
       if (!error) check_resolver();
     });
+    for (const auto& engine : engines_.all()) {
+      asio::co_spawn(engine->clock.io(), check_servers_of(engine), [](std::exception_ptr) {});
+    }
   }
 
   static asio::awaitable<void> check_servers_of(std::shared_ptr<ProbeEngine> engine) {
@@ -858,6 +883,7 @@ class ProbeLoop::Core {
   SnapshotStore& snapshots_;
   SelfMetrics& self_;
   StateKeeper keeper_;
+  ProbeTurns turns_{};  // before the loops, which may drop some at their end
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   asio::steady_timer wake_;

@@ -70,6 +70,7 @@ void Schedule::spread(std::span<Entry* const> entries, ScheduleTime now) {
 
 void Schedule::add(std::span<const ScheduleEntry> entries, ScheduleTime now) {
   std::vector<Entry*> first_pass;
+  first_pass.reserve(entries.size());  // an entry that is made must not be left without its time
   for (const ScheduleEntry& added : entries) {
     const auto [place, is_new] = entries_.try_emplace(added.key);
     Entry& entry = place->second;
