@@ -11,12 +11,7 @@ cd "$(dirname "$0")/.."
 install_packages build test soak coverage
 
 build=build/coverage
-launcher=
-if command -v ccache >/dev/null; then
-  launcher=-DCMAKE_CXX_COMPILER_LAUNCHER=ccache
-fi
-# shellcheck disable=SC2086  # an empty $launcher must vanish
-cmake --preset coverage $launcher
+configure coverage
 cmake --build --preset coverage
 find "$build" -name '*.gcda' -delete
 
@@ -33,6 +28,6 @@ gcovr --root . --object-directory "$build" --filter 'probes/' --filter 'exporter
   --exclude-unreachable-branches -j "$(nproc)" --json "$build/coverage.json"
 gcovr --root . --add-tracefile "$build/coverage.json" --txt "$build/lines.txt"
 gcovr --root . --add-tracefile "$build/coverage.json" --branches --txt "$build/branches.txt"
-gcovr --root . --add-tracefile "$build/coverage.json" --html-nested "$build/html/index.html"
+gcovr --root . --add-tracefile "$build/coverage.json" --html-details "$build/html/index.html"
 cat "$build/lines.txt"
 gcovr --root . --add-tracefile "$build/coverage.json" --print-summary --txt /dev/null

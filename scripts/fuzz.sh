@@ -17,11 +17,6 @@ cd "$(dirname "$0")/.."
 . scripts/packages.sh
 install_packages build fuzz
 
-launcher=
-if command -v ccache >/dev/null; then
-  launcher=-DCMAKE_CXX_COMPILER_LAUNCHER=ccache
-fi
-# shellcheck disable=SC2086  # an empty $launcher must vanish
-cmake --preset fuzz $launcher
+configure fuzz
 cmake --build --preset fuzz
 exec python3 tests/fuzz/run.py --build build/fuzz "$@"

@@ -1,5 +1,6 @@
 # shellcheck shell=sh
-# Debian packages the build, the tests and the checks need, per release, and a function that installs what is missing.
+# Debian packages the build, the tests and the checks need, per release, and functions that install what is missing and
+# configure a build.
 # Sourced by run.sh, test.sh, bench.sh, fleet.sh, soak.sh, fuzz.sh, coverage.sh and .ci/run; plain sh.
 # SPDX-License-Identifier: Apache-2.0
 
@@ -113,4 +114,13 @@ install_packages() {
   lacking=$(missing_packages $wanted)
   # shellcheck disable=SC2086
   [ -z "$lacking" ] || apt_install $lacking
+}
+
+# Configures a preset, with the compiler's cache where there is one.
+configure() {
+  if command -v ccache >/dev/null; then
+    cmake --preset "$1" -DCMAKE_CXX_COMPILER_LAUNCHER=ccache
+  else
+    cmake --preset "$1"
+  fi
 }

@@ -10,12 +10,7 @@ cd "$(dirname "$0")/.."
 install_packages build test soak browser
 
 build=build/ci
-launcher=
-if command -v ccache >/dev/null; then
-  launcher=-DCMAKE_CXX_COMPILER_LAUNCHER=ccache
-fi
-# shellcheck disable=SC2086  # an empty $launcher must vanish
-cmake --preset ci $launcher
+configure ci
 cmake --build --preset ci
 
 # Prints one number of a JUnit file: tests or failures.
