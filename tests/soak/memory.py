@@ -4,6 +4,7 @@ The limit is one of address space, which each allocation meets wherever it happe
 met by the kernel instead, which kills: see restart.py and signals.py.
 """
 # SPDX-License-Identifier: Apache-2.0
+import collections
 import dataclasses
 import http.client
 import itertools
@@ -11,6 +12,7 @@ import resource
 import threading
 import time
 
+from askers import Askers
 from bed import Bed
 from descriptors import Watched, all_ok
 from exposition import Scraper
@@ -47,39 +49,26 @@ FULL = Plan(domains=500, more=200_000, interval=15, step=5, steps=24)
 SHORT = Plan(domains=300, more=200_000, interval=3, step=1.5, steps=6)
 
 
-class Askers:
-    """Clients that ask for probes, pages and scrapes while the context lasts, and take whatever comes."""
+class Requests:
+    """Probes, pages and scrapes in turn, whatever comes of them."""
 
     def __init__(self, exporter, domains):
-        self.answers = {}  # status -> how often
+        self.answers = collections.Counter()  # by status
         self._exporter = exporter
         self._paths = itertools.cycle(["/metrics", "/", "/api/v1/domains",
                                        *(f"{page}{domain}" for domain in domains[:50]
                                          for page in ("/probe?target=", "/domains/"))])
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(ASKERS)]
         self._lock = threading.Lock()
 
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _ask(self):
-        while not self._stop.is_set():
-            with self._lock:
-                path = next(self._paths)
-            try:
-                status, _ = ask("GET", self._exporter.url(path), timeout=ASK_SECONDS)
-            except http.client.HTTPException:  # an answer that ends in the middle
-                status = 0
-            with self._lock:
-                self.answers[status] = self.answers.get(status, 0) + 1
+    def make_one(self):
+        with self._lock:
+            path = next(self._paths)
+        try:
+            status, _ = ask("GET", self._exporter.url(path), timeout=ASK_SECONDS)
+        except http.client.HTTPException:  # an answer that ends in the middle
+            status = 0
+        with self._lock:
+            self.answers[status] += 1
 
 
 def run(binaries, options):
@@ -98,7 +87,8 @@ def campaign(bed, plan, changes):
     begun = time.monotonic()
     small, large = configurations(bed, plan, changes)
     watched = Watched()
-    with Askers(bed.exporter, bed.domains) as askers:
+    requests = Requests(bed.exporter, bed.domains)
+    with Askers(ASKERS, requests.make_one):
         reloads = [step(bed, plan, turn, large, watched) for turn in range(plan.steps)]
     bed.exporter.config.write_text(small)
     limit_memory(bed.exporter, None)
@@ -107,11 +97,11 @@ def campaign(bed, plan, changes):
     refused = sum(status != 200 for status in reloads)
     report.promise("memory runs out: a reload of many domains is refused", [] if refused else ["all were taken"])
     report.promise("requests are answered, or refused",
-                   [f"{count} answers {status}" for status, count in askers.answers.items() if status not in EXPECTED])
+                   [f"{count} answers {status}" for status, count in requests.answers.items() if status not in EXPECTED])
     report.figure("reloads refused", f"{refused} of {len(reloads)}")
     report.figure("most domains at once", ", ".join(f"{count} {state}" for state, count in sorted(watched.states.items())))
     report.figure("memory", f"{bed.exporter.log.read_text(errors='replace').count('bad_alloc')} times std::bad_alloc in the log")
-    report.figure("answers", ", ".join(f"{count} x {status}" for status, count in sorted(askers.answers.items())))
+    report.figure("answers", ", ".join(f"{count} x {status}" for status, count in sorted(requests.answers.items())))
     report.figure("time", f"{released - begun:.0f} s")
     report.scrapes(scraper)
     return report

@@ -5,9 +5,9 @@ A reload replaces what the probes under way hang on: clock, resolver, TLS contex
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
 import random
-import threading
 import time
 
+from askers import Askers
 from bed import Bed
 from exposition import Scraper
 from report import Report
@@ -36,33 +36,20 @@ FULL = Plan(reloads=1000)
 SHORT = Plan(reloads=40)
 
 
-class Lookers:
-    """Clients that ask for one page after the other while the context lasts. `bad` has the answers nobody should get."""
+class Looks:
+    """Requests for pages at random. `bad` has the answers nobody should get."""
 
     def __init__(self, exporter):
         self.bad = []
         self.asked = 0
         self._exporter = exporter
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._look, daemon=True) for _ in range(LOOKERS)]
 
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _look(self):
-        while not self._stop.is_set():
-            path = random.choice(PATHS)
-            status, body = http("GET", self._exporter.url(path), {"X-Prometheus-Scrape-Timeout-Seconds": "1"}, LOOK_SECONDS)
-            self.asked += 1
-            if status not in REFUSALS:
-                self.bad.append(f"{path} answers {status}: {body[:100]}")
+    def take_one(self):
+        path = random.choice(PATHS)
+        status, body = http("GET", self._exporter.url(path), {"X-Prometheus-Scrape-Timeout-Seconds": "1"}, LOOK_SECONDS)
+        self.asked += 1
+        if status not in REFUSALS:
+            self.bad.append(f"{path} answers {status}: {body[:100]}")
 
 
 def changes(interval):
@@ -85,15 +72,16 @@ def campaign(bed, plan):
     assert before, f"some domains still have no verdict after {FIRST_PASS_SECONDS} s"
     since = time.monotonic()
     scrapes, wrong = [], []
-    with Lookers(bed.exporter) as lookers:
+    looks = Looks(bed.exporter)
+    with Askers(LOOKERS, looks.take_one):
         for _ in range(plan.reloads):
             scrapes.append(reload(bed, scraper, random_domains(bed.domains), random.choice((plan.interval, 3600)), wrong))
             time.sleep(random.uniform(0, random.choice(plan.pauses)))
     seconds = time.monotonic() - since
     reload(bed, scraper, bed.domains, plan.interval, wrong)
     after = watch(scraper, FIRST_PASS_SECONDS, all_known)
-    judge(report, plan, before, after, scrapes, wrong, lookers)
-    report.figure("time", f"{seconds:.0f} s, {lookers.asked} other requests")
+    judge(report, plan, before, after, scrapes, wrong, looks)
+    report.figure("time", f"{seconds:.0f} s, {looks.asked} other requests")
     report.scrapes(scraper)
     return report
 
@@ -115,9 +103,9 @@ def reload(bed, scraper, domains, interval, wrong):
     return scrape
 
 
-def judge(report, plan, before, after, scrapes, wrong, lookers):
+def judge(report, plan, before, after, scrapes, wrong, looks):
     report.promise("every reload is taken, and the next scrape shows its domains and no others", wrong)
-    report.promise("every other request is answered", lookers.bad)
+    report.promise("every other request is answered", looks.bad)
     memory = [scrape.value("process_resident_memory_bytes") / 1e6 for scrape in scrapes]
     early = max(memory[:max(1, int(plan.reloads * FIRST_SHARE))])
     report.figure("memory, highest at first / at all", f"{early:.0f} / {max(memory):.0f} MB")
