@@ -11,15 +11,17 @@ import time
 
 READY_SECONDS = 30
 POLL_SECONDS = 0.1
+FIRST_PORT = 1024  # that everybody may take
 
 
 def free_port():
     """A TCP port that nobody has on any loopback address at this moment, and that is free for UDP too. Below those that
-    the kernel gives to clients: a server that is away for a while must get its own back."""
+    the kernel gives to clients, where there are some: a server that is away for a while must get its own back."""
     with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as bounds:
         first_of_clients = int(bounds.read().split()[0])
+    below = first_of_clients if first_of_clients >= 2 * FIRST_PORT else 65536
     while True:
-        port = random.randrange(max(1024, first_of_clients // 2), first_of_clients)
+        port = random.randrange(max(FIRST_PORT, below // 2), below)
         with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
             for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
                 stack.enter_context(socket.socket(socket.AF_INET, kind)).bind(("0.0.0.0", port))

@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <future>
 #include <new>
+#include <thread>
 
 namespace mtasts::test {
 namespace {
@@ -16,25 +17,24 @@ namespace asio = boost::asio;
 TEST(WorkerPool, GoesOnAfterATaskThatThrows) {
   WorkerPool pool(1);
   for (int i = 0; i < 3; ++i) asio::post(pool.get_executor(), [] { throw std::bad_alloc(); });
-  std::promise<void> done;
-  asio::post(pool.get_executor(), [&done] { done.set_value(); });
-  done.get_future().get();
+  std::promise<std::thread::id> done;
+  asio::post(pool.get_executor(), [&done] { done.set_value(std::this_thread::get_id()); });
+  EXPECT_NE(done.get_future().get(), std::this_thread::get_id());
 }
 
 TEST(WorkerPool, RunsAsManyTasksAtOnceAsItHasThreads) {
   WorkerPool pool(2);
-  std::promise<void> first, second;
+  std::promise<std::thread::id> first, second;  // each waits for the other
+  std::promise<bool> differ;
   asio::post(pool.get_executor(), [&] {
-    first.set_value();
-    second.get_future().get();
+    first.set_value(std::this_thread::get_id());
+    differ.set_value(second.get_future().get() != std::this_thread::get_id());
   });
-  std::promise<void> done;
   asio::post(pool.get_executor(), [&] {
     first.get_future().get();
-    second.set_value();
-    done.set_value();
+    second.set_value(std::this_thread::get_id());
   });
-  done.get_future().get();
+  EXPECT_TRUE(differ.get_future().get());
 }
 
 TEST(WorkerPool, StopsAfterTheTaskThatHasBegun) {
