@@ -262,7 +262,6 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     });
   }
 
-  /// What a handler throws for want of memory ends its connection, not the others.
   void after_a_turn(std::function<void()> task) {
     asio::post(io_, [this, task = std::move(task)] { asio::post(workers_.get_executor(), task); });
   }

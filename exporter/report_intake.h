@@ -118,8 +118,8 @@ class ReportIntake {
   void run();
 
   IntakeOptions options_;
-  mutable std::mutex
-      reading_mutex_{};  // one input is unpacked at a time, so that a hundred mailboxes need no more memory
+  // One input is unpacked at a time, so that a hundred mailboxes need no more memory.
+  mutable std::mutex reading_mutex_{};
   mutable std::mutex rules_mutex_{};
   std::shared_ptr<const IntakeRules> rules_{std::make_shared<const IntakeRules>()};
   ReportBoard board_{};

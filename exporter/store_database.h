@@ -40,8 +40,8 @@ long long pragma(soci::session& sql, const std::string& name);
 /// Runs SQL text statement by statement. Input: each ends in ';', and none holds another.
 void execute_all(soci::session& sql, std::string_view script);
 
-/// Runs `work` as one transaction that is undone when it throws. What an earlier one left open, because there was no
-/// memory to undo it, keeps the first from beginning and is undone by that.
+/// Runs `work` as one transaction that is undone when it throws. Where there was no memory even for that, the next one
+/// cannot begin, and undoes it by failing.
 template <class Work>
 void transact(soci::session& sql, Work work, const char* begin = "BEGIN IMMEDIATE") {
   try {
