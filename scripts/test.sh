@@ -18,6 +18,24 @@ count() {
   sed -n "s/.*[[:space:]]$1=\"\([0-9]*\)\".*/\1/p; s/^$1=\"\([0-9]*\)\".*/\1/p" "$2" | head -n 1
 }
 
+total=0
+total_failed=0
+# Adds to the totals and prints a line of the summary. Input: name, tests, failures.
+line() {
+  echo "$1: $(($2 - $3)) of $2 passed"
+  total=$((total + $2))
+  total_failed=$((total_failed + $3))
+}
+
+# A line from the file of one suite. One that ended before it could write its results has failed as a whole.
+line_of() {
+  if [ -s "$build/$2.xml" ]; then
+    line "$1" "$(count tests "$build/$2.xml")" "$(count failures "$build/$2.xml")"
+  else
+    line "$1" 1 1
+  fi
+}
+
 failed=0
 rm -f "$build/unit.xml"
 ctest --preset ci -j "$(nproc)" --output-junit ctest.xml || failed=1
@@ -50,42 +68,14 @@ echo "kubernetes:"
 rm -f "$build/kubernetes.xml"
 npm ci --prefix tests/kubernetes --silent && node tests/kubernetes/run.mjs --junit "$build/kubernetes.xml" || failed=1
 
-unit_total=$(count tests "$build/unit.xml" 2>/dev/null)
-unit_failed=$(count failures "$build/unit.xml" 2>/dev/null)
-if [ -z "$unit_total" ]; then # it ended before it could write its results
-  unit_total=1 unit_failed=1
-fi
-# For ctest all unit tests are one.
-other_total=$(($(count tests "$build/ctest.xml") - 1))
-other_failed=$(($(count failures "$build/ctest.xml") - (unit_failed > 0)))
-e2e_total=$(count tests "$build/e2e.xml")
-e2e_failed=$(count failures "$build/e2e.xml")
-soak_total=$(count tests "$build/soak.xml")
-soak_failed=$(count failures "$build/soak.xml")
-browser_total=$(count tests "$build/browser.xml" 2>/dev/null)
-browser_failed=$(count failures "$build/browser.xml" 2>/dev/null)
-if [ -z "$browser_total" ]; then
-  browser_total=1 browser_failed=1
-fi
-kubernetes_total=$(count tests "$build/kubernetes.xml" 2>/dev/null)
-kubernetes_failed=$(count failures "$build/kubernetes.xml" 2>/dev/null)
-if [ -z "$kubernetes_total" ]; then
-  kubernetes_total=1 kubernetes_failed=1
-fi
-
-# Prints a line of the summary: name, tests, failures.
-line() {
-  echo "$1: $(($2 - $3)) of $2 passed"
-}
-
 echo
-line "unit" "$unit_total" "$unit_failed"
-line "integration, rules, fuzz replay" "$other_total" "$other_failed"
-line "end to end" "$e2e_total" "$e2e_failed"
-line "soak" "$soak_total" "$soak_failed"
-line "browser" "$browser_total" "$browser_failed"
-line "kubernetes" "$kubernetes_total" "$kubernetes_failed"
-total=$((unit_total + other_total + e2e_total + soak_total + browser_total + kubernetes_total))
-total_failed=$((unit_failed + other_failed + e2e_failed + soak_failed + browser_failed + kubernetes_failed))
+line_of "unit" unit
+# For ctest all unit tests are one.
+line "integration, rules, fuzz replay" "$(($(count tests "$build/ctest.xml") - 1))" \
+  "$(($(count failures "$build/ctest.xml") - (total_failed > 0)))"
+line_of "end to end" e2e
+line_of "soak" soak
+line_of "browser" browser
+line_of "kubernetes" kubernetes
 echo "$((total - total_failed)) passed, $total_failed failed"
 exit $failed

@@ -47,15 +47,13 @@ def print_growth(bed, chosen, log):
     log(f"starting a lab of {sizes[-1]} domains")
     fixture = bed.lab(Population(sizes[-1], chosen.latency, shared_mx=chosen.shared_mx, dead_percent=chosen.dead))
     one = fixed_part(bed, fixture, log)
-    fleets = []
+    fleets, smallest = [], []
     for size in sizes:
         fleets.append(measure(bed, chosen, fixture, size, one, log))
         compare(fleets)
-        if len(fleets) > 1:
-            smallest.append(measure(bed, chosen, fixture, sizes[0], one, log))
+        smallest.append(measure(bed, chosen, fixture, sizes[0], one, log) if smallest else fleets[0])
+        if len(smallest) > 1:
             relate(fleets[-1], *smallest[-2:])
-        else:
-            smallest = [fleets[0]]
     print(f"{chosen.rate} domains due in a second, {chosen.latency} ms before each reply, {chosen.dead}% of the hosts "
           f"dead; {chosen.minutes:g} minutes at most for a pass\n"
           f"an exporter with one domain has {one / MIB:.1f} MiB resident; memory for a domain is what is beyond\n\n"

@@ -19,6 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 os.environ["PATH"] += ":/usr/local/sbin:/usr/sbin:/sbin"
 
 from case import StackCase  # noqa: E402
+from junit import write_junit  # noqa: E402
 from stack import Stack  # noqa: E402
 
 MODULES = ("test_verdicts", "test_dane", "test_rollout", "test_check_since", "test_web", "test_web_tls",

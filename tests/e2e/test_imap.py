@@ -19,6 +19,7 @@ SHOWN_SECONDS = 30
 BACKLOG_SECONDS = 180
 BACKLOG = 2000
 MOST_BACKLOG_MEMORY_KIB = 60 * 1024  # above what the exporter has before
+SANITIZERS = re.compile(r"/lib[at]san\.so")  # keep what was freed, and notes of every access
 AUTHSERV = "mx.e2e.test"
 
 
@@ -228,7 +229,8 @@ tlsrpt:
         self.await_counts(INBOX=0, Done=BACKLOG)
         seconds, grown = time.monotonic() - begun, self.memory_kib("VmHWM") - before
         print(f"{BACKLOG} mails by IMAP: {BACKLOG / seconds:.0f}/s, {grown / 1024:.1f} MiB more at most")
-        self.assertLess(grown, MOST_BACKLOG_MEMORY_KIB)
+        if not SANITIZERS.search(pathlib.Path(f"/proc/{self.exporter.process.pid}/maps").read_text()):
+            self.assertLess(grown, MOST_BACKLOG_MEMORY_KIB)
 
     def test_killed_in_a_backlog_at_random(self):
         """Whatever moment it is, each report counts once."""
