@@ -49,7 +49,7 @@ packages_for() {
     run) echo "curl" ;;
     bench) echo "python3 python3-yaml prometheus-blackbox-exporter" ;;
     fleet) echo "python3 python3-yaml prometheus" ;;
-    soak) echo "python3 python3-yaml" ;;
+    soak) echo "python3 python3-yaml mount e2fsprogs" ;;
     package) echo "dpkg-dev file gzip" ;;
     fuzz) echo "clang libclang-rt-dev python3" ;;
     coverage) echo "gcovr" ;;

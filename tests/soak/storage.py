@@ -1,6 +1,7 @@
-"""Campaign: the disk is full, and later the database is rubbish. Probing goes on, and what was acknowledged stays.
+"""Campaign: the disk is full, then it fails and turns read-only, and later the database is rubbish. Probing goes on, and
+what was acknowledged stays.
 
-The database lies on a small tmpfs of its own; only root can mount one. Next: clock.py.
+The database lies on a small file system of its own; only root can mount one. Next: clock.py.
 """
 # SPDX-License-Identifier: Apache-2.0
 import contextlib
@@ -24,6 +25,7 @@ from watch import Changes, steady_series, watch
 DISK_MIB = 48
 SCRAPE_SECONDS = 0.1
 NOTICED_SECONDS = 15  # the store writes once a second, and asks again for a while before it complains
+REPAIRED = (0, 1)  # e2fsck(8): nothing to repair, all repaired
 WRITABLE = "mtasts_exporter_store_writable"
 
 
@@ -39,18 +41,37 @@ SHORT = Plan(trouble=8)
 
 
 class Disk:
-    """A small tmpfs while the context lasts."""
+    """A small ext4 in a file while the context lasts."""
 
-    def __init__(self, folder):
-        self.folder = folder
-        self.filler = folder / "filler"
+    def __init__(self, place):
+        self.image = place / "image"
+        self.folder = place / "mounted"
+        self.filler = self.folder / "filler"
 
     def __enter__(self):
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}M", "soak", self.folder], check=True)
+        self.folder.mkdir()
+        with self.image.open("wb") as image:
+            image.truncate(DISK_MIB << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-m", "0", self.image], check=True)
+        self._mount()
         return self
 
     def __exit__(self, *_):
         subprocess.run(["umount", "--lazy", self.folder], check=True)
+
+    def _mount(self):
+        subprocess.run(["mount", "-o", "loop", self.image, self.folder], check=True)
+
+    def fail(self):
+        """As if writing to the disk had failed: ext4 gives up its journal, and whatever is written from now on."""
+        subprocess.run(["mount", "-o", "remount,abort", self.folder], check=True)
+
+    def repair(self):
+        """What an operator does then. Input: nobody uses it."""
+        subprocess.run(["umount", self.folder], check=True)
+        checked = subprocess.run(["e2fsck", "-p", self.image], stdout=subprocess.PIPE, text=True)
+        assert checked.returncode in REPAIRED, checked.stdout
+        self._mount()
 
     def fill(self):
         """Until not one octet fits; what is written meanwhile is taken again."""
@@ -70,9 +91,9 @@ def run(binaries, options):
         report = Report("storage: left out")
         report.figure("why", "only root can mount a disk of its own")
         return report
-    with tempfile.TemporaryDirectory(prefix="mtasts-disk-") as folder, Disk(pathlib.Path(folder)) as disk:
+    with tempfile.TemporaryDirectory(prefix="mtasts-disk-") as place, Disk(pathlib.Path(place)) as disk:
         changes = {"probe": {"interval": f"{plan.interval:g}s", "retry_interval": f"{plan.interval:g}s"},
-                   "policy": {"timeout": "1s"}, "smtp": {"timeout": "1s"}, "storage": {"path": f"{folder}/state.db"},
+                   "policy": {"timeout": "1s"}, "smtp": {"timeout": "1s"}, "storage": {"path": f"{disk.folder}/state.db"},
                    "tlsrpt": {"http": {"enabled": True, "path": "/tlsrpt", "tokens": [TOKEN]}}}
         with Bed(binaries, changes=changes) as bed:
             return bed.close_report(campaign(bed, plan, disk))
@@ -80,12 +101,13 @@ def run(binaries, options):
 
 def campaign(bed, plan, disk):
     report = Report(f"storage: {len(bed.domains)} domains, every {plan.interval:g} s; a disk that is full for "
-                    f"{plan.trouble:g} s, a database that is rubbish")
+                    f"{plan.trouble:g} s, and read-only as long; a database that is rubbish")
     scraper = Scraper(bed.exporter.port)
     before = watch(scraper, FIRST_PASS_SECONDS, all_known)
     assert before, f"some domains still have no verdict after {FIRST_PASS_SECONDS} s"
     with Reporter(bed.exporter, DOMAIN, TOKEN) as reporter:
         full_disk(report, scraper, before, plan, disk)
+        read_only(report, bed, scraper, before, plan, disk)
     counted = await_count(bed.exporter, DOMAIN, reporter.sessions, COUNT_SECONDS)
     answers = ", ".join(f"{count} times {status or 'none'}" for status, count in sorted(reporter.answers.items()))
     report.figure("reports acknowledged", f"{reporter.acknowledged}; answers: {answers}")
@@ -129,6 +151,30 @@ def full_disk(report, scraper, before, plan, disk):
     report.figure("room noticed", f"{good.at - freed:.1f} s after it is there" if good else "never")
     report.promise("and when there is room again", [] if good else ["it stays 0"])
     report.promise("no verdict changes meanwhile", changes.evidence())
+
+
+def read_only(report, bed, scraper, before, plan, disk):
+    """The file system protects itself from a disk that fails, until somebody stops the exporter and repairs it."""
+    begun = time.monotonic()
+    disk.fail()
+    changes = Changes(before, begun)
+
+    def noticed(scrape):
+        changes.take(scrape)
+        return 0 in writable(scrape).values()
+
+    found = watch(scraper, NOTICED_SECONDS + plan.interval, noticed)
+    report.figure("read-only disk noticed", f"after {found.at - begun:.1f} s" if found else "never")
+    report.promise(f"{WRITABLE} says so of a disk that is read-only", [] if found else ["it never was 0"])
+    watch(scraper, plan.trouble, lambda scrape: changes.take(scrape))
+    report.promise("no verdict changes meanwhile, either", changes.evidence())
+    bed.exporter.stop()
+    disk.repair()
+    bed.exporter.start()
+    changes = Changes(before, time.monotonic())
+    with contextlib.closing(Scraper(bed.exporter.port)) as after:
+        right = watch(after, FIRST_PASS_SECONDS, lambda scrape: changes.take(scrape) or not changes.lasting)
+    report.promise("once it is repaired, all is as it was", [] if right else changes.evidence())
 
 
 def rubbish(report, bed, plan, before, disk):
