@@ -33,6 +33,10 @@ class Limits:
     max_len: int = 4096
     timeout: int = 10
     rss_mb: int = 1024
+    # Entropic scheduling weighs every feature of every input after each execution. Where one execution has tens of
+    # thousands of features that takes most of the time.
+    entropic: bool = True
+    len_control: int = 100  # how many executions a longer input has to wait for; of few, a few
 
 
 LIMITS = {
@@ -41,8 +45,9 @@ LIMITS = {
     "exposition_fuzz": Limits(max_len=8192),
     "mail_fuzz": Limits(max_len=16384),
     "report_fuzz": Limits(max_len=16384),
+    "request_fuzz": Limits(entropic=False),
     "response_fuzz": Limits(max_len=20000),
-    "server_fuzz": Limits(max_len=2048, timeout=30),
+    "server_fuzz": Limits(max_len=2048, timeout=30, entropic=False, len_control=10),
     "stored_fuzz": Limits(max_len=16384),
 }
 
@@ -115,7 +120,8 @@ class Workplace:
         """Runs the program to its end. Returns its status."""
         limits = LIMITS.get(self.target, Limits())
         command = [str(self.program), f"-max_len={limits.max_len}", f"-timeout={limits.timeout}",
-                   f"-rss_limit_mb={limits.rss_mb}", f"-artifact_prefix={self.findings}/{self.target}-", *arguments]
+                   f"-rss_limit_mb={limits.rss_mb}", f"-entropic={int(limits.entropic)}",
+                   f"-len_control={limits.len_control}", f"-artifact_prefix={self.findings}/{self.target}-", *arguments]
         environment = dict(os.environ, UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1")
         with subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment) as process:
             RUNNING.add(process)
