@@ -129,6 +129,24 @@ void read_existing(std::string& target, const ConfigValue& value, NamedKind kind
   target = std::move(path);
 }
 
+void read_nat64_prefixes(ProbeConfig& to, const ConfigValue& value) {
+  value.each([&](const ConfigValue& element) {
+    const std::string* text = element.scalar("a prefix");
+    if (text == nullptr) return;
+    const auto prefix = parse_nat64_prefix(*text);
+    if (!prefix) {
+      return element.problem(
+          "'" + *text +
+          "' is not a NAT64 prefix; write an IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits with zeros "
+          "behind it, such as \"2001:db8:64::/96\"");
+    }
+    if (std::find(to.nat64_prefixes.begin(), to.nat64_prefixes.end(), *prefix) != to.nat64_prefixes.end()) {
+      return element.problem("'" + *text + "' is listed already; remove one");
+    }
+    to.nat64_prefixes.push_back(*prefix);
+  });
+}
+
 constexpr ConfigField<ProbeConfig> kProbeFields[] = {
     {"interval", [](ProbeConfig& to, const ConfigValue& value) { value.get_duration(to.interval, 1s, days{30}); }},
     {"retry_interval",
@@ -140,6 +158,7 @@ constexpr ConfigField<ProbeConfig> kProbeFields[] = {
      [](ProbeConfig& to, const ConfigValue& value) { value.get_number(to.max_per_network, 0, 65536); }},
     {"max_per_provider",
      [](ProbeConfig& to, const ConfigValue& value) { value.get_number(to.max_per_provider, 0, 65536); }},
+    {"nat64_prefixes", [](ProbeConfig& to, const ConfigValue& value) { read_nat64_prefixes(to, value); }},
     {"allow_private", [](ProbeConfig& to, const ConfigValue& value) { value.get(to.allow_private); }},
     {"allow_unconfigured", [](ProbeConfig& to, const ConfigValue& value) { value.get(to.allow_unconfigured); }},
 };

@@ -39,6 +39,7 @@ struct ProbeConfig {
   std::size_t threads{1};            // that probe
   std::size_t max_per_network{64};   // connections at once to one /24 or /48; 0: no limit
   std::size_t max_per_provider{64};  // to hosts under one registered domain; 0: no limit
+  std::vector<Nat64Prefix> nat64_prefixes{};
   bool allow_private{};
   bool allow_unconfigured{};
 

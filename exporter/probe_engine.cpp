@@ -76,7 +76,9 @@ ClassifyOptions classify_options(const Config& config) {
 }
 
 PeerLimitOptions peer_limit_options(const Config& config) {
-  return {.per_network = config.probe.max_per_network, .per_provider = config.probe.max_per_provider};
+  return {.per_network = config.probe.max_per_network,
+          .per_provider = config.probe.max_per_provider,
+          .translators = config.probe.nat64_prefixes};
 }
 
 ResolverOptions resolver_options(const Config& config, std::size_t resolvers) {
@@ -115,6 +117,7 @@ ProbeEngine::ProbeEngine(boost::asio::io_context& io, const Config& config, std:
           .tls = tls,
           .now = system_now,
           .allow_private = config.probe.allow_private,
+          .translators = config.probe.nat64_prefixes,
           .source_address = config.smtp.source_address ? to_string(*config.smtp.source_address) : ""},
       report_target_max_age(config.probe.interval / 2) {}
 

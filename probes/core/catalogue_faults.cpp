@@ -85,7 +85,9 @@ constexpr auto kFaults = std::to_array<CatalogueEntry>({
      "The zone's name servers are down or overloaded, or a firewall drops large UDP answers and DNS over TCP.",
      Look::host_addresses, "sts-policy-fetch-error"},
     {reason, "address-refused", info, "The name leads to an address that is not on the public Internet.",
-     "Publish public addresses only; on a test network set probe.allow_private.", "RFC 6890",
+     "Publish public addresses only. On a test network set probe.allow_private; if NAT64 led there, "
+     "probe.nat64_prefixes.",
+     "RFC 6890",
      "An internal address got into the public zone, or a CDN's placeholder such as 100:: shows because its proxy is "
      "paused.",
      Look::host_addresses},

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <charconv>
 #include <initializer_list>
 #include <span>
 
@@ -94,6 +95,10 @@ constexpr auto kIpv6Blocks = std::to_array<Block>({
 /// Everything else outside of it is reserved by the IETF (RFC 4291 section 2.4, IANA IPv6 address space).
 constexpr Block kGlobalUnicast = v6({0x2000}, 3, "global unicast");
 
+constexpr Nat64Prefix kIpv4Mapped{v6({0, 0, 0, 0, 0, 0xffff}, 96, "").octets, 96};  // RFC 4291 section 2.5.5.2
+constexpr Nat64Prefix kWellKnownPrefix{v6({0x64, 0xff9b}, 96, "").octets, 96};      // RFC 6052 section 2.1
+constexpr std::size_t kReservedOctet = 8;                                           // RFC 6052 section 2.2
+
 /// An IPv6 form that carries an IPv4 address at an offset; Teredo (RFC 4380 section 4) stores the client's inverted.
 struct Embedding {
   Block prefix{};
@@ -102,18 +107,29 @@ struct Embedding {
 };
 
 constexpr auto kEmbeddings = std::to_array<Embedding>({
-    {v6({0, 0, 0, 0, 0, 0xffff}, 96, "IPv4-mapped"), 12, 0},  // RFC 4291 section 2.5.5.2
-    {v6({0x64, 0xff9b}, 96, "NAT64"), 12, 0},                 // RFC 6052 section 2.1
-    {v6({0x2002}, 16, "6to4"), 2, 0},                         // RFC 3056 section 2
-    {v6({0x2001}, 32, "Teredo client"), 12, 0xff},            // RFC 4380 section 4
-    {v6({0x2001}, 32, "Teredo server"), 4, 0},                // RFC 4380 section 4
+    {v6({0x2002}, 16, "6to4"), 2, 0},               // RFC 3056 section 2
+    {v6({0x2001}, 32, "Teredo client"), 12, 0xff},  // RFC 4380 section 4
+    {v6({0x2001}, 32, "Teredo server"), 4, 0},      // RFC 4380 section 4
 });
 
-bool holds(const Block& block, const IpAddress& address) {
-  const std::size_t whole = block.bits / 8;
-  if (!std::equal(block.octets.begin(), block.octets.begin() + whole, address.octets.begin())) return false;
-  const unsigned rest = block.bits % 8;
-  return rest == 0 || ((block.octets[whole] ^ address.octets[whole]) >> (8 - rest)) == 0;
+/// Input: a Block or a Nat64Prefix.
+template <class Prefix>
+bool holds(const Prefix& prefix, const IpAddress& address) {
+  const std::size_t whole = prefix.bits / 8;
+  if (!std::equal(prefix.octets.begin(), prefix.octets.begin() + whole, address.octets.begin())) return false;
+  const unsigned rest = prefix.bits % 8;
+  return rest == 0 || ((prefix.octets[whole] ^ address.octets[whole]) >> (8 - rest)) == 0;
+}
+
+/// The four octets behind the prefix, without the reserved one between them.
+IpAddress ipv4_behind(const Nat64Prefix& prefix, const IpAddress& address) {
+  IpAddress found{};
+  std::size_t from = prefix.bits / 8;
+  for (std::size_t i = 0; i < 4; ++i) {
+    if (from == kReservedOctet) ++from;
+    found.octets[i] = address.octets[from++];
+  }
+  return found;
 }
 
 std::optional<std::string_view> find_block(std::span<const Block> blocks, const IpAddress& address) {
@@ -163,8 +179,38 @@ std::string to_string(const IpAddress& address) {
   return text.data();
 }
 
-std::optional<std::string_view> special_purpose_block(const IpAddress& address) {
+std::optional<Nat64Prefix> parse_nat64_prefix(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  const auto address = parse_ip_address(text.substr(0, slash));
+  if (!address || address->family != IpFamily::ipv6) return std::nullopt;
+  Nat64Prefix prefix{address->octets, 0};
+  const std::string_view length = text.substr(slash + 1);
+  const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), prefix.bits);
+  constexpr auto kLengths = std::to_array<unsigned>({32, 40, 48, 56, 64, 96});
+  if (error != std::errc{} || end != length.data() + length.size()) return std::nullopt;
+  if (std::find(kLengths.begin(), kLengths.end(), prefix.bits) == kLengths.end()) return std::nullopt;
+  const auto is_zero = [](std::uint8_t octet) { return octet == 0; };
+  if (!std::all_of(prefix.octets.begin() + prefix.bits / 8, prefix.octets.end(), is_zero)) return std::nullopt;
+  if (!is_zero(prefix.octets[kReservedOctet])) return std::nullopt;
+  return prefix;
+}
+
+std::optional<IpAddress> translated_ipv4(const IpAddress& address, std::span<const Nat64Prefix> translators) {
+  if (address.family != IpFamily::ipv6) return std::nullopt;
+  for (const Nat64Prefix& prefix : {kIpv4Mapped, kWellKnownPrefix}) {
+    if (holds(prefix, address)) return ipv4_behind(prefix, address);
+  }
+  for (const Nat64Prefix& prefix : translators) {
+    if (holds(prefix, address)) return ipv4_behind(prefix, address);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string_view> special_purpose_block(const IpAddress& address,
+                                                      std::span<const Nat64Prefix> translators) {
   if (address.family == IpFamily::ipv4) return find_block(kIpv4Blocks, address);
+  if (const auto ipv4 = translated_ipv4(address, translators)) return find_block(kIpv4Blocks, *ipv4);
   return special_ipv6(address);
 }
 

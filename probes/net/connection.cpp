@@ -118,7 +118,7 @@ NetFailure Connection::tls_failure(NetStage stage) const {
 
 asio::awaitable<std::optional<NetFailure>> Connection::connect(IpAddress address, std::uint16_t port) {
   if (!net_.allow_private) {
-    if (const auto block = special_purpose_block(address)) {
+    if (const auto block = special_purpose_block(address, net_.translators)) {
       co_return address_refused(address, *block);
     }
   }

@@ -12,7 +12,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "probes/core/ip_address.h"
 #include "probes/core/observations.h"
 #include "probes/net/deadline.h"
 #include "probes/net/handshake_gate.h"
@@ -29,7 +31,8 @@ struct NetContext {
   PeerLimits& peers;
   TlsContext& tls;
   std::function<UnixTime()> now;
-  bool allow_private{};          // connect to special-purpose addresses too (a lab, an intranet)
+  bool allow_private{};  // connect to special-purpose addresses too (a lab, an intranet)
+  std::vector<Nat64Prefix> translators{};
   std::string source_address{};  // "": the kernel's choice
 };
 

@@ -6,9 +6,11 @@
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
 #include <functional>
+#include <span>
 #include <string>
+#include <vector>
 
-#include "probes/core/observations.h"
+#include "probes/core/ip_address.h"
 #include "probes/net/turns.h"
 
 namespace mtasts {
@@ -17,6 +19,7 @@ namespace mtasts {
 struct PeerLimitOptions {
   std::size_t per_network{};   // of /24 for IPv4, /48 for IPv6
   std::size_t per_provider{};  // of hosts under one registered domain: *.mail.protection.outlook.com is Microsoft
+  std::vector<Nat64Prefix> translators{};
 };
 
 /// Lets so many connections run to each; who is beyond waits in order of arrival. Special-purpose addresses, of a lab
@@ -52,7 +55,8 @@ class PeerLimits {
   Turns hosts_{};
 };
 
-/// "4 192 0 2", "6 32 1 13 184 0 0": the network whose connections are counted together.
-std::string network_key(const IpAddress& address);
+/// "4 192 0 2", "6 32 1 13 184 0 0": the network whose connections are counted together. What NAT64 leads to is in the
+/// IPv4 host's network: the translator's prefix is as large as the Internet.
+std::string network_key(const IpAddress& peer, std::span<const Nat64Prefix> translators);
 
 }  // namespace mtasts

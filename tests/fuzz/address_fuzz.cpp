@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <cstdint>
+#include <span>
 
 #include "exporter/peer_source.h"
 #include "probes/core/domain_name.h"
@@ -32,6 +33,8 @@ void expect_same_guard(const IpAddress& ipv4) {
   expect(special_purpose_block(carrying(ipv4, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, 12)) == block);
   expect(special_purpose_block(carrying(ipv4, {0, 0x64, 0xff, 0x9b}, 12)) == block);
   expect(special_purpose_block(carrying(ipv4, {0x20, 0x02}, 2)) == block);
+  const Nat64Prefix own{.octets = {0x2a}, .bits = 32};
+  expect(special_purpose_block(carrying(ipv4, {0x2a}, 4), std::span(&own, 1)) == block);
 }
 
 /// What Asio calls special is special here too; only here there is more of it.
@@ -46,9 +49,9 @@ void expect_guarded(const IpAddress& address, const ip::address& same) {
 
 /// The octets of the host belong to a network, whatever they are.
 void expect_one_network(IpAddress address) {
-  const std::string network = network_key(address);
+  const std::string network = network_key(address, {});
   address.octets[address.family == IpFamily::ipv4 ? kIpv4Octets - 1 : address.octets.size() - 1] ^= 0xff;
-  expect(network_key(address) == network);
+  expect(network_key(address, {}) == network);
 }
 
 void expect_address(const IpAddress& address) {

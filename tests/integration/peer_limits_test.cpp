@@ -94,11 +94,15 @@ TEST_F(PeerLimitsTest, OnesOwnNetworkIsNotCounted) {
 }
 
 TEST(NetworkKey, IsThatOfTheBlock) {
-  const auto key = [](const char* address) { return network_key(*parse_ip_address(address)); };
+  const std::vector<Nat64Prefix> translators{*parse_nat64_prefix("2a00:1450:64::/96")};
+  const auto key = [&](const char* address) { return network_key(*parse_ip_address(address), translators); };
   EXPECT_EQ(key("192.0.2.1"), key("192.0.2.254"));
   EXPECT_NE(key("192.0.2.1"), key("192.0.3.1"));
   EXPECT_EQ(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
   EXPECT_NE(key("2001:db8:1::1"), key("2001:db8:2::1"));
+  for (const char* behind : {"64:ff9b::192.0.2.1", "2a00:1450:64::192.0.2.77"})
+    EXPECT_EQ(key(behind), key("192.0.2.1"));
+  EXPECT_NE(key("2a00:1450:64::192.0.2.1"), key("2a00:1450:64::192.0.3.1"));
 }
 
 }  // namespace

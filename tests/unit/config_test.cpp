@@ -93,7 +93,16 @@ TEST(Config, ReadsEveryValue) {
                                           DomainConfig{"example.com", labels, StsMode::none, false}));
   EXPECT_THAT(config.domain_files,
               ElementsAre(fs::absolute(MTASTS_TEST_DATA "/config/domains.d/*.txt").string(), "/srv/domains.txt"));
-  EXPECT_EQ(config.probe, (ProbeConfig{90min, 10min, 60500ms, 64, 3, 8, 0, true, true}));
+  EXPECT_EQ(config.probe, (ProbeConfig{90min,
+                                       10min,
+                                       60500ms,
+                                       64,
+                                       3,
+                                       8,
+                                       0,
+                                       {*parse_nat64_prefix("fd00:64::/96"), *parse_nat64_prefix("64:ff9b:1::/48")},
+                                       true,
+                                       true}));
   EXPECT_THAT(
       config.dns.servers,
       ElementsAre(DnsServer{*parse_ip_address("127.0.0.1"), 53}, DnsServer{*parse_ip_address("127.0.0.2"), 5353},
