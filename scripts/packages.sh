@@ -53,7 +53,7 @@ packages_for() {
     package) echo "dpkg-dev file gzip" ;;
     fuzz) echo "clang libclang-rt-dev python3" ;;
     coverage) echo "gcovr" ;;
-    check) echo "lintian clang-format clang-tidy shellcheck pyflakes3 ccache debootstrap" ;;
+    check) echo "lintian clang-format clang-tidy shellcheck pyflakes3 ccache debootstrap systemd" ;;
   esac
 }
 

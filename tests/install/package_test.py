@@ -17,6 +17,7 @@ import unittest
 PROGRAM = "usr/bin/mtasts_exporter"
 CONFIG = "etc/mtasts_exporter/config.yaml"
 KEPT = "var/lib/private/mtasts_exporter/state.db"
+MOST_EXPOSURE = 1.9  # of the unit
 FILES = (PROGRAM, CONFIG, "etc/default/mtasts_exporter", "usr/share/man/man8/mtasts_exporter.8.gz",
          "usr/share/bash-completion/completions/mtasts_exporter", "usr/share/zsh/vendor-completions/_mtasts_exporter",
          "usr/share/mtasts_exporter/grafana/alerts/recording.rules.yaml",
@@ -78,9 +79,14 @@ class Package(unittest.TestCase):
         self.inside("mtasts_exporter", "match", "*.example.org", "mx.example.org")
         self.inside("mtasts_exporter", "match", "*.example.org", "mx.example.net", status=1)
 
+    def units(self):
+        """The folder of units; "/lib" may be a link to "/usr/lib"."""
+        folder, = (path for path in (self.root / "usr/lib/systemd/system", self.root / "lib/systemd/system")
+                   if (path / "mtasts_exporter.service").is_file() and not path.parent.parent.is_symlink())
+        return folder
+
     def test_3_the_unit_names_what_is_there(self):
-        unit, = (path for path in (self.root / "usr/lib/systemd/system", self.root / "lib/systemd/system")
-                 if (path / "mtasts_exporter.service").is_file() and not path.parent.parent.is_symlink())
+        unit = self.units()
         text = (unit / "mtasts_exporter.service").read_text()
         program, config = re.search(r"(?m)^ExecStart=(\S+) --config.file=(\S+)", text).groups()
         manual, = re.findall(r"(?m)^Documentation=.*file://(\S+)$", text)
@@ -89,6 +95,13 @@ class Package(unittest.TestCase):
         credentials = (unit / "mtasts_exporter.service.d/credentials.conf").read_text()
         folder, = re.findall(r"(?m)^LoadCredential=secret:/(\S+)$", credentials)
         self.assertTrue((self.root / folder).is_dir())
+
+    def test_3_the_unit_is_a_sandbox(self):
+        """As systemd judges it, from 0 to 10."""
+        judged = subprocess.run(["systemd-analyze", "security", "--no-pager", "--offline=true",
+                                 f"--threshold={round(10 * MOST_EXPOSURE)}", self.units() / "mtasts_exporter.service"],
+                                capture_output=True, text=True, check=False)
+        self.assertEqual(judged.returncode, 0, judged.stdout + judged.stderr)
 
     def test_4_an_upgrade_keeps_what_was_edited(self):
         edited = "domains: [example.org]\n"
