@@ -27,6 +27,7 @@ constexpr std::size_t kMostNameOctets = 256;
 // Records that are tried one by one; each may cost the verification of a chain. A published set has a handful.
 constexpr std::size_t kMostAlone = 16;
 constexpr int kMostSent = 16;  // certificates, likewise
+constexpr const char* kNeverSent = "unsent.invalid";
 
 int value_of(char digit) { return digit <= '9' ? digit - '0' : digit - 'a' + 10; }
 
@@ -42,7 +43,11 @@ Octets octets_of(const std::string& hex) {
 Session session_with(SSL_CTX* context, std::span<const TlsaRecord> records, const std::string& base_domain,
                      std::vector<std::size_t>& malformed) {
   Session holder(SSL_new(context));
-  if (!holder || SSL_dane_enable(holder.get(), base_domain.c_str()) != 1) throw std::bad_alloc();
+  // Without a name for SNI SSL_dane_enable takes the base domain, and one of any octets (\DDD) may be too long for
+  // that.
+  if (!holder || SSL_set_tlsext_host_name(holder.get(), kNeverSent) != 1 ||
+      SSL_dane_enable(holder.get(), base_domain.c_str()) != 1)
+    throw std::bad_alloc();
   SSL_dane_set_flags(holder.get(), DANE_FLAG_NO_DANE_EE_NAMECHECKS);
   for (std::size_t i = 0; i < records.size(); ++i) {
     const TlsaRecord& record = records[i];

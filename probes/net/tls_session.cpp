@@ -9,6 +9,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "probes/core/host_labels.h"
 #include "probes/net/certificate_check.h"
 #include "probes/net/dane_check.h"
 #include "probes/net/tls_memory.h"
@@ -44,6 +45,12 @@ std::string text_of(unsigned long code) {
   return text;
 }
 
+/// An MX record may name a host by any octets, which are written as \DDD here. The server is not told such a name: SNI
+/// has room for host names alone (RFC 6066 section 3), and OpenSSL for 255 octets.
+bool can_be_sni(const std::string& name) {
+  return name.size() <= kMaxNameOctets && are_host_labels(name, Underscore::allowed);
+}
+
 }  // namespace
 
 TlsSession::TlsSession(TlsContext& context, WorkMeter& work, int descriptor, std::string server_name)
@@ -51,7 +58,9 @@ TlsSession::TlsSession(TlsContext& context, WorkMeter& work, int descriptor, std
   const WorkMeter::Section section(work_, Activity::tls);
   session_ = SSL_new(context.native());
   if (session_ == nullptr) throw std::bad_alloc();
-  if (SSL_set_fd(session_, descriptor) == 1 && SSL_set_tlsext_host_name(session_, server_name_.c_str()) == 1) return;
+  if (SSL_set_fd(session_, descriptor) == 1 &&
+      (!can_be_sni(server_name_) || SSL_set_tlsext_host_name(session_, server_name_.c_str()) == 1))
+    return;
   SSL_free(session_);
   throw std::bad_alloc();
 }

@@ -81,6 +81,18 @@ std::string hex_of(const Octets& octets) {
   return text;
 }
 
+/// A host as MX records name it: by a domain name, or by any octets (RFC 1035 section 5.1).
+std::string host_of(std::string_view octets) {
+  constexpr std::size_t kMostOctets = 253;
+  if (parse_domain_name(octets)) return std::string(octets);
+  std::string name;
+  for (const char octet : octets.substr(0, kMostOctets)) {
+    std::string number = std::to_string(static_cast<unsigned char>(octet));
+    name += "\\" + number.insert(0, 3 - number.size(), '0');
+  }
+  return name;
+}
+
 /// A record before the chain is known. Without data of its own it is about the certificate in that place.
 struct Plan {
   TlsaRecord record{};
@@ -224,14 +236,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static TlsContext tls({.ca_file = fuzz::trust_file()});
   static const std::unique_ptr<SSL, FreeSession> session(SSL_new(tls.native()));
   fuzz::ScriptReader script(data, size);
-  const std::string reference = script.text();
+  const std::string reference = host_of(script.text());
   const std::vector<Plan> plans = read_plans(script);
   const std::string_view octets = script.rest();
   const Chain chain = octets.starts_with("-----BEGIN") ? read_pem(octets) : read_der(octets);
   ERR_clear_error();
   sent_chain = chain.get();
-  if (!parse_domain_name(reference)) return 0;
-
   tls.recall({}, UnixTime{});  // a clock that jumps back: nothing is remembered of other inputs
   const TlsObservation seen = check_certificates(session.get(), reference, tls, kNow);
   const auto sent = static_cast<std::size_t>(sk_X509_num(chain.get()));
