@@ -54,6 +54,7 @@ class Scraper:
         self.port = port
         self.families = families
         self.seconds = []  # of every scrape
+        self.begun_seconds = []  # until its first octet
         self.bytes = 0  # of the last answer, as sent and as text
         self.text_bytes = 0
         self._connection = None
@@ -82,7 +83,9 @@ class Scraper:
         if self._connection is None:
             self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SCRAPE_SECONDS)
         self._connection.request("GET", "/metrics", headers={"Accept-Encoding": "gzip"})
+        asked = time.monotonic()
         answer = self._connection.getresponse()
+        self.begun_seconds.append(time.monotonic() - asked)
         body = answer.read()
         assert answer.status == 200, f"/metrics answers {answer.status}: {body[:200]}"
         return body, answer.getheader("Content-Encoding") == "gzip"
