@@ -15,7 +15,7 @@ SESSIONS = 3  # in each report
 
 class Reporter:
     """Posts one report after the other on a thread of its own while the context lasts; each again until it is taken,
-    which it has to be for the context to end. Input: domain is whom they are about; token is the path's."""
+    which it has to be for the context to end, unless an exception ends it. Input: domain is whom they are about; token is the path's."""
 
     def __init__(self, exporter, domain, token):
         self.acknowledged = 0
@@ -23,6 +23,7 @@ class Reporter:
         self._exporter, self._domain = exporter, domain
         self._path = f"/tlsrpt/{token}"
         self._stop = threading.Event()
+        self._given_up = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     @property
@@ -34,8 +35,10 @@ class Reporter:
         self._thread.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, error, *_):
         self._stop.set()
+        if error is not None:
+            self._given_up.set()
         self._thread.join()
 
     def _run(self):
@@ -44,7 +47,8 @@ class Reporter:
             number += 1
             text = report(self._domain, f"soak-{number}", SESSIONS).encode()
             while not self._post(text):  # at the end, too: it may be counted, and its answer lost
-                time.sleep(RETRY_SECONDS)
+                if self._given_up.wait(RETRY_SECONDS):
+                    return
 
     def _post(self, text):
         status, _ = http("POST", self._exporter.url(self._path), {"Content-Type": "application/tlsrpt+json"},
