@@ -159,6 +159,7 @@ struct PolicyFetchAttempt {
   std::optional<TlsObservation> tls{};
   std::optional<NetFailure> failure{};
   int http_status{};  // 0: no response came
+  // Of these three 512 octets at most, everything outside printable ASCII as \xHH.
   std::string content_type{};
   std::string location{};                             // of a redirect, which is never followed
   std::string server{};                               // Server header, for people

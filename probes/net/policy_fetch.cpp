@@ -7,6 +7,7 @@
 #include <boost/beast/http/string_body.hpp>
 
 #include "probes/core/http_date.h"
+#include "probes/core/octets.h"
 #include "probes/net/sha256.h"
 
 namespace mtasts {
@@ -32,9 +33,14 @@ std::string request_for(const std::string& host, const PolicyFetchOptions& optio
          "Connection: close\r\n\r\n";
 }
 
+/// A value may have any octets but line ends (RFC 9110 section 5.5), and ends up in messages. A tab is a blank in it.
 std::string header(const Parser& parser, http::field name) {
   const auto value = parser.get()[name];
-  return {value.data(), std::min(value.size(), kMaxHeaderValue)};
+  std::string text(value.data(), std::min(value.size(), kMaxHeaderValue));
+  std::ranges::replace(text, '\t', ' ');
+  text = escape_unprintable(text);
+  text.resize(std::min(text.size(), kMaxHeaderValue));
+  return text;
 }
 
 NetFailure failure_of(const boost::system::error_code& error) {

@@ -114,6 +114,18 @@ TEST_F(PolicyFetchTest, ChunksOfOneOctetAreWithinTheLimit) {
   EXPECT_EQ(attempt.body.size(), kMaxSize);
 }
 
+TEST_F(PolicyFetchTest, HeadersOfAnyOctetsAreFitForAMessage) {
+  const std::string long_one(1000, '\xff');
+  const auto attempt =
+      fetch(once("HTTP/1.1 200 OK\r\nContent-Type: text/pl\x9a"
+                 "in;\tcharset=x\r\nServer: " +
+                     long_one + "\r\n\r\n" + kPolicy,
+                 true));
+  EXPECT_EQ(attempt.content_type, "text/pl\\x9ain; charset=x");
+  EXPECT_EQ(attempt.server.size(), 512U);
+  EXPECT_TRUE(attempt.server.starts_with("\\xff\\xff"));
+}
+
 constexpr const char* kUntilClose = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n";
 
 TEST_F(PolicyFetchTest, ABodyThatEndsWithTheConnectionNeedsCloseNotify) {
