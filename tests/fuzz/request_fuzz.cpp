@@ -112,10 +112,12 @@ void expect_service(const RunningServer& server) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   constexpr int kEvery = 64;
   static const RunningServer server;
+  constexpr int kSources = 250;  // each has ports of its own, which wait a minute after their use
   static int turn = 0;
+  const std::string source = "127.0.0." + std::to_string(1 + turn % kSources);
   const std::string_view request(reinterpret_cast<const char*>(data), size);
   {
-    test::RawClient client(server.port());
+    test::RawClient client(server.port(), source.c_str());
     expect(client.connected());
     client.send(request);
     client.end();

@@ -27,9 +27,6 @@ class RawClient {
     server.sin_family = AF_INET;
     server.sin_port = htons(port);
     server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    // The port is chosen by connect(), which takes one again that waits (TIME_WAIT) after a second instead of a minute.
-    const int by_connect = 1;
-    ::setsockopt(socket_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &by_connect, sizeof by_connect);
     connected_ = ::bind(socket_, reinterpret_cast<sockaddr*>(&from), sizeof from) == 0 &&
                  ::connect(socket_, reinterpret_cast<sockaddr*>(&server), sizeof server) == 0;
     const timeval limit{60, 0};  // on a machine that is busy with something else, too
