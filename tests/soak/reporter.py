@@ -15,7 +15,8 @@ SESSIONS = 3  # in each report
 
 class Reporter:
     """Posts one report after the other on a thread of its own while the context lasts; each again until it is taken,
-    which it has to be for the context to end, unless an exception ends it. Input: domain is whom they are about; token is the path's."""
+    which it has to be for the context to end, unless an exception ends it. Input: domain is whom they are about; token
+    is the path's."""
 
     def __init__(self, exporter, domain, token):
         self.acknowledged = 0

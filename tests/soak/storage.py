@@ -26,6 +26,7 @@ DISK_MIB = 48
 SCRAPE_SECONDS = 0.1
 NOTICED_SECONDS = 15  # the store writes once a second, and asks again for a while before it complains
 REPAIRED = (0, 1)  # e2fsck(8): nothing to repair, all repaired
+LOOP = pathlib.Path("/dev/loop-control")
 WRITABLE = "mtasts_exporter_store_writable"
 
 
@@ -87,9 +88,9 @@ class Disk:
 
 def run(binaries, options):
     plan = SHORT if options.short else FULL
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 or not LOOP.exists():
         report = Report("storage: left out")
-        report.figure("why", "only root can mount a disk of its own")
+        report.figure("why", "only root can mount a disk of its own, and it takes a loop device")
         return report
     with tempfile.TemporaryDirectory(prefix="mtasts-disk-") as place, Disk(pathlib.Path(place)) as disk:
         changes = {"probe": {"interval": f"{plan.interval:g}s", "retry_interval": f"{plan.interval:g}s"},
