@@ -22,8 +22,8 @@ enum class TlsStep { done, wait_read, wait_write, closed, failed };
 /// Errors: std::bad_alloc where there is no memory, from whatever it is.
 class TlsSession {
  public:
-  /// Input: a connected non-blocking descriptor; `server_name` goes into SNI (RFC 8461 section 7.1) if it is a host name; context and meter
-  /// outlive the session.
+  /// Input: a connected non-blocking descriptor; `server_name` goes into SNI (RFC 8461 section 7.1) if it is a host
+  /// name; context and meter outlive the session.
   TlsSession(TlsContext& context, WorkMeter& work, int descriptor, std::string server_name);
   ~TlsSession();
   TlsSession(const TlsSession&) = delete;
