@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -49,7 +50,7 @@ class RawClient {
     std::string out;
     std::array<char, 4096> part{};
     ssize_t octets = 0;
-    while ((octets = ::recv(socket_, part.data(), part.size(), 0)) > 0) {
+    while ((octets = receive(part.data(), part.size())) > 0) {
       out.append(part.data(), static_cast<std::size_t>(octets));
     }
     closed_ = octets == 0;
@@ -59,13 +60,22 @@ class RawClient {
   std::string read_until(std::string_view end) const {
     std::string out;
     char octet = 0;
-    while (!out.ends_with(end) && ::recv(socket_, &octet, 1, 0) == 1) out += octet;
+    while (!out.ends_with(end) && receive(&octet, 1) == 1) out += octet;
     return out;
   }
   /// Was it the server that ended read_all()?
   bool closed() const { return closed_; }
 
  private:
+  /// A read with a time limit is not begun again after a signal (signal(7)); a fuzzer has a timer.
+  ssize_t receive(char* room, std::size_t size) const {
+    ssize_t octets = 0;
+    do {
+      octets = ::recv(socket_, room, size, 0);
+    } while (octets < 0 && errno == EINTR);
+    return octets;
+  }
+
   int socket_;
   bool connected_{};
   bool closed_{};
