@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,8 +29,7 @@ class RawClient {
     server.sin_family = AF_INET;
     server.sin_port = htons(port);
     server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected_ = ::bind(socket_, reinterpret_cast<sockaddr*>(&from), sizeof from) == 0 &&
-                 ::connect(socket_, reinterpret_cast<sockaddr*>(&server), sizeof server) == 0;
+    connected_ = ::bind(socket_, reinterpret_cast<sockaddr*>(&from), sizeof from) == 0 && connect_to(server);
     const timeval limit{60, 0};  // on a machine that is busy with something else, too
     ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   }
@@ -67,7 +67,17 @@ class RawClient {
   bool closed() const { return closed_; }
 
  private:
-  /// A read with a time limit is not begun again after a signal (signal(7)); a fuzzer has a timer.
+  /// A fuzzer has a timer, whose signal ends what waits. Then the connection is still being made (connect(2)).
+  bool connect_to(const sockaddr_in& server) const {
+    if (::connect(socket_, reinterpret_cast<const sockaddr*>(&server), sizeof server) == 0) return true;
+    if (errno != EINTR) return false;
+    pollfd made{socket_, POLLOUT, 0};
+    while (::poll(&made, 1, -1) < 0 && errno == EINTR) continue;
+    int error = 0;
+    socklen_t size = sizeof error;
+    return ::getsockopt(socket_, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0;
+  }
+  /// Begins again after a signal.
   ssize_t receive(char* room, std::size_t size) const {
     ssize_t octets = 0;
     do {
