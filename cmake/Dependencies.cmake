@@ -28,6 +28,18 @@ if(MTASTS_JEMALLOC AND NOT MTASTS_SANITIZE)
                         INTERFACE -Wl,--push-state,--no-as-needed,${JEMALLOC_LINK_LIBRARIES},--pop-state)
 endif()
 
+# zlib in its place where Debian does not have it.
+set(has_isal OFF)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|aarch64)$")
+  set(has_isal ON)
+endif()
+option(MTASTS_ISAL "Compress answers with ISA-L" ${has_isal})
+add_library(mtasts_isal INTERFACE)
+if(MTASTS_ISAL)
+  pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
+  target_link_libraries(mtasts_isal INTERFACE PkgConfig::ISAL)
+endif()
+
 # libunbound.pc demands what only a static library needs (libevent), and Debian does not bring it along.
 find_path(UNBOUND_INCLUDE_DIR unbound.h REQUIRED)
 find_library(UNBOUND_LIBRARY unbound REQUIRED)

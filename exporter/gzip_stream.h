@@ -1,4 +1,4 @@
-// Text to gzip, piece by piece. The only door to zlib for what is sent; gunzip.h is the one for what comes in.
+// Text to gzip, piece by piece. The only door to ISA-L, or to zlib in its place; gunzip.h is the one for what comes in.
 // Next: http_server.h, which sends it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
@@ -27,6 +27,10 @@ class GzipStream {
 };
 
 /// A whole text in one member.
-std::string gzip(std::string_view text);
+inline std::string gzip(std::string_view text) {
+  std::string out;
+  GzipStream{}.add(text, true, out);
+  return out;
+}
 
 }  // namespace mtasts

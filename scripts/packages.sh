@@ -29,6 +29,8 @@ packages_for() {
       echo "g++ cmake ninja-build pkg-config libssl-dev libldns-dev libunbound-dev libyaml-cpp-dev libcpp-httplib-dev"
       echo "prometheus-cpp-dev libsoci-dev libpq-dev libcli11-dev libspdlog-dev libsqlite3-dev zlib1g-dev libcrypt-dev"
       echo "libgmime-3.0-dev libcurl4-openssl-dev libkainjow-mustache-dev libpsl-dev libidn2-dev libjemalloc-dev ca-certificates"
+      # Only there; elsewhere zlib compresses.
+      case $(dpkg --print-architecture) in amd64 | arm64) echo "libisal-dev" ;; esac
       # Debian 12's default Boost is 1.74; its libboost-* names are 1.83 from Debian 13 on.
       if [ "$(debian_release)" = 12 ]; then
         echo "libboost1.81-dev libboost-json1.81-dev"

@@ -1,12 +1,12 @@
+// GzipStream by zlib, where there is no ISA-L; see gzip_stream_isal.cpp. The build takes one of them (MTASTS_ISAL).
 // SPDX-License-Identifier: Apache-2.0
-#include "exporter/gzip_stream.h"
-
 #include <zlib.h>
 
 #include <array>
 #include <limits>
 #include <new>
-#include <utility>
+
+#include "exporter/gzip_stream.h"
 
 namespace mtasts {
 namespace {
@@ -52,12 +52,6 @@ void GzipStream::add(std::string_view text, bool last, std::string& out) {
   for (; text.size() > kMostAtOnce; text.remove_prefix(kMostAtOnce))
     state_->add(text.substr(0, kMostAtOnce), Z_NO_FLUSH, out);
   state_->add(text, last ? Z_FINISH : Z_NO_FLUSH, out);
-}
-
-std::string gzip(std::string_view text) {
-  std::string out;
-  GzipStream{}.add(text, true, out);
-  return out;
 }
 
 }  // namespace mtasts
