@@ -451,7 +451,8 @@ class Daemon {
     return web_options(*web.config);
   }
 
-  void probe_on_demand(const std::string& name, Milliseconds limit, std::function<void(ProbeAnswer)> done) {
+  void probe_on_demand(const std::string& name, Milliseconds limit, std::function<void(ProbeAnswer)> done,
+                       std::stop_token client) {
     const std::shared_ptr<const Config> current = config();
     const auto at = std::ranges::lower_bound(current->domains, name, {}, &DomainConfig::name);
     const auto known = at != current->domains.end() && at->name == name ? at : current->domains.end();
@@ -459,16 +460,19 @@ class Daemon {
       return done({.refused = name + " is not among the configured domains (probe.allow_unconfigured is false)"});
     }
     const DomainConfig domain = known != current->domains.end() ? *known : DomainConfig{.name = name};
-    loop_.probe_now(domain, limit, [domain, done = std::move(done)](LiveProbe probe) {
-      ProbeAnswer answer;
-      if (probe.verdict.state == DomainState::unknown) answer.error = probe.verdict.unknown_reason;
-      answer.overloaded = probe.overloaded;
-      const DomainSlot slot{.name = domain.name, .labels = domain.labels};
-      answer.snapshot = snapshot_of_verdicts(slot, std::move(probe.verdict), std::move(probe.mx));
-      answer.seen = std::move(probe.seen);
-      answer.hosts = std::move(probe.hosts);
-      done(std::move(answer));
-    });
+    loop_.probe_now(
+        domain, limit,
+        [domain, done = std::move(done)](LiveProbe probe) {
+          ProbeAnswer answer;
+          if (probe.verdict.state == DomainState::unknown) answer.error = probe.verdict.unknown_reason;
+          answer.overloaded = probe.overloaded;
+          const DomainSlot slot{.name = domain.name, .labels = domain.labels};
+          answer.snapshot = snapshot_of_verdicts(slot, std::move(probe.verdict), std::move(probe.mx));
+          answer.seen = std::move(probe.seen);
+          answer.hosts = std::move(probe.hosts);
+          done(std::move(answer));
+        },
+        std::move(client));
   }
 
   RouteCallbacks callbacks() {
@@ -478,8 +482,8 @@ class Daemon {
         .rollout = [this] { return rollout_options_of(*config()); },
         .now = system_now,
         .ready = [] { return true; },  // the server starts last: who gets an answer finds everything up
-        .probe = [this](std::string domain, Milliseconds limit,
-                        std::function<void(ProbeAnswer)> done) { probe_on_demand(domain, limit, std::move(done)); },
+        .probe = [this](std::string domain, Milliseconds limit, std::function<void(ProbeAnswer)> done,
+                        std::stop_token client) { probe_on_demand(domain, limit, std::move(done), std::move(client)); },
         .self = &self_,
         .pages = &pages_,
         .places = [this] { return places_of(*config()); },

@@ -32,6 +32,7 @@
 #include "exporter/gzip_stream.h"
 #include "exporter/log.h"
 #include "exporter/peer_source.h"
+#include "exporter/request_queue.h"
 #include "exporter/route_table.h"
 #include "exporter/worker_pool.h"
 #include "probes/core/domain_name.h"
@@ -205,8 +206,8 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
  public:
   explicit Core(HttpLimits limits)
       : limits_{limits},
-        workers_{std::max<std::size_t>(limits.workers, 1)},
-        slow_workers_{std::max<std::size_t>(limits.slow_workers, 1)} {}
+        workers_{std::max<std::size_t>(limits.workers, 1), limits.connections},
+        slow_workers_{std::max<std::size_t>(limits.slow_workers, 1), limits.connections} {}
 
   RouteTable& routes() { return routes_; }
 
@@ -242,7 +243,8 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     return [core = weak_from_this()](std::function<void()> task) {
       const auto alive = core.lock();
       if (alive)
-        asio::post(alive->slow_workers_.get_executor(), [core, task = std::move(task)] { run_task(core, task); });
+        asio::post(alive->slow_workers_.pool().get_executor(),
+                   [core, task = std::move(task)] { run_task(core, task); });
     };
   }
 
@@ -250,7 +252,7 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     if (std::exchange(stopped_, true)) return;
     asio::post(io_, [this] { close_all(); });
     if (io_thread_.joinable()) io_thread_.join();
-    for (WorkerPool* pool : {&door_, &workers_, &slow_workers_}) pool->stop();
+    for (WorkerPool* pool : {&door_, &workers_.pool(), &slow_workers_.pool()}) pool->stop();
   }
 
   /// Begins again when there was no memory for a connection: nobody else would listen.
@@ -263,7 +265,7 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   }
 
   void after_a_turn(std::function<void()> task) {
-    asio::post(io_, [this, task = std::move(task)] { asio::post(workers_.get_executor(), task); });
+    asio::post(io_, [this, task = std::move(task)] { asio::post(workers_.pool().get_executor(), task); });
   }
 
   std::size_t connections() const { return open_.load(); }
@@ -624,7 +626,7 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   asio::awaitable<std::optional<std::string>> next_piece(ConnectionPtr connection, std::shared_ptr<PieceSource> source,
                                                          asio::any_io_executor executor) {
     const auto pending = std::make_shared<PendingPiece>(executor);
-    asio::post(workers_.get_executor(), [this, source, pending] {
+    asio::post(workers_.pool().get_executor(), [this, source, pending] {
       std::optional<std::string> piece = made_piece(*source);
       asio::post(io_, [pending, piece = std::move(piece)]() mutable {
         pending->piece = std::move(piece);
@@ -675,19 +677,21 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
 
   /// Hands a request to a worker.
   void begin(const Exchange& exchange, const std::shared_ptr<Pending>& pending) {
-    const auto request = exchange.request;
-    WorkerPool& pool = exchange.route && exchange.route->options.slow ? slow_workers_ : workers_;
-    const Respond respond = responder(pending, exchange.may_gzip, pool);
-    const std::function<void()> task = [this, request, route = exchange.route, respond] {
-      handle(std::move(*request), route.get(), respond);
+    const std::weak_ptr<HttpRequest> owned = exchange.request;
+    RequestQueue& queue = exchange.route && exchange.route->options.slow ? slow_workers_ : workers_;
+    const Respond respond = responder(pending, exchange.may_gzip, queue.pool());
+    const std::function<void()> task = [this, owned, route = exchange.route, respond] {
+      const auto request = owned.lock();
+      if (request) handle(std::move(*request), route.get(), respond);
     };
-    if (is_let_in(exchange)) return asio::post(pool.get_executor(), task);
+    if (is_let_in(exchange)) return queue.push(owned, task);
     if (logins_ >= limits_.logins) return respond(plain_response(503, "Too many passwords wait to be judged."));
     ++logins_;
-    asio::post(door_.get_executor(), [this, request, respond, task, &pool] {
-      const bool may_come_in = admits(*request);
+    asio::post(door_.get_executor(), [this, owned, respond, task, &queue] {
+      const auto request = owned.lock();
+      const bool may_come_in = request && admits(*request);
       --logins_;
-      if (may_come_in) return asio::post(pool.get_executor(), task);
+      if (may_come_in) return queue.push(owned, task);
       HttpResponse response = plain_response(401, "Unauthorized");
       response.headers.emplace_back("WWW-Authenticate", "Basic");
       respond(std::move(response));
@@ -804,8 +808,8 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   const HttpLimits limits_;
   asio::io_context io_{1};
   WorkerPool door_{1};  // passwords are judged here: scrapes of those who are known do not wait for that
-  WorkerPool workers_;
-  WorkerPool slow_workers_;
+  RequestQueue workers_;
+  RequestQueue slow_workers_;
   std::atomic<std::size_t> logins_{};
   std::list<tcp::acceptor> acceptors_{};
   RouteTable routes_{};

@@ -9,16 +9,24 @@
 namespace mtasts {
 namespace asio = boost::asio;
 
-/// Given once, by the probe or by the clock.
+/// Given once, by the probe or by the clock; to nobody who has gone.
 struct OnDemandProbes::Answer {
-  Answer(asio::io_context& io, Done to) : timer(io), done(std::move(to)) {}
+  Answer(asio::io_context& io, std::stop_token asker, Done to)
+      : timer(io), client(std::move(asker)), done(std::move(to)) {}
 
   void give(LiveProbe probe) {
     timer.cancel();
-    if (auto once = std::exchange(done, nullptr)) once(std::move(probe));
+    const auto once = std::exchange(done, nullptr);
+    if (once && !client.stop_requested()) once(std::move(probe));
+  }
+
+  void forget() {
+    timer.cancel();
+    done = nullptr;
   }
 
   asio::steady_timer timer;
+  std::stop_token client;
   Done done;
 };
 
@@ -27,6 +35,17 @@ struct OnDemandProbes::Probe {
   DomainConfig domain{};
   Milliseconds limit{};
   std::vector<std::shared_ptr<Answer>> answers{};
+  std::size_t look_from{512};  // from so many answers on, those of clients that have gone are looked for
+
+  void add(std::shared_ptr<Answer> answer) {
+    if (answers.size() >= look_from) {
+      for (const auto& each : answers)
+        if (each->client.stop_requested()) each->forget();
+      std::erase_if(answers, [](const auto& each) { return !each->done; });
+      look_from = std::max(look_from, 2 * answers.size());
+    }
+    answers.push_back(std::move(answer));
+  }
 };
 
 LiveProbe no_verdict(const std::string& domain, std::string reason) {
@@ -37,20 +56,21 @@ LiveProbe no_verdict(const std::string& domain, std::string reason) {
   return probe;
 }
 
-void OnDemandProbes::ask(const DomainConfig& domain, Milliseconds limit, std::size_t most, Done done) {
+void OnDemandProbes::ask(const DomainConfig& domain, Milliseconds limit, std::size_t most, std::stop_token client,
+                         Done done) {
   std::shared_ptr<Probe> probe = shared_probe(domain, limit);
   if (!probe && running_.size() >= most) {
     LiveProbe refused = no_verdict(domain.name, "too many probes on demand are under way");
     refused.overloaded = true;
     return done(std::move(refused));
   }
-  const auto answer = std::make_shared<Answer>(io_, std::move(done));
+  const auto answer = std::make_shared<Answer>(io_, std::move(client), std::move(done));
   answer->timer.expires_after(limit);
   answer->timer.async_wait([answer, name = domain.name](const boost::system::error_code& error) {
     if (!error) answer->give(no_verdict(name, "no verdict within the time that the scrape allows"));
   });
   if (!probe) probe = begin(domain, limit);
-  probe->answers.push_back(answer);
+  probe->add(answer);
 }
 
 /// One with less time than the new one may have would blame its own haste.

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "exporter/config.h"
@@ -28,8 +29,9 @@ class OnDemandProbes {
 
   /// Calls `done` once: with what the probe brought, or when `limit` is over without a verdict. Shares a probe of the
   /// same domain that may take at least as long. Input: `most`, how many probes may be under way; beyond it the answer
-  /// is `overloaded`, at once.
-  void ask(const DomainConfig& domain, Milliseconds limit, std::size_t most, Done done);
+  /// is `overloaded`, at once. Who waits and has gone, as `client` tells, may be forgotten: `done` is never called
+  /// then.
+  void ask(const DomainConfig& domain, Milliseconds limit, std::size_t most, std::stop_token client, Done done);
 
  private:
   struct Answer;

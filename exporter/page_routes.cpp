@@ -173,10 +173,13 @@ void serve_check(const Shared& callbacks, const Workers& workers, const HttpRequ
     return respond(page_response(render_check_page(typed, problem, page_context(*callbacks)), 400));
   }
   const auto limit = std::min(callbacks->probe_timeout(), kCheckPatience);
-  callbacks->probe(*domain, limit, [callbacks, workers, respond, name = *domain](ProbeAnswer answer) {
-    auto shared = std::make_shared<ProbeAnswer>(std::move(answer));
-    workers([callbacks, respond, name, shared] { respond(answered_check(*callbacks, name, std::move(*shared))); });
-  });
+  callbacks->probe(
+      *domain, limit,
+      [callbacks, workers, respond, name = *domain](ProbeAnswer answer) {
+        auto shared = std::make_shared<ProbeAnswer>(std::move(answer));
+        workers([callbacks, respond, name, shared] { respond(answered_check(*callbacks, name, std::move(*shared))); });
+      },
+      request.disconnected);
 }
 
 template <class Answer>

@@ -157,9 +157,9 @@ class ProbeLoop::Core {
     if (thread_.joinable()) thread_.join();
   }
 
-  void probe_now(DomainConfig domain, Milliseconds limit, std::function<void(LiveProbe)> done) {
-    asio::post(io_, [this, domain = std::move(domain), limit, done = std::move(done)]() mutable {
-      on_demand_.ask(domain, limit, concurrency_, std::move(done));
+  void probe_now(DomainConfig domain, Milliseconds limit, std::function<void(LiveProbe)> done, std::stop_token client) {
+    asio::post(io_, [this, domain = std::move(domain), limit, done = std::move(done), client]() mutable {
+      if (!client.stop_requested()) on_demand_.ask(domain, limit, concurrency_, client, std::move(done));
     });
   }
 
@@ -920,8 +920,9 @@ std::function<void()> ProbeLoop::prepare(const Config& config) { return core_->p
 void ProbeLoop::start() { core_->start(); }
 void ProbeLoop::after_a_turn(std::function<void()> task) { core_->after_a_turn(std::move(task)); }
 void ProbeLoop::stop() { core_->stop(); }
-void ProbeLoop::probe_now(DomainConfig domain, Milliseconds limit, std::function<void(LiveProbe)> done) {
-  core_->probe_now(std::move(domain), limit, std::move(done));
+void ProbeLoop::probe_now(DomainConfig domain, Milliseconds limit, std::function<void(LiveProbe)> done,
+                          std::stop_token client) {
+  core_->probe_now(std::move(domain), limit, std::move(done), std::move(client));
 }
 
 }  // namespace mtasts

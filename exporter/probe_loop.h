@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -60,8 +61,9 @@ class ProbeLoop {
   void stop();
 
   /// Probes a domain now, configured or not. `done` is called on the loop's thread at the latest when `limit` has
-  /// passed, with our own trouble as the reason; never once stopped.
-  void probe_now(DomainConfig domain, Milliseconds limit, std::function<void(LiveProbe)> done);
+  /// passed, with our own trouble as the reason; never once stopped, nor when `client` has gone.
+  void probe_now(DomainConfig domain, Milliseconds limit, std::function<void(LiveProbe)> done,
+                 std::stop_token client = {});
 
   /// Runs a task when every loop that probes has had a turn; never once stopped.
   void after_a_turn(std::function<void()> task);

@@ -161,10 +161,13 @@ void serve_probe(const Shared& callbacks, const HttpRequest& request, const Resp
   const Milli limit =
       probe_time_limit(request.header("x-prometheus-scrape-timeout-seconds"), callbacks->probe_timeout());
   const auto begin = std::chrono::steady_clock::now();
-  callbacks->probe(*domain, limit, [callbacks, respond, begin](const ProbeAnswer& answer) {
-    const auto taken = std::chrono::duration_cast<Milli>(std::chrono::steady_clock::now() - begin);
-    respond(probe_response(*callbacks, answer, taken));
-  });
+  callbacks->probe(
+      *domain, limit,
+      [callbacks, respond, begin](const ProbeAnswer& answer) {
+        const auto taken = std::chrono::duration_cast<Milli>(std::chrono::steady_clock::now() - begin);
+        respond(probe_response(*callbacks, answer, taken));
+      },
+      request.disconnected);
 }
 
 /// A handler that answers at once from the callbacks alone.

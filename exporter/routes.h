@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -40,8 +41,10 @@ struct RouteCallbacks {
   std::function<bool()> ready{};
   /// Reloads the configuration; returns what is wrong with the new one. Empty: the path is not enabled.
   std::function<std::optional<std::string>()> reload{};
-  /// Probes a (syntactically valid) domain now; must call `done` once, at the latest soon after `timeout`.
-  std::function<void(std::string domain, std::chrono::milliseconds timeout, std::function<void(ProbeAnswer)> done)>
+  /// Probes a (syntactically valid) domain now; must call `done` once, at the latest soon after `timeout`, unless
+  /// `client` has gone.
+  std::function<void(std::string domain, std::chrono::milliseconds timeout, std::function<void(ProbeAnswer)> done,
+                     std::stop_token client)>
       probe{};
   SelfMetrics* self{};                    // outlives the server
   PageData* pages{};                      // the same; nullptr: pages show verdicts alone

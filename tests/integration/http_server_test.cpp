@@ -12,6 +12,7 @@
 #include <atomic>
 #include <boost/json/parse.hpp>
 #include <future>
+#include <list>
 #include <thread>
 
 #include "exporter/routes.h"
@@ -123,6 +124,13 @@ class HttpServerTest : public ::testing::Test {
   void let_slow_end() {
     may_end_ = true;
     may_end_.notify_all();
+  }
+
+  /// Until there are so many, or five seconds are over.
+  void wait_for_connections(std::size_t number) const {
+    const auto until = Clock::now() + seconds{5};
+    while (server_->connections() != number && Clock::now() < until) std::this_thread::yield();
+    EXPECT_EQ(server_->connections(), number);
   }
 
   httplib::Client client() const {
@@ -259,9 +267,7 @@ TEST_F(HttpServerTest, WhoReadsNothingOfAnAnswerIsLeft) {
   RawClient lazy{port_};
   lazy.send("GET /pieces?endless HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_THAT(lazy.read_until("\r\n\r\n"), ::testing::StartsWith("HTTP/1.1 200"));
-  const auto until = Clock::now() + seconds{5};
-  while (server_->connections() > 0 && Clock::now() < until) std::this_thread::yield();
-  EXPECT_EQ(server_->connections(), 0U);
+  wait_for_connections(0);
 }
 
 TEST_F(HttpServerTest, SlowAndIdleClientsDelayNobody) {
@@ -349,6 +355,24 @@ TEST_F(HttpServerTest, TellsTheHandlerThatTheClientLeft) {
   arrived_.get_future().wait();
   raw.close();
   EXPECT_EQ(disconnected_.get_future().wait_for(seconds{2}), std::future_status::ready);
+}
+
+TEST_F(HttpServerTest, WhoHangsUpTakesTheRequestAlong) {
+  serve();
+  RawClient patient{port_};
+  patient.send("GET /slow HTTP/1.0\r\n\r\n");
+  slow_.wait(0);  // the worker is busy
+  std::list<RawClient> others;
+  for (int i = 0; i < 20; ++i) others.emplace_back(port_).send("GET /slow HTTP/1.0\r\n\r\n");
+  RawClient last{port_};
+  last.send("GET /slow HTTP/1.0\r\n\r\n");
+  wait_for_connections(22);
+  others.clear();
+  wait_for_connections(2);
+  let_slow_end();
+  EXPECT_THAT(patient.read_all(), testing::HasSubstr("at last"));
+  EXPECT_THAT(last.read_all(), testing::HasSubstr("at last"));
+  EXPECT_EQ(slow_, 2);
 }
 
 TEST_F(HttpServerTest, AnAnswerAfterTheServerIsGoneIsHarmless) {
@@ -500,7 +524,7 @@ class RoutesTest : public ::testing::Test {
     callbacks.reload = [this]() -> std::optional<std::string> {
       return reload_ok_ ? std::nullopt : std::optional<std::string>{"line 3: no"};
     };
-    callbacks.probe = [this](std::string domain, milliseconds limit, const auto& done) {
+    callbacks.probe = [this](std::string domain, milliseconds limit, const auto& done, const std::stop_token&) {
       limit_ = limit;
       ProbeAnswer answer;
       answer.snapshot = snapshot_of_domain(store_.snapshot(), domain);
