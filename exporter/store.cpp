@@ -7,11 +7,11 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <tuple>
 #include <utility>
 
+#include "exporter/database_header.h"
 #include "exporter/store_database.h"
 #include "exporter/stored_json.h"
 
@@ -40,12 +40,8 @@ std::string database_place_fault(const std::string& path) {
 std::string database_path_fault(const std::string& path) {
   std::string fault = database_place_fault(path);
   if (!fault.empty()) return fault;
-  constexpr std::string_view kMagic{"SQLite format 3\0", 16};
-  std::ifstream file(path, std::ios::binary);
-  std::string start(kMagic.size(), '\0');
-  file.read(start.data(), static_cast<std::streamsize>(start.size()));
-  start.resize(static_cast<std::size_t>(file.gcount()));
-  if (start.empty() || start == kMagic) return "";
+  const DatabaseHeader header = DatabaseHeader::of(path);
+  if (header.is_empty() || header.is_sqlite() || header.is_ours()) return "";
   return "'" + path +
          "' is not a database of mtasts_exporter, and was left as it is; move the file away or set storage.path to "
          "another file";

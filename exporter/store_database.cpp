@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <string_view>
 
+#include "exporter/database_header.h"
+
 namespace mtasts {
 
 long long pragma(soci::session& sql, const std::string& name) {
@@ -28,8 +30,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kApplicationId = 0x6d747374;  // "mtst", in the header of the file: says that it is ours
-constexpr int kBusyTimeoutMs = 5000;        // `ingest` may hold the database for a moment
+constexpr int kBusyTimeoutMs = 5000;  // `ingest` may hold the database for a moment
 
 /// One step per schema version: kMigrations[n] leads from version n to n + 1. Append only.
 constexpr auto kMigrations = std::to_array<const char*>({
@@ -83,7 +84,7 @@ void require_no_fault(const std::string& fault) {
 void require_ours(soci::session& sql, const std::string& path) {
   int tables = 0;
   sql << "SELECT count(*) FROM sqlite_schema", soci::into(tables);
-  if (tables > 0 && pragma(sql, "application_id") != kApplicationId)
+  if (tables > 0 && pragma(sql, "application_id") != kDatabaseApplicationId)
     throw StoreError("storage.path '" + path +
                      "' is a database of another program, and was left as it is; set storage.path to another file");
   const long long version = pragma(sql, "user_version");
@@ -95,7 +96,7 @@ void require_ours(soci::session& sql, const std::string& path) {
 
 /// A database that needs no change is not written to: it opens on a full disk, too.
 bool is_current(soci::session& sql) {
-  return pragma(sql, "application_id") == kApplicationId &&
+  return pragma(sql, "application_id") == kDatabaseApplicationId &&
          static_cast<std::size_t>(pragma(sql, "user_version")) == kMigrations.size();
 }
 
@@ -111,7 +112,7 @@ void migrate(soci::session& sql) {
   transact(sql, [&] {
     for (auto version = static_cast<std::size_t>(pragma(sql, "user_version")); version < kMigrations.size(); ++version)
       execute_all(sql, kMigrations[version]);
-    sql << "PRAGMA application_id = " << kApplicationId;
+    sql << "PRAGMA application_id = " << kDatabaseApplicationId;
     sql << "PRAGMA user_version = " << kMigrations.size();
   });
 }
@@ -121,6 +122,7 @@ void migrate(soci::session& sql) {
 void require_sound(Database& database) {
   constexpr std::uintmax_t kReadQuickly = std::uintmax_t{64} * 1024 * 1024;
   std::error_code error;
+  if (!database.has_sound_header) throw DamagedDatabase("its header");
   const bool log_left = database.log_was_there;
   if (!log_left && fs::file_size(database.path, error) > kReadQuickly) return;
   std::string verdict;
@@ -156,7 +158,7 @@ void connect(Database& database, const DatabaseOptions& options) {
     sql << "PRAGMA cache_size = -" << options.cache_kib;
     if (!is_current(sql)) migrate(sql);
   } catch (const soci::soci_error& error) {
-    if (says_damaged(error)) throw DamagedDatabase(error.what());
+    if (says_damaged(error) || !database.has_sound_header) throw DamagedDatabase(error.what());
     throw;
   }
 }
@@ -189,6 +191,7 @@ void connect_or_replace(Database& database, const DatabaseOptions& options) {
       throw StoreError(name + "; the daemon moves it aside at its next start and begins an empty one");
     require_no_fault(database_path_fault(database.path));
     move_aside(database.path);
+    database.has_sound_header = true;  // there is none
     options.warn(name + "; it was moved to '" + database.path + ".corrupt' and an empty one takes its place");
     connect(database, options);
   }
@@ -203,6 +206,7 @@ void open_database(Database& database, const std::string& path, const DatabaseOp
     throw StoreError("storage.path '" + path + "' does not exist; correct it, or start the daemon first");
   database.path = path;
   database.log_was_there = fs::exists(path + "-wal", ignored);
+  if (options.replace_damaged) database.has_sound_header = DatabaseHeader::of(path).is_sound();
   try {
     connect_or_replace(database, options);
   } catch (const soci::soci_error& error) {

@@ -16,7 +16,8 @@ namespace mtasts {
 /// One connection; used by one thread at a time.
 struct Database {
   std::string path{};
-  bool log_was_there{};  // when it was opened: whoever used it last did not close it, or somebody uses it
+  bool log_was_there{};         // when it was opened: whoever used it last did not close it, or somebody uses it
+  bool has_sound_header{true};  // known where a damaged one would be replaced
   soci::session sql{};
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/store.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <sys/wait.h>
@@ -205,6 +206,44 @@ TEST_F(StoreTest, ADamagedDatabaseIsMovedAside) {
   EXPECT_EQ(fs::file_size(path_ + ".corrupt"), size);
   store.save(domain_row("example.org"));
   EXPECT_EQ(store.load_domains().size(), 1u);
+}
+
+struct HeaderDamage {
+  const char* what;
+  std::streamoff offset;
+  std::string octets;
+};
+
+TEST_F(StoreTest, ADamagedHeaderIsTakenForDamageToo) {
+  const HeaderDamage table[] = {{"the magic string", 0, "xxxxxxxxxxxxxxxx"},
+                                {"the page size", 16, "xx"},
+                                {"the write version", 18, "x"},
+                                {"the read version", 19, "x"},
+                                {"the fractions", 21, "xxx"},
+                                {"the schema format", 44, "xxxx"},
+                                {"the encoding", 56, "xxxx"}};
+  for (const HeaderDamage& damage : table) {
+    SCOPED_TRACE(damage.what);
+    warnings_.clear();
+    { open().save(domain_row("example.org")); }
+    {
+      std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+      file.seekp(damage.offset);
+      file << damage.octets;
+    }
+    EXPECT_TRUE(open().load_domains().empty());
+    ASSERT_EQ(warnings_.size(), 1U);
+    EXPECT_NE(warnings_[0].find("is damaged"), std::string::npos) << warnings_[0];
+  }
+}
+
+TEST_F(StoreTest, AFileThatNobodyCanTellWhoseItIsStays) {
+  { Store store = open(); }
+  {
+    std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+    file << std::string(100, 'x');
+  }
+  EXPECT_THAT(open_error(), testing::HasSubstr("is not a database of mtasts_exporter"));
 }
 
 TEST_F(StoreTest, ABatchIsWrittenWholeOrNotAtAll) {
