@@ -18,14 +18,17 @@
 #include "exporter/log.h"
 #include "exporter/metrics.h"
 #include "exporter/page_data.h"
+#include "exporter/probe_engine.h"
 #include "exporter/probe_loop.h"
 #include "exporter/process_lock.h"
+#include "exporter/rate_limit.h"
 #include "exporter/report_folders.h"
 #include "exporter/report_imap.h"
 #include "exporter/report_intake.h"
 #include "exporter/routes.h"
 #include "exporter/serve_config.h"
 #include "exporter/service_manager.h"
+#include "exporter/settled_change.h"
 #include "exporter/snapshot.h"
 #include "exporter/store.h"
 #include "exporter/stored_observation.h"
@@ -87,6 +90,12 @@ WebOptions web_options(const WebConfig& web) {
     options.authenticate = [gate](const std::string& authorization) { return gate->admits(authorization); };
     options.remembers = [gate](const std::string& authorization) { return gate->remembers(authorization); };
   }
+  if (web.rate) {
+    const double per_second = 1000.0 / static_cast<double>(web.rate->interval.count());
+    const auto limit = std::make_shared<RateLimit>(
+        RateLimits{.burst = static_cast<double>(web.rate->burst), .per_second = per_second, .sources = 1});
+    options.has_room = [limit] { return limit->admits("", RateLimit::Clock::now()); };
+  }
   options.headers.assign(web.headers.begin(), web.headers.end());
   return options;
 }
@@ -118,7 +127,7 @@ class Daemon {
     self_.set_store_writable(StorePart::state, true);
     self_.set_store_writable(StorePart::reports, true);
     restore();
-    loop_.prepare (*config())();
+    prepare_probing (*config())();
     take_reports();
     self_.config_reloaded(true, system_now());
     {
@@ -142,7 +151,7 @@ class Daemon {
       const int number = sigtimedwait(&signals, nullptr, &pause);
       if (number == SIGTERM || number == SIGINT) break;
       if (number == SIGHUP) reload();
-      if (number < 0) watch_domain_files();
+      if (number < 0) look_at_files();
       if (manager_.watchdog_interval() && pulse.felt()) manager_.alive();
     }
     log_info("stopping");
@@ -372,32 +381,68 @@ class Daemon {
 
   /// Takes domain files that have changed, under the configuration that runs: whatever else lies in the configuration
   /// file by now waits for a reload. A change that cannot be taken is said once, not every few seconds.
-  void watch_domain_files() {
+  void look_at_files() {
     const std::lock_guard one_at_a_time(reload_mutex_);
+    look_at_domain_files();
+    look_at_resolvers();
+    if (!options_.web_config_file.empty()) look_at_web_files();
+  }
+
+  void look_at_domain_files() {
     const std::string now = domain_files_fingerprint(running_->written.domain_files);
-    if (now == running_->files.fingerprint || now == refused_files_) return;
-    if (std::exchange(changing_files_, now) != now) return;  // somebody may be writing: the next look says
+    if (!domain_files_.is_due(now, running_->files.fingerprint)) return;
     try {
       ServeConfig changed = with_domain_files(running_->written, running_->files);
       log_domain_files(changed.files);
       take_effect(std::move(changed), [] {});
       log_info("domain files read again", {{"domains", config()->domains.size()}});
     } catch (const std::exception& error) {
-      refused_files_ = now;
       log_error("the changed domain files cannot be taken, the old domains stay watched", {{"problem", error.what()}});
     }
+  }
+
+  /// As the C library does: who moves to another network keeps no resolver of the old one.
+  void look_at_resolvers() {
+    if (!config()->dns.servers.empty() || !resolvers_.is_due(resolv_conf_text(), resolvers_taken_)) return;
+    try {
+      prepare_probing (*config())();
+      log_info("resolvers read again");
+    } catch (const std::exception& error) {
+      log_error("the changed /etc/resolv.conf cannot be taken, the old resolvers are asked",
+                {{"problem", error.what()}});
+    }
+  }
+
+  /// A certificate that was renewed counts without a reload, as in other exporters.
+  void look_at_web_files() {
+    if (!web_files_.is_due(web_files_fingerprint(options_.web_config_file, web_), web_taken_)) return;
+    try {
+      prepare_http(config()->tlsrpt.http)();
+      log_info("web configuration read again");
+    } catch (const std::exception& error) {
+      web_refused_ = true;
+      log_failure("the changed web configuration cannot be taken, the old one stays", error);
+    }
+    show_reload();
+  }
+
+  void show_reload() { self_.config_reloaded(!reload_refused_ && !web_refused_, system_now()); }
+
+  std::function<void()> prepare_probing(const Config& next) {
+    resolvers_taken_ = resolv_conf_text();
+    return loop_.prepare(next);
   }
 
   /// Makes a configuration the one that counts, unless it or `last_condition` throws: then nothing has changed.
   template <class Condition>
   void take_effect(ServeConfig complete, Condition last_condition) {
-    const std::function<void()> probe_by_it = loop_.prepare(complete.config);
+    const std::function<void()> probe_by_it = prepare_probing(complete.config);
     last_condition();
     take(std::move(complete));  // from here on nothing can fail
     intake_.set_rules(intake_rules_of(*running_));
     folders_.set_folders(report_folders_of(config()->tlsrpt));
     probe_by_it();
-    refused_files_.clear();
+    domain_files_.forget();
   }
 
   /// Takes the files anew. Returns what is wrong with them, a line each; then the old configuration keeps running.
@@ -417,14 +462,16 @@ class Daemon {
       take_effect(std::move(next), [&] { take_reports_by_it = prepare_http(http); });
       take_reports_by_it();
     } catch (const std::exception& error) {
-      self_.config_reloaded(false, system_now());
+      reload_refused_ = true;
+      show_reload();
       log_failure("reload failed, the old configuration keeps running", error);
       std::string text;
       for (const std::string& reason : reasons_of(error)) text += (text.empty() ? "" : "\n") + reason;
       return text;
     }
     imap_.set_mailboxes(config()->tlsrpt.imap);
-    self_.config_reloaded(true, system_now());
+    reload_refused_ = false;
+    show_reload();
     log_info("reloaded", {{"domains", config()->domains.size()}});
     return std::nullopt;
   }
@@ -433,22 +480,29 @@ class Daemon {
   /// is returned. Errors: BadFiles; std::runtime_error for TLS files or an address that cannot be used; then nothing
   /// has changed.
   std::function<void()> prepare_http(const TlsrptHttpConfig& http) {
-    const WebOptions web = load_web_options();
+    const WebConfig next = load_web();
+    const std::string taken = web_files_fingerprint(options_.web_config_file, next);
+    const WebOptions web = web_options(next);
     std::function<void()> take_reports_by_it = tlsrpt_http_.prepare(http, web, server_);
     if (const auto problem = server_.set_options(web)) throw std::runtime_error(*problem);
     const std::string warning = client_certificate_warning(http, web);
     if (!warning.empty()) log_warn("configuration", {{"problem", warning}});
-    return [this, take_reports_by_it, enabled = http.enabled] {
+    return [this, take_reports_by_it, enabled = http.enabled, next, taken] {
       take_reports_by_it();
+      web_ = next;
+      web_taken_ = taken;
+      web_refused_ = false;
       self_.set_channel_working(ReportChannel::http, enabled ? std::optional(true) : std::nullopt);
     };
   }
 
-  WebOptions load_web_options() const {
+  WebConfig load_web() const {
     if (options_.web_config_file.empty()) return {};
     WebConfigResult web = load_web_config(options_.web_config_file);
     if (!web.config) throw BadFiles(std::move(web.problems));
-    return web_options(*web.config);
+    const std::string lost = protection_lost(web_, *web.config);
+    if (!lost.empty()) throw BadFiles({{options_.web_config_file, 0, "", lost}});
+    return *web.config;
   }
 
   void probe_on_demand(const std::string& name, Milliseconds limit, std::function<void(ProbeAnswer)> done,
@@ -512,8 +566,15 @@ class Daemon {
   mutable std::mutex config_mutex_;
   std::mutex reload_mutex_;
   std::shared_ptr<const ServeConfig> running_;  // the pointer belongs to config_mutex_, its next value to reload_mutex_
-  std::string refused_files_;                   // fingerprint of domain files that could not be taken
-  std::string changing_files_;                  // of those at the last look, while they change
+  // These belong to reload_mutex_.
+  SettledChange domain_files_;
+  SettledChange resolvers_;
+  std::string resolvers_taken_;
+  SettledChange web_files_;
+  std::string web_taken_;
+  WebConfig web_;  // in force
+  bool web_refused_{};
+  bool reload_refused_{};
   SnapshotStore snapshots_;
   SelfMetrics self_;
   const ProcessLock lock_;

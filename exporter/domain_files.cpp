@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <glob.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <string_view>
@@ -113,19 +112,7 @@ DomainFiles load_domain_files(const std::vector<std::string>& globs, const Domai
 bool domain_file_exists(const std::string& glob) { return !matching_files({glob}).empty(); }
 
 std::string domain_files_fingerprint(const std::vector<std::string>& globs) {
-  std::string fingerprint;
-  for (const std::string& file : matching_files(globs)) {
-    struct stat status {};
-    const bool exists = stat(file.c_str(), &status) == 0;
-    fingerprint += file + '\0';
-    if (!exists) continue;
-    for (const auto number : {std::uint64_t(status.st_dev), std::uint64_t(status.st_ino), std::uint64_t(status.st_size),
-                              std::uint64_t(status.st_mtim.tv_sec), std::uint64_t(status.st_mtim.tv_nsec),
-                              std::uint64_t(status.st_ctim.tv_sec), std::uint64_t(status.st_ctim.tv_nsec)}) {
-      fingerprint += std::to_string(number) + ' ';
-    }
-  }
-  return fingerprint;
+  return files_fingerprint(matching_files(globs));
 }
 
 }  // namespace mtasts

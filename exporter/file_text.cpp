@@ -48,6 +48,21 @@ FileText read_text(const std::string& path, std::size_t max_bytes, std::string f
 
 }  // namespace
 
+std::string files_fingerprint(const std::vector<std::string>& paths) {
+  std::string fingerprint;
+  for (const std::string& path : paths) {
+    struct stat status {};
+    fingerprint += path + '\0';
+    if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+    for (const auto number : {std::uint64_t(status.st_dev), std::uint64_t(status.st_ino), std::uint64_t(status.st_size),
+                              std::uint64_t(status.st_mtim.tv_sec), std::uint64_t(status.st_mtim.tv_nsec),
+                              std::uint64_t(status.st_ctim.tv_sec), std::uint64_t(status.st_ctim.tv_nsec)}) {
+      fingerprint += std::to_string(number) + ' ';
+    }
+  }
+  return fingerprint;
+}
+
 std::string file_fault(const std::string& path) { return fault_of(path, Wanted::file); }
 
 std::string directory_fault(const std::string& path) { return fault_of(path, Wanted::directory); }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <iosfwd>
 #include <string>
+#include <vector>
 
 namespace mtasts {
 
@@ -27,6 +28,9 @@ FileText read_stream_text(std::istream& stream, std::size_t max_bytes);
 
 /// Where relative paths inside that input start: at the directory of a file, at the current one for anything else.
 std::string base_directory_of(const std::string& path);
+
+/// Differs when one of the plain files was written, replaced, or is there or not. Pipes and the like do not count.
+std::string files_fingerprint(const std::vector<std::string>& paths);
 
 /// Why the file cannot be read, "" when it can.
 std::string file_fault(const std::string& path);

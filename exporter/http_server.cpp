@@ -182,6 +182,7 @@ struct Connection {
   explicit Connection(tcp::socket accepted) : stream{std::move(accepted)} {}
 
   PlainStream stream;
+  std::shared_ptr<const ActiveOptions> options{};  // that it was taken in by
   std::string peer{};
   bool waiting{true};  // for a complete request: may be closed to make room
   bool gave_way{};     // its body had to make room for another
@@ -218,6 +219,7 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
       next->web = std::move(options);
       const std::scoped_lock lock{options_mutex_};
       options_ = std::move(next);
+      asio::post(io_, [this] { close_outdated(); });
       return std::nullopt;
     } catch (const std::exception& error) {
       return std::string{"TLS: "} + error.what();
@@ -356,13 +358,25 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     for (const ConnectionPtr& connection : list_) connection->close();
   }
 
+  /// Was a connection taken in under a TLS configuration that no longer counts?
+  bool is_outdated(const Connection& connection) const {
+    const auto active = options();
+    return connection.options && connection.options != active && (connection.options->tls || active->tls);
+  }
+
+  void close_outdated() {
+    for (const ConnectionPtr& connection : list_)
+      if (connection->waiting && is_outdated(*connection)) connection->close();
+  }
+
   std::shared_ptr<const ActiveOptions> options() const {
     const std::scoped_lock lock{options_mutex_};
     return options_;
   }
 
   asio::awaitable<void> serve(ConnectionPtr connection) {
-    const TlsContext tls = options()->tls;
+    connection->options = options();
+    const TlsContext tls = connection->options->tls;
     if (tls) {
       co_await serve_tls(connection, tls);
     } else {
@@ -448,7 +462,7 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     fill_request(connection, wire, request);
     exchange.version = wire.version();
     exchange.head = wire.method() == http::verb::head;
-    exchange.keep = wire.keep_alive();
+    exchange.keep = wire.keep_alive() && !is_outdated(connection);
     exchange.may_gzip = accepts_gzip(request.header("accept-encoding").value_or(""));
     exchange.expects_continue =
         exchange.version >= 11 && to_lower(request.header("expect").value_or("")) == "100-continue";
@@ -458,9 +472,16 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
       return;
     }
     exchange.route = routes_.find(request.path);
+    if (!has_room(exchange))
+      exchange.refusal = plain_response(429, "Too many requests: rate_limit of the web configuration.");
     if (takes_large_body(exchange)) exchange.body_bytes = exchange.route->options.body_bytes;
     const auto declared = parser.content_length();
     if (declared && *declared > exchange.body_bytes) exchange.refusal = too_large_response(exchange.body_bytes);
+  }
+
+  bool has_room(const Exchange& exchange) const {
+    const auto active = options();
+    return !active->web.has_room || (exchange.route && exchange.route->options.open) || active->web.has_room();
   }
 
   static bool takes_large_body(const Exchange& exchange) {
@@ -675,7 +696,7 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     }
   }
 
-  /// Hands a request to a worker.
+  /// Hands a request to a worker. The connection owns it: it ends with the connection, even while it waits.
   void begin(const Exchange& exchange, const std::shared_ptr<Pending>& pending) {
     const std::weak_ptr<HttpRequest> owned = exchange.request;
     RequestQueue& queue = exchange.route && exchange.route->options.slow ? slow_workers_ : workers_;

@@ -97,6 +97,8 @@ struct WebOptions {
   std::function<bool(const std::string& authorization)> authenticate{};
   /// Was that value right before? Fast, and called first. Empty: nothing is remembered.
   std::function<bool(const std::string& authorization)> remembers{};
+  /// May one more request be answered now? Fast. Empty: always. Routes that are `open` do not ask.
+  std::function<bool()> has_room{};
   HeaderList headers{};  // added to every response
 };
 
@@ -121,7 +123,8 @@ class HttpServer {
   /// Takes a path away again. A request for it that has begun is still answered by its handler.
   void unroute(std::string_view path);
 
-  /// Takes new options and reads the TLS files anew; connections that are open keep the old ones.
+  /// Takes new options and reads the TLS files anew. Where TLS is or was involved, connections that are open end with
+  /// the answer they wait for: who may no longer come in has no way around it.
   /// Errors: what is wrong, in words, and the old options stay.
   [[nodiscard]] std::optional<std::string> set_options(WebOptions options);
 

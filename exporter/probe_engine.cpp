@@ -5,14 +5,12 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
-#include <sstream>
 #include <utility>
+
+#include "exporter/file_text.h"
 
 namespace mtasts {
 namespace {
-
-constexpr const char* kResolvConf = "/etc/resolv.conf";
 
 std::string own_host_name() {
   std::array<char, 256> name{};
@@ -23,13 +21,6 @@ std::string own_host_name() {
 bool has_family(const Config& config, IpFamily family) {
   const auto& families = config.smtp.ip_families;
   return std::find(families.begin(), families.end(), family) != families.end();
-}
-
-std::vector<ResolverServer> system_servers() {
-  std::ifstream file(kResolvConf);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return parse_resolv_conf(text.str());
 }
 
 std::vector<ResolverServer> configured_servers(const DnsConfig& dns) {
@@ -53,6 +44,11 @@ std::chrono::nanoseconds pace_of(std::size_t rate, std::size_t threads) {
 UnixTime system_now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
 
 }  // namespace
+
+std::string resolv_conf_text() {
+  constexpr std::size_t kMostOctets = 65536;
+  return read_file_text("/etc/resolv.conf", kMostOctets).text;
+}
 
 ProbeOptions probe_options(const Config& config) {
   return {.ipv4 = has_family(config, IpFamily::ipv4),
@@ -82,14 +78,15 @@ PeerLimitOptions peer_limit_options(const Config& config) {
 }
 
 ResolverOptions resolver_options(const Config& config, std::size_t resolvers) {
-  ResolverOptions options{.servers = config.dns.servers.empty() ? system_servers() : configured_servers(config.dns),
-                          .timeout = config.dns.timeout,
-                          .attempts = static_cast<int>(config.dns.attempts),
-                          .max_outstanding = kMaxOutstanding / resolvers,
-                          .pace = pace_of(config.dns.max_rate, resolvers),
-                          .dnssec = config.dns.validate != DnsValidation::off,
-                          .validate_locally = config.dns.validate == DnsValidation::local,
-                          .trust_anchor_file = config.dns.trust_anchor};
+  ResolverOptions options{
+      .servers = config.dns.servers.empty() ? parse_resolv_conf(resolv_conf_text()) : configured_servers(config.dns),
+      .timeout = config.dns.timeout,
+      .attempts = static_cast<int>(config.dns.attempts),
+      .max_outstanding = kMaxOutstanding / resolvers,
+      .pace = pace_of(config.dns.max_rate, resolvers),
+      .dnssec = config.dns.validate != DnsValidation::off,
+      .validate_locally = config.dns.validate == DnsValidation::local,
+      .trust_anchor_file = config.dns.trust_anchor};
   if (config.dns.trust_ad == TrustAd::automatic) return options;
   for (ResolverServer& server : options.servers) {
     server.trust = config.dns.trust_ad == TrustAd::always ? AdTrust::always : AdTrust::never;

@@ -5,6 +5,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <memory>
+#include <string>
 
 #include "exporter/config.h"
 #include "exporter/report_targets.h"
@@ -15,6 +16,8 @@ namespace mtasts {
 
 ProbeOptions probe_options(const Config& config);
 ClassifyOptions classify_options(const Config& config);
+/// /etc/resolv.conf, as far as anybody would write one; "" without it.
+std::string resolv_conf_text();
 /// The servers of the configuration, or those of /etc/resolv.conf, with `dns.trust_ad` applied, and what one of several
 /// resolvers may ask of them.
 ResolverOptions resolver_options(const Config& config, std::size_t resolvers = 1);

@@ -92,9 +92,10 @@ std::string line_about(const TakenReport& report, std::size_t others) {
 WebOptions options_for_senders(WebOptions web) {
   web.authenticate = nullptr;
   web.remembers = nullptr;
+  web.has_room = nullptr;  // each sender has a rate of its own
   if (!web.tls) return web;
   web.tls->client_auth = ClientAuth::none;
-  web.tls->client_ca_file.clear();
+  web.tls->client_ca = {};
   web.tls->client_allowed_sans.clear();
   return web;
 }

@@ -22,10 +22,12 @@ namespace {
 constexpr std::size_t kMaxWebConfigBytes = 1024 * 1024;
 constexpr std::size_t kMaxRemembered = 128;
 constexpr int kSlowCost = 14;  // about a second for each new password
+constexpr std::size_t kMostBurst = 1'000'000;
 
-void read_file(std::string& target, const ConfigValue& value) {
-  value.get_path(target);
-  if (!target.empty()) value.reading().named_files.push_back({target, value.node().line, value.key(), NamedKind::file});
+void read_file(PemSource& target, const ConfigValue& value) {
+  value.get_path(target.file);
+  if (target.file.empty()) return;
+  value.reading().named_files.push_back({target.file, value.node().line, value.key(), NamedKind::file});
 }
 
 void read_version(TlsVersion& version, const ConfigValue& value) {
@@ -34,6 +36,7 @@ void read_version(TlsVersion& version, const ConfigValue& value) {
 
 void read_names(std::vector<std::string>& names, const ConfigValue& value) {
   value.each([&names](const ConfigValue& element) { element.get(names.emplace_back()); });
+  if (names.empty()) value.problem("is empty and would let nobody in; name who may come in, or remove the key");
 }
 
 void read_cipher_suites(std::vector<std::string>& suites, const ConfigValue& value) {
@@ -42,7 +45,7 @@ void read_cipher_suites(std::vector<std::string>& suites, const ConfigValue& val
     element.get(name);
     if (name.empty() || !is_cipher_suite(name)) {
       return element.problem("'" + name +
-                             "' is no cipher suite here; write it as IANA does, for example "
+                             "' is no cipher suite here, or none that protects; write it as IANA does, for example "
                              "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256");
     }
     suites.push_back(std::move(name));
@@ -60,8 +63,10 @@ void read_curves(std::vector<std::string>& groups, const ConfigValue& value) {
 }
 
 constexpr ConfigField<WebTls> kTlsFields[] = {
-    {"cert_file", [](WebTls& to, const ConfigValue& value) { read_file(to.cert_file, value); }},
-    {"key_file", [](WebTls& to, const ConfigValue& value) { read_file(to.key_file, value); }},
+    {"cert_file", [](WebTls& to, const ConfigValue& value) { read_file(to.certificate, value); }},
+    {"cert", [](WebTls& to, const ConfigValue& value) { value.get(to.certificate.text); }},
+    {"key_file", [](WebTls& to, const ConfigValue& value) { read_file(to.key, value); }},
+    {"key", [](WebTls& to, const ConfigValue& value) { value.get(to.key.text); }},
     {"client_auth_type",
      [](WebTls& to, const ConfigValue& value) {
        value.get_choice(to.client_auth, {{"NoClientCert", ClientAuth::none},
@@ -70,7 +75,8 @@ constexpr ConfigField<WebTls> kTlsFields[] = {
                                          {"VerifyClientCertIfGiven", ClientAuth::verify_if_given},
                                          {"RequireAndVerifyClientCert", ClientAuth::require_and_verify}});
      }},
-    {"client_ca_file", [](WebTls& to, const ConfigValue& value) { read_file(to.client_ca_file, value); }},
+    {"client_ca_file", [](WebTls& to, const ConfigValue& value) { read_file(to.client_ca, value); }},
+    {"client_ca", [](WebTls& to, const ConfigValue& value) { value.get(to.client_ca.text); }},
     {"client_allowed_sans", [](WebTls& to, const ConfigValue& value) { read_names(to.client_allowed_sans, value); }},
     {"min_version", [](WebTls& to, const ConfigValue& value) { read_version(to.min_version, value); }},
     {"max_version", [](WebTls& to, const ConfigValue& value) { read_version(to.max_version, value); }},
@@ -80,34 +86,51 @@ constexpr ConfigField<WebTls> kTlsFields[] = {
     {"curve_preferences", [](WebTls& to, const ConfigValue& value) { read_curves(to.groups, value); }},
 };
 
+void require_one(const PemSource& source, const ConfigValue& tls, const std::string& key) {
+  if (!source.is_given()) tls.problem("has no " + key + "_file; add it");
+  if (!source.file.empty() && !source.text.empty()) tls.problem("has " + key + " and " + key + "_file; remove one");
+}
+
+void check_clients(const WebTls& tls, const ConfigValue& value) {
+  if (!tls.client_ca.file.empty() && !tls.client_ca.text.empty())
+    value.problem("has client_ca and client_ca_file; remove one");
+  if (verifies(tls.client_auth) && !tls.client_ca.is_given())
+    value.problem("clients are to be verified; add client_ca_file");
+  if (!verifies(tls.client_auth) && tls.client_ca.is_given())
+    value.problem("client_ca_file has no effect; set client_auth_type to RequireAndVerifyClientCert");
+  if (!requires_certificate(tls.client_auth) && !tls.client_allowed_sans.empty()) {
+    value.problem(
+        "client_allowed_sans would let in who shows no certificate; set client_auth_type to "
+        "RequireAndVerifyClientCert");
+  }
+}
+
 void read_tls(WebConfig& config, const ConfigValue& value) {
   if (value.node().kind == YamlNode::Kind::null) return;
   WebTls& tls = config.tls.emplace();
   const std::size_t before = value.reading().problems.size();
   read_fields(tls, value, kTlsFields);
   if (value.reading().problems.size() > before) return;
-  if (tls.cert_file.empty()) value.problem("has no cert_file; add it");
-  if (tls.key_file.empty()) value.problem("has no key_file; add it");
-  const bool verifies = tls.client_auth >= ClientAuth::verify_if_given;
-  if (verifies && tls.client_ca_file.empty()) value.problem("clients are to be verified; add client_ca_file");
-  if (!verifies && !tls.client_ca_file.empty()) {
-    value.problem("client_ca_file has no effect; set client_auth_type to RequireAndVerifyClientCert");
-  }
-  if (!verifies && !tls.client_allowed_sans.empty()) {
-    value.problem("client_allowed_sans has no effect; set client_auth_type to RequireAndVerifyClientCert");
-  }
+  require_one(tls.certificate, value, "cert");
+  require_one(tls.key, value, "key");
+  check_clients(tls, value);
   if (tls.min_version > tls.max_version) value.problem("min_version is above max_version; change one of them");
 }
 
-/// The headers that the toolkit lets an operator set.
-constexpr std::string_view kHeaders[] = {"Strict-Transport-Security", "X-Content-Type-Options", "X-Frame-Options",
-                                         "X-XSS-Protection", "Content-Security-Policy"};
+/// The headers that the toolkit lets an operator set, and what they may say; any text where nothing is listed.
+const std::map<std::string, std::vector<std::string>> kHeaders{{"Strict-Transport-Security", {}},
+                                                               {"X-Content-Type-Options", {"nosniff"}},
+                                                               {"X-Frame-Options", {"deny", "sameorigin"}},
+                                                               {"X-XSS-Protection", {}},
+                                                               {"Content-Security-Policy", {}}};
 
 void read_header(WebConfig& config, const ConfigValue& headers, const YamlNode& node) {
   const std::string& name = node.key;
-  if (std::find(std::begin(kHeaders), std::end(kHeaders), name) == std::end(kHeaders)) {
-    const std::vector<std::string> known(std::begin(kHeaders), std::end(kHeaders));
-    note_unknown_key(headers, node, known, {});
+  const auto known = kHeaders.find(name);
+  if (known == kHeaders.end()) {
+    std::vector<std::string> names;
+    for (const auto& [header, values] : kHeaders) names.push_back(header);
+    note_unknown_key(headers, node, names, {});
     return;
   }
   const ConfigValue value = headers.child(node, name);
@@ -115,6 +138,12 @@ void read_header(WebConfig& config, const ConfigValue& headers, const YamlNode& 
   value.get(text);
   const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7F; };
   if (std::any_of(text.begin(), text.end(), is_control)) return value.problem("has a control character; remove it");
+  if (text.empty()) return;  // unset, as in the toolkit
+  const auto& [header, values] = *known;
+  if (!values.empty() && std::ranges::find(values, to_lower(text)) == values.end()) {
+    const std::string all = values.size() == 1 ? values.front() : values.front() + " or " + values.back();
+    return value.problem("'" + text + "' means nothing to a browser; write " + all);
+  }
   config.headers[name] = std::move(text);
 }
 
@@ -159,9 +188,27 @@ void read_user(WebConfig& config, const ConfigValue& value) {
   config.users[value.node().key] = std::move(hash);
 }
 
+constexpr ConfigField<RequestRate> kRateFields[] = {
+    {"interval",
+     [](RequestRate& to, const ConfigValue& value) {
+       value.get_duration(to.interval, std::chrono::milliseconds{0}, std::chrono::hours{24});
+     }},
+    {"burst", [](RequestRate& to, const ConfigValue& value) { value.get_number(to.burst, 1, kMostBurst); }},
+};
+
+void read_rate(WebConfig& config, const ConfigValue& value) {
+  RequestRate rate;
+  const std::size_t before = value.reading().problems.size();
+  read_fields(rate, value, kRateFields);
+  if (value.reading().problems.size() > before || rate.interval == rate.interval.zero()) return;  // 0: no limit
+  if (rate.burst == 0) return value.problem("has no burst, the number of requests at once; add it");
+  config.rate = rate;
+}
+
 constexpr ConfigField<WebConfig> kFields[] = {
     {"tls_server_config", [](WebConfig& to, const ConfigValue& value) { read_tls(to, value); }},
     {"http_server_config", [](WebConfig& to, const ConfigValue& value) { read_fields(to, value, kHttpFields); }},
+    {"rate_limit", [](WebConfig& to, const ConfigValue& value) { read_rate(to, value); }},
     {"basic_auth_users",
      [](WebConfig& to, const ConfigValue& value) {
        if (!value.is_map()) return;
@@ -176,6 +223,15 @@ WebConfig read_web_config(std::string_view text, ConfigReading& reading) {
   const YamlNode root = yaml.root.value_or(YamlNode{});
   if (!yaml.error) read_fields(config, ConfigValue(root, "", reading), kFields, known_web_config_keys());
   return config;
+}
+
+/// As the server will: files that are no certificate or key, or belong to others, are found here.
+void try_tls(const WebTls& tls, ConfigReading& reading) {
+  try {
+    make_web_tls_context(tls);
+  } catch (const std::exception& error) {
+    reading.problems.push_back({reading.file, 0, "tls_server_config", error.what()});
+  }
 }
 
 WebConfigResult finish(WebConfig config, ConfigReading reading) {
@@ -241,10 +297,28 @@ WebConfigResult load_web_config(const std::string& path) {
   ConfigReading reading{.file = path};
   const FileText read = read_input_text(path, kMaxWebConfigBytes);
   if (!read.fault.empty()) return {.problems = {{path, 0, "", read.fault}}};
+  if (read.text.empty()) return {.problems = {{path, 0, "", "is empty; write it again, or '{}' for no protection"}}};
   reading.base_directory = base_directory_of(path);
   WebConfig config = read_web_config(read.text, reading);
   check_named_files(reading);
+  if (config.tls && reading.problems.empty()) try_tls(*config.tls, reading);
   return finish(std::move(config), std::move(reading));
+}
+
+std::string web_files_fingerprint(const std::string& path, const WebConfig& config) {
+  std::vector<std::string> files{path};
+  if (config.tls)
+    for (const PemSource* source : {&config.tls->certificate, &config.tls->key, &config.tls->client_ca})
+      if (!source->file.empty()) files.push_back(source->file);
+  return files_fingerprint(files);
+}
+
+std::string protection_lost(const WebConfig& running, const WebConfig& next) {
+  constexpr const char* kRemedy = ", and only a restart takes that away";
+  if (running.tls && !next.tls) return std::string("there is no tls_server_config any more") + kRemedy;
+  if (!running.users.empty() && next.users.empty())
+    return std::string("there are no basic_auth_users any more") + kRemedy;
+  return "";
 }
 
 std::vector<std::string> known_web_config_keys() {
@@ -252,6 +326,7 @@ std::vector<std::string> known_web_config_keys() {
   for (const auto& field : kFields) keys.emplace_back(field.key);
   for (const auto& field : kTlsFields) keys.push_back("tls_server_config." + std::string(field.key));
   for (const auto& field : kHttpFields) keys.push_back("http_server_config." + std::string(field.key));
+  for (const auto& field : kRateFields) keys.push_back("rate_limit." + std::string(field.key));
   return keys;
 }
 

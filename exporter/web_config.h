@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <map>
 #include <mutex>
@@ -18,10 +19,17 @@
 
 namespace mtasts {
 
+/// How often all clients together may ask.
+struct RequestRate {
+  std::chrono::milliseconds interval{};  // between two requests, in the long run
+  std::size_t burst{};                   // at once
+};
+
 struct WebConfig {
   std::optional<WebTls> tls{};                   // nullopt: clear text
   std::map<std::string, std::string> headers{};  // sent with every response
   std::map<std::string, std::string> users{};    // name to bcrypt hash; empty: nobody is asked
+  std::optional<RequestRate> rate{};             // nullopt: no limit
 };
 
 /// `config` is there exactly when `problems` is empty.
@@ -31,8 +39,16 @@ struct WebConfigResult {
   std::vector<ConfigProblem> warnings{};
 };
 
-/// Reads and checks the file, and that the files it names are there. Errors: all at once, in the result.
+/// Reads and checks the file, and the TLS files that it names. A file without an octet is an error: it is a pipe that
+/// was read before, or somebody is writing it. Errors: all at once, in the result.
 WebConfigResult load_web_config(const std::string& path);
+
+/// Differs when the file, or a TLS file that it names, was written or replaced.
+std::string web_files_fingerprint(const std::string& path, const WebConfig& config);
+
+/// What a running exporter would lose with the next configuration, as a sentence: TLS, or the last user. "" for
+/// nothing. A file that was cut in the middle must not open the door.
+std::string protection_lost(const WebConfig& running, const WebConfig& next);
 
 /// The same from text, without touching the file system.
 WebConfigResult parse_web_config(std::string_view text, const std::string& file, const std::string& base_directory);

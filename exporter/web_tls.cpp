@@ -22,16 +22,35 @@ int protocol_of(TlsVersion version) { return version == TlsVersion::tls1_3 ? TLS
 
 bool is_of_tls1_3(std::string_view suite) { return suite.find("_WITH_") == std::string_view::npos; }
 
-void require_usable(const error_code& error, const std::string& file) {
-  if (error) throw std::invalid_argument{file + ": " + error.message()};
+/// Input: the source, and the key of the configuration that text of it is under.
+void require_usable(const error_code& error, const PemSource& source, const char* key) {
+  if (error) throw std::invalid_argument{(source.file.empty() ? key : source.file) + ": " + error.message()};
 }
 
 void read_certificate(asio::ssl::context& context, const WebTls& tls) {
   error_code error;
-  context.use_certificate_chain_file(tls.cert_file, error);
-  require_usable(error, tls.cert_file);
-  context.use_private_key_file(tls.key_file, asio::ssl::context::pem, error);
-  require_usable(error, tls.key_file);
+  if (tls.certificate.file.empty()) {
+    context.use_certificate_chain(asio::buffer(tls.certificate.text), error);
+  } else {
+    context.use_certificate_chain_file(tls.certificate.file, error);
+  }
+  require_usable(error, tls.certificate, "tls_server_config.cert");
+  if (tls.key.file.empty()) {
+    context.use_private_key(asio::buffer(tls.key.text), asio::ssl::context::pem, error);
+  } else {
+    context.use_private_key_file(tls.key.file, asio::ssl::context::pem, error);
+  }
+  require_usable(error, tls.key, "tls_server_config.key");
+}
+
+void read_client_authorities(asio::ssl::context& context, const WebTls& tls) {
+  error_code error;
+  if (tls.client_ca.file.empty()) {
+    context.add_certificate_authority(asio::buffer(tls.client_ca.text), error);
+  } else {
+    context.load_verify_file(tls.client_ca.file, error);
+  }
+  require_usable(error, tls.client_ca, "tls_server_config.client_ca");
 }
 
 /// OpenSSL keeps the suites of TLS 1.3 apart, and knows older ones by names of its own.
@@ -45,6 +64,7 @@ void choose_ciphers(SSL_CTX* context, const WebTls& tls) {
   const bool taken = (older.empty() || SSL_CTX_set_cipher_list(context, older.c_str()) == 1) &&
                      (newer.empty() || SSL_CTX_set_ciphersuites(context, newer.c_str()) == 1);
   if (!taken) throw std::invalid_argument{"cipher_suites: OpenSSL offers none of them"};
+  if (older.empty() && !newer.empty()) SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
   if (tls.prefer_server_cipher_suites) SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);
 }
 
@@ -99,12 +119,14 @@ bool has_san_of(X509* certificate, const std::vector<std::string>& allowed) {
   return false;
 }
 
-/// Asks whether a client may come in, certificate by certificate, the leaf last.
-auto judge_by(std::vector<std::string> allowed) {
-  return [allowed = std::move(allowed)](bool verified, asio::ssl::verify_context& seen) {
+/// Asks whether a client may come in, certificate by certificate, the leaf last. Input: whether the chain must lead to
+/// one of ours.
+auto judge_by(bool chain_counts, std::vector<std::string> allowed) {
+  return [chain_counts, allowed = std::move(allowed)](bool verified, asio::ssl::verify_context& seen) {
     X509_STORE_CTX* context = seen.native_handle();
     const bool is_leaf = X509_STORE_CTX_get_error_depth(context) == 0;
-    if (!verified || !is_leaf || allowed.empty()) return verified;
+    if (chain_counts && !verified) return false;
+    if (!is_leaf || allowed.empty()) return true;
     const bool is_allowed = has_san_of(X509_STORE_CTX_get_current_cert(context), allowed);
     if (!is_allowed) X509_STORE_CTX_set_error(context, X509_V_ERR_APPLICATION_VERIFICATION);
     return is_allowed;
@@ -115,21 +137,16 @@ void ask_clients(asio::ssl::context& context, const WebTls& tls) {
   if (tls.client_auth == ClientAuth::none) return;
   const auto must = requires_certificate(tls.client_auth) ? asio::ssl::verify_fail_if_no_peer_cert : 0;
   context.set_verify_mode(asio::ssl::verify_peer | must);
-  if (tls.client_auth < ClientAuth::verify_if_given) {
-    context.set_verify_callback([](bool, asio::ssl::verify_context&) { return true; });
-    return;
-  }
-  error_code error;
-  context.load_verify_file(tls.client_ca_file, error);
-  require_usable(error, tls.client_ca_file);
-  context.set_verify_callback(judge_by(tls.client_allowed_sans));
+  if (verifies(tls.client_auth)) read_client_authorities(context, tls);
+  context.set_verify_callback(judge_by(verifies(tls.client_auth), tls.client_allowed_sans));
 }
 
 }  // namespace
 
 bool is_cipher_suite(std::string_view name) {
   const std::string text(name);
-  return std::string_view(OPENSSL_cipher_name(text.c_str())) != "(NONE)";
+  const bool protects = text.find("_anon_") == text.npos && text.find("_NULL_") == text.npos;
+  return protects && std::string_view(OPENSSL_cipher_name(text.c_str())) != "(NONE)";
 }
 
 std::shared_ptr<asio::ssl::context> make_web_tls_context(const WebTls& tls) {

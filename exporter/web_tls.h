@@ -25,23 +25,40 @@ constexpr bool requires_certificate(ClientAuth auth) {
   return auth == ClientAuth::require_any || auth == ClientAuth::require_and_verify;
 }
 
+/// Must a certificate that a client shows be of one of our authorities?
+constexpr bool verifies(ClientAuth auth) {
+  return auth == ClientAuth::verify_if_given || auth == ClientAuth::require_and_verify;
+}
+
+/// A PEM file, or what would be in one; one of them is "".
+struct PemSource {
+  std::string file{};
+  std::string text{};
+
+  [[nodiscard]] bool is_given() const { return !file.empty() || !text.empty(); }
+};
+
 struct WebTls {
-  std::string cert_file{};  // PEM, leaf first
-  std::string key_file{};
+  PemSource certificate{};  // leaf first
+  PemSource key{};
   ClientAuth client_auth{ClientAuth::none};
-  std::string client_ca_file{};                    // there exactly when clients are verified
-  std::vector<std::string> client_allowed_sans{};  // a verified client has one of them; empty: any client will do
+  PemSource client_ca{};                           // given when clients are verified
+  std::vector<std::string> client_allowed_sans{};  // a client's certificate has one of them; empty: any client will do
   TlsVersion min_version{TlsVersion::tls1_2};
   TlsVersion max_version{TlsVersion::tls1_3};
-  std::vector<std::string> cipher_suites{};  // as IANA spells them; of a version of which none is named, the defaults
+  /// As IANA spells them. Without one of TLS 1.2 that version is not spoken; without one of TLS 1.3 that has the
+  /// defaults. Empty: the defaults of both.
+  std::vector<std::string> cipher_suites{};
   bool prefer_server_cipher_suites{true};
   std::vector<std::string> groups{};  // as OpenSSL spells them, by preference; empty: the defaults
 };
 
-/// Does OpenSSL know a suite by this name? Input: as IANA spells it, "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256".
+/// Does OpenSSL know a suite by this name, with a certificate and encryption? Input: as IANA spells it,
+/// "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256".
 bool is_cipher_suite(std::string_view name);
 
-/// Reads the files. Errors: std::invalid_argument that names the file or the key, and boost::system::system_error.
+/// Reads the files. Errors: std::invalid_argument that names the file or the key of the configuration, and
+/// boost::system::system_error.
 std::shared_ptr<boost::asio::ssl::context> make_web_tls_context(const WebTls& tls);
 
 }  // namespace mtasts

@@ -8,11 +8,13 @@ import time
 from case import StackCase
 from process import wait_until
 from reports import ingest, report
-from servers import http
+from servers import Unbound, http
 
 DAY = 24 * 3600
 STOP_SECONDS = 5
 SHOWN_SECONDS = 30
+RESOLVER = "127.0.7.53"  # of /etc/resolv.conf
+NO_RESOLVER = "127.0.7.54"  # nothing listens there
 
 
 class Lifecycle(StackCase):
@@ -87,6 +89,24 @@ class Lifecycle(StackCase):
         self.stack.await_value('mtasts_domain_state{domain="good.e2e.test",state="ok"}', 1)
         self.stack.await_value('mtasts_domain_state{domain="mx-plain.e2e.test",state="failing"}', 1)
         self.assertEqual(self.stack.series("mtasts_failure == 1"), failures)
+
+    def test_a_changed_resolv_conf_counts_by_itself(self):
+        self.addCleanup(self.restore)
+        self.addCleanup(self.exporter.stop)
+        self.exporter.stop()
+        resolver = Unbound(self.stack.folder / "unbound53", self.stack.records)
+        resolver.config.write_text(resolver.config.read_text().replace("server:\n", f"server:\n  interface: {RESOLVER}@53\n"))
+        resolver.start()
+        self.addCleanup(resolver.stop)
+        resolv_conf = self.stack.folder / "resolv.conf"
+        resolv_conf.write_text(f"nameserver {NO_RESOLVER}\n")
+        config = self.exporter.config.read_text()
+        self.exporter.config.write_text(re.sub(r"servers: \[[^]]*\], ", "", config))
+        mount = f'mount --bind {resolv_conf} /etc/resolv.conf && exec "$@"'
+        self.exporter.start(wrapper=["unshare", "--mount", "sh", "-c", mount, "sh"])
+        self.stack.await_value('mtasts_domain_state{domain="good.e2e.test",state="unknown"}', 1)
+        resolv_conf.write_text(f"nameserver {RESOLVER}\n")
+        self.stack.await_value('mtasts_domain_state{domain="good.e2e.test",state="ok"}', 1)
 
     def test_sighup_adds_and_removes_domains(self):
         self.addCleanup(self.restore)

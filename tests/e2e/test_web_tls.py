@@ -1,6 +1,7 @@
 """TLS, client certificates and passwords of the exporter's own pages: --web.config.file, as the exporter toolkit has it."""
 # SPDX-License-Identifier: Apache-2.0
 import base64
+import contextlib
 import http.client
 import pathlib
 import socket
@@ -36,14 +37,27 @@ class WebExporter(Exporter):
         self.web_config.write_text(yaml.safe_dump({"tls_server_config": server, **others}))
 
     def start(self, clock=None, wrapper=()):
-        self.spawn(self.command(), self.listens)
-
-    def listens(self):
-        return self.said("msg=started") > 0
+        before = self.said("msg=started") if self.log.exists() else 0
+        self.spawn(self.command(), lambda: self.said("msg=started") > before)
 
     def said(self, words):
         """How often."""
         return self.log.read_text().count(words)
+
+    def renew(self):
+        self.authority.mint("web", ["localhost"])
+
+    def certificate(self):
+        """That it shows."""
+        with (socket.create_connection(("127.0.0.1", self.port), timeout=10) as plain,
+              self.context().wrap_socket(plain, server_hostname="localhost") as tls):
+            return tls.getpeercert(binary_form=True)
+
+    def metrics(self):
+        connection = http.client.HTTPSConnection("localhost", self.port, context=self.context(), timeout=10)
+        with contextlib.closing(connection):
+            connection.request("GET", "/metrics")
+            return connection.getresponse().read().decode()
 
     def context(self, client=None):
         context = ssl.create_default_context(cafile=self.authority.ca_file)
@@ -71,6 +85,7 @@ class WebTls(StackCase):
         cls.authority = Authority(folder / "ca")
         cls.client = cls.authority.mint("client", ["prometheus.example"])
         cls.stranger = cls.authority.mint_self_signed("stranger", ["prometheus.example"])
+        cls.other = cls.authority.mint_self_signed("other", ["other.example"])
         cls.exporter = WebExporter(folder / "exporter", cls.stack.exporter.binary, cls.authority)
         cls.exporter.configure()
         cls.exporter.start()
@@ -120,6 +135,8 @@ class WebTls(StackCase):
         older = self.context(most=ssl.TLSVersion.TLSv1_2)
         self.assertEqual(self.exporter.get(older)[2], "ECDHE-ECDSA-CHACHA20-POLY1305")
         self.assert_outside(self.context(most=ssl.TLSVersion.TLSv1_2, ciphers="ECDHE-ECDSA-AES128-GCM-SHA256"))
+        self.serve({"cipher_suites": ["TLS_CHACHA20_POLY1305_SHA256"]})
+        self.assert_outside(older)
 
     def test_curves(self):
         self.serve({"curve_preferences": ["CurveP384"]})
@@ -150,6 +167,15 @@ class WebTls(StackCase):
         self.serve({**tls, "client_allowed_sans": ["rometheus.example", "*.example"]})
         self.assert_outside(self.context(self.client))
 
+    def test_names_count_without_a_known_authority_too(self):
+        self.serve({"client_auth_type": "RequireAnyClientCert", "client_allowed_sans": ["prometheus.example"]})
+        for client, comes_in in ((self.client, True), (self.stranger, True), (self.other, False), (None, False)):
+            with self.subTest(client=client):
+                if comes_in:
+                    self.assertEqual(self.exporter.get(self.context(client))[0], 200)
+                else:
+                    self.assert_outside(self.context(client))
+
     def test_a_client_with_a_certificate_may_resume_its_session(self):
         self.serve({"client_auth_type": "RequireAndVerifyClientCert", "client_ca_file": str(self.authority.ca_file)})
         context = self.context(self.client, most=ssl.TLSVersion.TLSv1_2)
@@ -167,6 +193,30 @@ class WebTls(StackCase):
 
         self.assertEqual([status(words) for words in ("prometheus:secret", "prometheus:secreT", "nobody:secret", "")],
                          [200, 401, 401, 401])
+        self.exporter.configure()  # a file that ends behind the TLS files
+        for cut in ("", "tls_server_config:\n", self.exporter.web_config.read_text()):
+            self.exporter.web_config.write_text(cut)
+            self.reload("reload failed")
+            self.assertEqual([status("prometheus:secret"), status("")], [200, 401])
+        self.exporter.stop()
+        self.exporter.configure()
+        self.exporter.start()
+
+    def test_a_renewed_certificate_counts_by_itself(self):
+        self.serve()
+        before = self.exporter.certificate()
+        self.exporter.renew()
+        wait_until(lambda: self.exporter.certificate() != before, 20, self.exporter.tail)
+        self.assertEqual(self.exporter.get(self.context())[0], 200)
+
+    def test_a_renewed_certificate_that_is_broken_is_told(self):
+        self.serve()
+        before = self.exporter.certificate()
+        self.exporter.server_pem.write_text("rubbish\n")
+        wait_until(lambda: "mtasts_exporter_config_last_reload_successful 0" in self.exporter.metrics(), 20, self.exporter.tail)
+        self.assertEqual(self.exporter.certificate(), before)
+        self.exporter.renew()
+        wait_until(lambda: "mtasts_exporter_config_last_reload_successful 1" in self.exporter.metrics(), 20, self.exporter.tail)
 
     def test_a_broken_file_changes_nothing(self):
         self.serve({"min_version": "TLS13"})

@@ -14,10 +14,11 @@ namespace {
 constexpr const char* kFile = "web.yaml";
 
 void expect_tls(const WebTls& tls) {
-  expect(tls.cert_file.starts_with('/') && tls.key_file.starts_with('/'));
-  const bool verifies = tls.client_auth >= ClientAuth::verify_if_given;
-  expect(tls.client_ca_file.empty() ? !verifies : verifies && tls.client_ca_file.starts_with('/'));
-  expect(tls.client_allowed_sans.empty() || verifies);
+  expect(tls.certificate.is_given() && tls.key.is_given() && tls.client_ca.is_given() == verifies(tls.client_auth));
+  for (const PemSource* source : {&tls.certificate, &tls.key, &tls.client_ca}) {
+    expect(source->file.empty() || (source->file.starts_with('/') && source->text.empty()));
+  }
+  expect(tls.client_allowed_sans.empty() || requires_certificate(tls.client_auth));
   expect(tls.min_version <= tls.max_version);
   expect(std::all_of(tls.cipher_suites.begin(), tls.cipher_suites.end(), is_cipher_suite));
 }

@@ -451,8 +451,8 @@ TEST_F(HttpServerTest, Tls) {
   const TestCertificate certificate;
   WebOptions options;
   options.tls = WebTls{};
-  options.tls->cert_file = certificate.cert_file;
-  options.tls->key_file = certificate.key_file;
+  options.tls->certificate.file = certificate.cert_file;
+  options.tls->key.file = certificate.key_file;
   serve({}, options);
   RawClient silent{port_};  // never begins its handshake
   httplib::SSLClient client{"127.0.0.1", port_};
@@ -464,11 +464,35 @@ TEST_F(HttpServerTest, Tls) {
   EXPECT_EQ(client.Post("/upload", std::string(1'900'000, 'x'), "text/plain")->body, "1900000");
 }
 
+TEST_F(HttpServerTest, NewTlsOptionsEndTheConnectionsOfTheOld) {
+  const TestCertificate certificate;
+  WebOptions options;
+  options.tls = WebTls{.certificate = {.file = certificate.cert_file}, .key = {.file = certificate.key_file}};
+  serve({}, options);
+  httplib::SSLClient idle{"127.0.0.1", port_};
+  idle.enable_server_certificate_verification(false);
+  idle.set_keep_alive(true);
+  ASSERT_TRUE(idle.Get("/hello"));
+  ASSERT_EQ(server_->connections(), 1U);
+  EXPECT_EQ(server_->set_options(options), std::nullopt);
+  wait_for_connections(0);
+}
+
+TEST_F(HttpServerTest, ARateLimitHoldsForAllButOpenRoutes) {
+  WebOptions options;
+  std::atomic<int> left{2};
+  options.has_room = [&left] { return left-- > 0; };
+  serve({}, options);
+  EXPECT_EQ(client().Get("/hello")->status, 200);
+  EXPECT_EQ(client().Get("/nowhere")->status, 404);
+  EXPECT_EQ(client().Get("/hello")->status, 429);
+}
+
 TEST_F(HttpServerTest, BadTlsFilesKeepTheOldOptions) {
   serve();
   WebOptions options;
   options.tls = WebTls{};
-  options.tls->cert_file = "/nonexistent.crt";
+  options.tls->certificate.file = "/nonexistent.crt";
   EXPECT_EQ(server_->set_options(options), "TLS: /nonexistent.crt: No such file or directory");
   EXPECT_EQ(client().Get("/hello")->status, 200);
 }

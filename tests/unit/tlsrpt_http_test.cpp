@@ -116,7 +116,7 @@ TEST_F(DoorTest, AProxyOnThisMachineDoesNotWait) {
 
 TEST(TlsrptHttp, WarnsOfClientCertificatesOnTheMainListeners) {
   WebOptions web;
-  web.tls = WebTls{.client_auth = ClientAuth::require_and_verify, .client_ca_file = "ca.pem"};
+  web.tls = WebTls{.client_auth = ClientAuth::require_and_verify, .client_ca = {.file = "ca.pem"}};
   TlsrptHttpConfig config{.enabled = true};
   EXPECT_THAT(client_certificate_warning(config, web), testing::HasSubstr("set tlsrpt.http.listen_address"));
   config.listen_address = ":8443";

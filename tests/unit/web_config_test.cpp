@@ -26,17 +26,20 @@ TEST(WebConfig, ReadsEveryValue) {
   const auto result = parse(
       "tls_server_config: {cert_file: c.pem, key_file: /k.pem, client_auth_type: RequireAndVerifyClientCert, "
       "client_ca_file: ca.pem, min_version: TLS13}\n"
-      "http_server_config: {http2: false, headers: {X-Frame-Options: deny}}\n"
+      "http_server_config: {http2: false, headers: {X-Frame-Options: deny, X-Content-Type-Options: ''}}\n"
+      "rate_limit: {interval: 100ms, burst: 20}\n"
       "basic_auth_users: {prometheus: " +
       std::string(kHash) + "}\n");
   ASSERT_TRUE(result.config.has_value());
   const WebConfig& config = *result.config;
-  EXPECT_EQ(config.tls->cert_file, "/etc/base/c.pem");
-  EXPECT_EQ(config.tls->key_file, "/k.pem");
-  EXPECT_EQ(config.tls->client_ca_file, "/etc/base/ca.pem");
+  EXPECT_EQ(config.tls->certificate.file, "/etc/base/c.pem");
+  EXPECT_EQ(config.tls->key.file, "/k.pem");
+  EXPECT_EQ(config.tls->client_ca.file, "/etc/base/ca.pem");
   EXPECT_EQ(config.tls->client_auth, ClientAuth::require_and_verify);
   EXPECT_EQ(config.tls->min_version, TlsVersion::tls1_3);
-  EXPECT_EQ(config.headers.at("X-Frame-Options"), "deny");
+  EXPECT_EQ(config.headers, (std::map<std::string, std::string>{{"X-Frame-Options", "deny"}})) << "blank is unset";
+  EXPECT_EQ(config.rate->interval, std::chrono::milliseconds{100});
+  EXPECT_EQ(config.rate->burst, 20U);
   EXPECT_EQ(config.users.at("prometheus"), kHash);
 }
 
@@ -61,6 +64,73 @@ TEST(WebConfig, NamesEveryMistake) {
             "web.yaml:3: http_server_config.headers.X-Frame-Option: unknown key; did you mean 'X-Frame-Options'?\n");
   EXPECT_EQ(problems_of("http_server_config:\n  headers: {X-Frame-Options: \"a\\r\\nb\"}\n"),
             "web.yaml:2: http_server_config.headers.X-Frame-Options: has a control character; remove it\n");
+  EXPECT_EQ(
+      problems_of("http_server_config:\n  headers: {X-Frame-Options: sameorign}\n"),
+      "web.yaml:2: http_server_config.headers.X-Frame-Options: 'sameorign' means nothing to a browser; write deny or "
+      "sameorigin\n");
+}
+
+constexpr const char* kPair = "cert_file: a, key_file: b, ";
+
+std::string tls_problems_of(const std::string& rest) {
+  return problems_of("tls_server_config: {" + (kPair + rest) + "}\n");
+}
+
+TEST(WebConfig, NamesWhatWouldLetInAnybody) {
+  const std::string ca = "client_ca_file: c, ";
+  for (const std::string type : {"NoClientCert", "RequestClientCert", "VerifyClientCertIfGiven"}) {
+    const std::string authority = type == "VerifyClientCertIfGiven" ? ca : "";
+    EXPECT_EQ(tls_problems_of(authority + "client_allowed_sans: [x], client_auth_type: " + type),
+              "web.yaml:1: tls_server_config: client_allowed_sans would let in who shows no certificate; set "
+              "client_auth_type to RequireAndVerifyClientCert\n");
+  }
+  EXPECT_EQ(tls_problems_of("client_allowed_sans: [x], client_auth_type: RequireAnyClientCert"), "");
+  EXPECT_EQ(tls_problems_of(ca + "client_allowed_sans: [x], client_auth_type: RequireAndVerifyClientCert"), "");
+  EXPECT_EQ(
+      tls_problems_of(ca + "client_allowed_sans: [], client_auth_type: RequireAndVerifyClientCert"),
+      "web.yaml:1: tls_server_config.client_allowed_sans: is empty and would let nobody in; name who may come in, or "
+      "remove the key\n");
+  for (const std::string suite : {"TLS_DH_anon_WITH_AES_256_GCM_SHA384", "TLS_RSA_WITH_NULL_SHA256"}) {
+    EXPECT_THAT(tls_problems_of("cipher_suites: [" + suite + "]"), testing::HasSubstr("or none that protects"))
+        << suite;
+  }
+}
+
+TEST(WebConfig, TakesCertificatesAsText) {
+  const auto result = parse(
+      "tls_server_config: {cert: C, key: K, client_ca: A, client_auth_type: "
+      "RequireAndVerifyClientCert}\n");
+  ASSERT_TRUE(result.config.has_value());
+  EXPECT_EQ(result.config->tls->certificate.text, "C");
+  EXPECT_EQ(result.config->tls->key.text, "K");
+  EXPECT_EQ(result.config->tls->client_ca.text, "A");
+  EXPECT_EQ(tls_problems_of("cert: C"), "web.yaml:1: tls_server_config: has cert and cert_file; remove one\n");
+}
+
+TEST(WebConfig, RateLimit) {
+  EXPECT_FALSE(parse("rate_limit: {interval: 0s, burst: 20}").config->rate.has_value());
+  EXPECT_EQ(problems_of("rate_limit: {interval: 1s}"),
+            "web.yaml:1: rate_limit: has no burst, the number of requests at once; add it\n");
+}
+
+TEST(WebConfig, AReloadTakesNoProtectionAway) {
+  const WebConfig open;
+  WebConfig with_tls;
+  with_tls.tls.emplace();
+  WebConfig with_users;
+  with_users.users["prometheus"] = kHash;
+  for (const WebConfig& config : {open, with_tls, with_users}) {
+    EXPECT_EQ(protection_lost(open, config), "");
+    EXPECT_EQ(protection_lost(config, config), "");
+  }
+  EXPECT_THAT(protection_lost(with_tls, with_users), testing::HasSubstr("no tls_server_config any more"));
+  EXPECT_THAT(protection_lost(with_users, with_tls), testing::HasSubstr("no basic_auth_users any more"));
+}
+
+TEST(WebConfig, AFileWithoutAnOctetIsAMistake) {
+  const std::string path = testing::TempDir() + "empty_web.yaml";
+  std::ofstream{path};
+  EXPECT_EQ(load_web_config(path).problems.at(0).message, "is empty; write it again, or '{}' for no protection");
 }
 
 TEST(WebConfig, DocumentationNamesEveryKey) {
