@@ -6,8 +6,8 @@ if(NOT MTASTS_DEBIAN)
 endif()
 
 set(folder ${PROJECT_SOURCE_DIR}/packaging/debian)
-install(FILES ${PROJECT_SOURCE_DIR}/config.example.yaml RENAME config.yaml
-        DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/mtasts_exporter)
+# A short one: every change of it makes dpkg ask whoever has edited theirs.
+install(FILES ${folder}/config.yaml DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/mtasts_exporter)
 install(FILES ${folder}/default RENAME mtasts_exporter DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/default)
 # Root's: systemd reads them for the service.
 install(DIRECTORY DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/mtasts_exporter/credentials
@@ -23,7 +23,11 @@ find_program(GZIP gzip REQUIRED)
 execute_process(COMMAND ${GZIP} -9nc ${PROJECT_BINARY_DIR}/packaging/changelog COMMAND_ERROR_IS_FATAL ANY
                 OUTPUT_FILE ${PROJECT_BINARY_DIR}/packaging/changelog.Debian.gz)
 install(FILES ${PROJECT_BINARY_DIR}/packaging/changelog.Debian.gz DESTINATION ${CMAKE_INSTALL_DOCDIR})
-execute_process(COMMAND ${GZIP} -9nc ${PROJECT_SOURCE_DIR}/packaging/mtasts_exporter.8 COMMAND_ERROR_IS_FATAL ANY
+# The page names the folders of an ordinary installation.
+file(READ ${PROJECT_SOURCE_DIR}/packaging/mtasts_exporter.8 manual)
+string(REPLACE "/usr/share/doc/mtasts_exporter" "${CMAKE_INSTALL_FULL_DOCDIR}" manual "${manual}")
+file(WRITE ${PROJECT_BINARY_DIR}/packaging/mtasts_exporter.8 "${manual}")
+execute_process(COMMAND ${GZIP} -9nc ${PROJECT_BINARY_DIR}/packaging/mtasts_exporter.8 COMMAND_ERROR_IS_FATAL ANY
                 OUTPUT_FILE ${PROJECT_BINARY_DIR}/packaging/mtasts_exporter.8.gz)
 install(FILES ${PROJECT_BINARY_DIR}/packaging/mtasts_exporter.8.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man8)
 

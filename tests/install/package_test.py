@@ -5,6 +5,7 @@ Usage: tests/install/package_test.py --deb FILE --base FOLDER     (FOLDER: made 
 """
 # SPDX-License-Identifier: Apache-2.0
 import argparse
+import gzip
 import os
 import pathlib
 import re
@@ -23,7 +24,8 @@ FILES = (PROGRAM, CONFIG, "etc/default/mtasts_exporter", "usr/share/man/man8/mta
          "usr/share/mtasts_exporter/grafana/alerts/recording.rules.yaml",
          "usr/share/mtasts_exporter/grafana/dashboards/mtasts-fleet.json",
          "usr/share/doc/mtasts-exporter/copyright", "usr/share/doc/mtasts-exporter/README.md",
-         "usr/share/doc/mtasts-exporter/grafana/README.md")
+         "usr/share/doc/mtasts-exporter/grafana/README.md", "usr/share/doc/mtasts-exporter/config.example.yaml",
+         "usr/share/doc/mtasts-exporter/SECURITY.md")
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
 
 
@@ -85,6 +87,13 @@ class Package(unittest.TestCase):
                    if (path / "mtasts_exporter.service").is_file() and not path.parent.parent.is_symlink())
         return folder
 
+    def test_3_the_manual_names_what_is_there(self):
+        text = gzip.decompress((self.root / "usr/share/man/man8/mtasts_exporter.8.gz").read_bytes()).decode()
+        named = set(re.findall(r"/usr/share/\S+", text))
+        self.assertGreater(len(named), 3)
+        for path in named:
+            self.assertTrue((self.root / path.lstrip("/")).exists(), path)
+
     def test_3_the_unit_names_what_is_there(self):
         unit = self.units()
         text = (unit / "mtasts_exporter.service").read_text()
@@ -111,6 +120,19 @@ class Package(unittest.TestCase):
         self.install()
         self.assertEqual((self.root / CONFIG).read_text(), edited)
         self.assertTrue(self.there(KEPT))
+
+    def test_4_an_upgrade_that_could_not_start_restarts_nothing(self):
+        """systemd seems to run here, and policy-rc.d keeps it from being asked."""
+        (self.root / "run/systemd/system").mkdir(parents=True)
+        self.addCleanup(shutil.rmtree, self.root / "run/systemd")
+        before = (self.root / CONFIG).read_text()
+        self.addCleanup((self.root / CONFIG).write_text, before)
+        not_restarted = "mtasts_exporter was not restarted"
+        self.assertNotIn(not_restarted, self.install())
+        (self.root / CONFIG).write_text("domain: [example.org]\n")
+        said = self.install()
+        self.assertIn("did you mean 'domains'?", said)
+        self.assertIn(not_restarted, said)
 
     def test_5_remove(self):
         self.inside("apt-get", "-q", "-y", "remove", "mtasts-exporter")
