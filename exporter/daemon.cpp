@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <mutex>
@@ -38,7 +39,7 @@
 namespace mtasts {
 namespace {
 
-// How often the files of `domain_files` are looked at for a change.
+// How often the files that count without a reload are looked at for a change.
 constexpr std::chrono::seconds kWatchInterval{5};
 
 timespec timespec_of(std::chrono::nanoseconds time) {
@@ -379,8 +380,8 @@ class Daemon {
                            .last_seen = kept.memory.policy_seen});
   }
 
-  /// Takes domain files that have changed, under the configuration that runs: whatever else lies in the configuration
-  /// file by now waits for a reload. A change that cannot be taken is said once, not every few seconds.
+  /// Takes what counts without a reload, under the configuration that runs: whatever else lies in the configuration
+  /// file by now waits for one. A change that cannot be taken is said once, not every few seconds.
   void look_at_files() {
     const std::lock_guard one_at_a_time(reload_mutex_);
     look_at_domain_files();
@@ -413,24 +414,38 @@ class Daemon {
     }
   }
 
-  /// A certificate that was renewed counts without a reload, as in other exporters.
+  /// A certificate that was renewed counts without a reload, as in other exporters. What cannot be taken is tried
+  /// again: the file may name another that is still to come.
   void look_at_web_files() {
-    if (!web_files_.is_due(web_files_fingerprint(options_.web_config_file, web_), web_taken_)) return;
+    const std::string now = files_fingerprint({options_.web_config_file}) + tls_files_fingerprint(web_);
+    if (now == web_taken_ && !web_refusal_.empty()) return note_web_refusal("");  // put back
+    if (!web_files_.is_due(now, web_taken_)) return;
     try {
       prepare_http(config()->tlsrpt.http)();
       log_info("web configuration read again");
+      note_web_refusal("");
     } catch (const std::exception& error) {
-      web_refused_ = true;
-      log_failure("the changed web configuration cannot be taken, the old one stays", error);
+      std::string refusal;
+      for (const std::string& reason : reasons_of(error)) refusal += reason + "\n";
+      if (refusal != web_refusal_)
+        log_failure("the changed web configuration cannot be taken, the old one stays", error);
+      note_web_refusal(std::move(refusal));
+      web_files_.forget();  // a file that it names may be there at the next look
     }
+  }
+
+  void note_web_refusal(std::string refusal) {
+    web_refusal_ = std::move(refusal);
     show_reload();
   }
 
-  void show_reload() { self_.config_reloaded(!reload_refused_ && !web_refused_, system_now()); }
+  void show_reload() { self_.config_reloaded(!reload_refused_ && web_refusal_.empty(), system_now()); }
 
   std::function<void()> prepare_probing(const Config& next) {
-    resolvers_taken_ = resolv_conf_text();
-    return loop_.prepare(next);
+    return [this, text = resolv_conf_text(), probe_by_it = loop_.prepare(next)] {
+      probe_by_it();
+      resolvers_taken_ = text;
+    };
   }
 
   /// Makes a configuration the one that counts, unless it or `last_condition` throws: then nothing has changed.
@@ -480,8 +495,9 @@ class Daemon {
   /// is returned. Errors: BadFiles; std::runtime_error for TLS files or an address that cannot be used; then nothing
   /// has changed.
   std::function<void()> prepare_http(const TlsrptHttpConfig& http) {
+    const std::string file = files_fingerprint({options_.web_config_file});  // as it is before it is read
     const WebConfig next = load_web();
-    const std::string taken = web_files_fingerprint(options_.web_config_file, next);
+    const std::string taken = file + tls_files_fingerprint(next);
     const WebOptions web = web_options(next);
     std::function<void()> take_reports_by_it = tlsrpt_http_.prepare(http, web, server_);
     if (const auto problem = server_.set_options(web)) throw std::runtime_error(*problem);
@@ -491,13 +507,16 @@ class Daemon {
       take_reports_by_it();
       web_ = next;
       web_taken_ = taken;
-      web_refused_ = false;
+      web_refusal_.clear();
       self_.set_channel_working(ReportChannel::http, enabled ? std::optional(true) : std::nullopt);
     };
   }
 
+  /// A pipe is read once, at the start; its TLS files are read anew all the same.
   WebConfig load_web() const {
     if (options_.web_config_file.empty()) return {};
+    std::error_code ignored;
+    if (!web_taken_.empty() && !std::filesystem::is_regular_file(options_.web_config_file, ignored)) return web_;
     WebConfigResult web = load_web_config(options_.web_config_file);
     if (!web.config) throw BadFiles(std::move(web.problems));
     const std::string lost = protection_lost(web_, *web.config);
@@ -572,8 +591,8 @@ class Daemon {
   std::string resolvers_taken_;
   SettledChange web_files_;
   std::string web_taken_;
-  WebConfig web_;  // in force
-  bool web_refused_{};
+  WebConfig web_;            // in force
+  std::string web_refusal_;  // why the web files as they are now cannot be taken
   bool reload_refused_{};
   SnapshotStore snapshots_;
   SelfMetrics self_;

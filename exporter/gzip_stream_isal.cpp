@@ -12,7 +12,7 @@
 namespace mtasts {
 namespace {
 
-// Within a request for a whole text, too: ISA-L counts in std::uint32_t.
+// Longer texts are fed in parts: ISA-L counts in 32 bits.
 constexpr std::size_t kMostAtOnce = std::numeric_limits<std::uint32_t>::max();
 
 }  // namespace

@@ -11,7 +11,7 @@
 namespace mtasts {
 namespace {
 
-// Within a request for a whole text, too: zlib counts in unsigned int.
+// Longer texts are fed in parts: zlib counts in unsigned int.
 constexpr std::size_t kMostAtOnce = std::numeric_limits<uInt>::max();
 
 }  // namespace

@@ -218,8 +218,8 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
       if (options.tls) next->tls = make_web_tls_context(*options.tls);
       next->web = std::move(options);
       const std::scoped_lock lock{options_mutex_};
+      asio::post(io_, [this] { close_outdated(); });  // waits for the lock
       options_ = std::move(next);
-      asio::post(io_, [this] { close_outdated(); });
       return std::nullopt;
     } catch (const std::exception& error) {
       return std::string{"TLS: "} + error.what();
@@ -415,7 +415,8 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
   asio::awaitable<void> serve_requests(ConnectionPtr connection, Stream& stream) {
     beast::flat_buffer buffer{limits_.header_bytes + limits_.body_bytes + 1024};
     for (bool again = true; again && !connection->gone.stop_requested();) {
-      again = co_await serve_one(connection, stream, buffer);
+      const bool more = co_await serve_one(connection, stream, buffer);
+      again = more && !is_outdated(*connection);
     }
   }
 

@@ -13,7 +13,9 @@ class SettledChange {
  public:
   /// True once, when two looks in a row found the same, and it is not what was taken last. Input: fingerprints.
   bool is_due(const std::string& now, const std::string& taken) {
-    if (now == taken || now == told_ || std::exchange(seen_, now) != now) return false;
+    const bool at_rest = std::exchange(seen_, now) == now;
+    if (now == taken) told_.clear();
+    if (now == taken || now == told_ || !at_rest) return false;
     told_ = now;
     return true;
   }
@@ -22,8 +24,8 @@ class SettledChange {
   void forget() { told_.clear(); }
 
  private:
-  std::string seen_{};  // at the last look, if it was a change
-  std::string told_{};
+  std::string seen_{};  // at the last look
+  std::string told_{};  // since what was taken was there last
 };
 
 }  // namespace mtasts

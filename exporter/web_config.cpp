@@ -103,6 +103,9 @@ void check_clients(const WebTls& tls, const ConfigValue& value) {
         "client_allowed_sans would let in who shows no certificate; set client_auth_type to "
         "RequireAndVerifyClientCert");
   }
+  if (tls.client_auth == ClientAuth::require_any && !tls.client_allowed_sans.empty())
+    value.warning(
+        "client_allowed_sans compares names that clients give themselves; RequireAndVerifyClientCert does not");
 }
 
 void read_tls(WebConfig& config, const ConfigValue& value) {
@@ -234,6 +237,14 @@ void try_tls(const WebTls& tls, ConfigReading& reading) {
   }
 }
 
+/// By what they have to show; that the list of names became another one is the operator's business.
+bool lets_more_clients_in(const WebTls& running, const WebTls& next) {
+  if (!requires_certificate(running.client_auth)) return false;
+  const bool verified_no_more = verifies(running.client_auth) && !verifies(next.client_auth);
+  const bool named_no_more = !running.client_allowed_sans.empty() && next.client_allowed_sans.empty();
+  return !requires_certificate(next.client_auth) || verified_no_more || named_no_more;
+}
+
 WebConfigResult finish(WebConfig config, ConfigReading reading) {
   sort_by_line(reading);
   WebConfigResult result;
@@ -305,8 +316,8 @@ WebConfigResult load_web_config(const std::string& path) {
   return finish(std::move(config), std::move(reading));
 }
 
-std::string web_files_fingerprint(const std::string& path, const WebConfig& config) {
-  std::vector<std::string> files{path};
+std::string tls_files_fingerprint(const WebConfig& config) {
+  std::vector<std::string> files;
   if (config.tls)
     for (const PemSource* source : {&config.tls->certificate, &config.tls->key, &config.tls->client_ca})
       if (!source->file.empty()) files.push_back(source->file);
@@ -318,6 +329,8 @@ std::string protection_lost(const WebConfig& running, const WebConfig& next) {
   if (running.tls && !next.tls) return std::string("there is no tls_server_config any more") + kRemedy;
   if (!running.users.empty() && next.users.empty())
     return std::string("there are no basic_auth_users any more") + kRemedy;
+  if (running.tls && lets_more_clients_in(*running.tls, *next.tls))
+    return std::string("client_auth_type or client_allowed_sans lets clients in that had to stay outside") + kRemedy;
   return "";
 }
 

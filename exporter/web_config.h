@@ -43,11 +43,11 @@ struct WebConfigResult {
 /// was read before, or somebody is writing it. Errors: all at once, in the result.
 WebConfigResult load_web_config(const std::string& path);
 
-/// Differs when the file, or a TLS file that it names, was written or replaced.
-std::string web_files_fingerprint(const std::string& path, const WebConfig& config);
+/// Differs when a TLS file that the configuration names was written or replaced.
+std::string tls_files_fingerprint(const WebConfig& config);
 
-/// What a running exporter would lose with the next configuration, as a sentence: TLS, or the last user. "" for
-/// nothing. A file that was cut in the middle must not open the door.
+/// What a running exporter would lose with the next configuration, as a sentence: TLS, the last user, or what clients
+/// have to show. "" for nothing. A file that was cut in the middle must not open the door.
 std::string protection_lost(const WebConfig& running, const WebConfig& next);
 
 /// The same from text, without touching the file system.

@@ -64,8 +64,11 @@ void choose_ciphers(SSL_CTX* context, const WebTls& tls) {
   const bool taken = (older.empty() || SSL_CTX_set_cipher_list(context, older.c_str()) == 1) &&
                      (newer.empty() || SSL_CTX_set_ciphersuites(context, newer.c_str()) == 1);
   if (!taken) throw std::invalid_argument{"cipher_suites: OpenSSL offers none of them"};
-  if (older.empty() && !newer.empty()) SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
   if (tls.prefer_server_cipher_suites) SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);
+  if (!older.empty() || newer.empty()) return;
+  if (tls.max_version < TlsVersion::tls1_3)
+    throw std::invalid_argument{"cipher_suites: none of them is of TLS 1.2, and max_version allows no other"};
+  SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION);
 }
 
 void choose_groups(SSL_CTX* context, const WebTls& tls) {

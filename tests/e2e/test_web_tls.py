@@ -100,6 +100,12 @@ class WebTls(StackCase):
         self.exporter.configure(tls, **others)
         self.reload("msg=reloaded")
 
+    def restart(self, tls=None):
+        """What protects is taken away by this alone."""
+        self.exporter.stop()
+        self.exporter.configure(tls)
+        self.exporter.start()
+
     def reload(self, outcome):
         before = self.exporter.said(outcome)
         self.exporter.reload()
@@ -151,8 +157,9 @@ class WebTls(StackCase):
                  ("RequireAnyClientCert", {}, False, True, True),
                  ("VerifyClientCertIfGiven", verified, True, False, True),
                  ("RequireAndVerifyClientCert", verified, False, False, True))
+        self.addCleanup(self.restart)
         for kind, others, *expected in table:
-            self.serve({"client_auth_type": kind, **others})
+            self.restart({"client_auth_type": kind, **others})
             for client, comes_in in zip((None, self.stranger, self.client), expected):
                 with self.subTest(kind=kind, client=client):
                     if comes_in:
@@ -161,6 +168,7 @@ class WebTls(StackCase):
                         self.assert_outside(self.context(client))
 
     def test_names_of_client_certificates(self):
+        self.addCleanup(self.restart)
         tls = {"client_auth_type": "RequireAndVerifyClientCert", "client_ca_file": str(self.authority.ca_file)}
         self.serve({**tls, "client_allowed_sans": ["other.example", "prometheus.example"]})
         self.assertEqual(self.exporter.get(self.context(self.client))[0], 200)
@@ -168,6 +176,7 @@ class WebTls(StackCase):
         self.assert_outside(self.context(self.client))
 
     def test_names_count_without_a_known_authority_too(self):
+        self.addCleanup(self.restart)
         self.serve({"client_auth_type": "RequireAnyClientCert", "client_allowed_sans": ["prometheus.example"]})
         for client, comes_in in ((self.client, True), (self.stranger, True), (self.other, False), (None, False)):
             with self.subTest(client=client):
@@ -177,6 +186,7 @@ class WebTls(StackCase):
                     self.assert_outside(self.context(client))
 
     def test_a_client_with_a_certificate_may_resume_its_session(self):
+        self.addCleanup(self.restart)
         self.serve({"client_auth_type": "RequireAndVerifyClientCert", "client_ca_file": str(self.authority.ca_file)})
         context = self.context(self.client, most=ssl.TLSVersion.TLSv1_2)
         *_, session, _ = self.exporter.get(context)
@@ -184,6 +194,7 @@ class WebTls(StackCase):
         self.assertEqual((status, resumed), (200, True))
 
     def test_passwords_and_headers(self):
+        self.addCleanup(self.restart)
         self.serve(basic_auth_users={"prometheus": PASSWORD_HASH},
                    http_server_config={"headers": {"Strict-Transport-Security": "max-age=1"}})
 
@@ -198,9 +209,10 @@ class WebTls(StackCase):
             self.exporter.web_config.write_text(cut)
             self.reload("reload failed")
             self.assertEqual([status("prometheus:secret"), status("")], [200, 401])
-        self.exporter.stop()
-        self.exporter.configure()
-        self.exporter.start()
+
+    def test_a_rate_limit(self):
+        self.serve(rate_limit={"interval": "1h", "burst": 2})
+        self.assertEqual([self.exporter.get(self.context())[0] for _ in range(3)], [200, 200, 429])
 
     def test_a_renewed_certificate_counts_by_itself(self):
         self.serve()
@@ -208,6 +220,19 @@ class WebTls(StackCase):
         self.exporter.renew()
         wait_until(lambda: self.exporter.certificate() != before, 20, self.exporter.tail)
         self.assertEqual(self.exporter.get(self.context())[0], 200)
+
+    def test_a_file_that_comes_later_counts_when_it_is_there(self):
+        self.serve()
+        late = self.authority.folder / "late.pem"
+        said = self.exporter.said("cannot be taken")
+        before = self.exporter.certificate()
+        self.exporter.configure({"cert_file": str(late), "key_file": str(late)})
+        failed = "mtasts_exporter_config_last_reload_successful 0"
+        wait_until(lambda: failed in self.exporter.metrics(), 20, self.exporter.tail)
+        self.authority.mint("late", ["localhost"])
+        wait_until(lambda: self.exporter.certificate() != before, 20, self.exporter.tail)
+        self.assertNotIn(failed, self.exporter.metrics())
+        self.assertEqual(self.exporter.said("cannot be taken"), said + 1, "however often it was tried")
 
     def test_a_renewed_certificate_that_is_broken_is_told(self):
         self.serve()

@@ -107,6 +107,7 @@ class HttpServerTest : public ::testing::Test {
                      respond({.body = "at last"});
                    },
                    {.slow = true});
+    server_->route({"GET"}, "/open", [](const HttpRequest&, const Respond& respond) { respond({}); }, {.open = true});
     server_->route({"GET"}, "/tree/*", [](const HttpRequest& request, const Respond& respond) {
       HttpResponse response;
       response.body = request.path;
@@ -474,8 +475,21 @@ TEST_F(HttpServerTest, NewTlsOptionsEndTheConnectionsOfTheOld) {
   idle.set_keep_alive(true);
   ASSERT_TRUE(idle.Get("/hello"));
   ASSERT_EQ(server_->connections(), 1U);
+  std::promise<int> busy;
+  std::thread asker{[this, &busy] {
+    httplib::SSLClient client{"127.0.0.1", port_};
+    client.enable_server_certificate_verification(false);
+    client.set_keep_alive(true);
+    const auto answer = client.Get("/slow");
+    busy.set_value(answer ? answer->status : 0);
+    wait_for_connections(0);  // while this client is still there
+  }};
+  slow_.wait(0);
   EXPECT_EQ(server_->set_options(options), std::nullopt);
-  wait_for_connections(0);
+  wait_for_connections(1);
+  let_slow_end();
+  EXPECT_EQ(busy.get_future().get(), 200);
+  asker.join();
 }
 
 TEST_F(HttpServerTest, ARateLimitHoldsForAllButOpenRoutes) {
@@ -486,6 +500,7 @@ TEST_F(HttpServerTest, ARateLimitHoldsForAllButOpenRoutes) {
   EXPECT_EQ(client().Get("/hello")->status, 200);
   EXPECT_EQ(client().Get("/nowhere")->status, 404);
   EXPECT_EQ(client().Get("/hello")->status, 429);
+  EXPECT_EQ(client().Get("/open")->status, 200);
 }
 
 TEST_F(HttpServerTest, BadTlsFilesKeepTheOldOptions) {

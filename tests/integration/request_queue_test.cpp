@@ -17,9 +17,9 @@ using Client = std::shared_ptr<int>;
 class Busy {
  public:
   explicit Busy(RequestQueue& queue) {
-    queue.push(client_, [this] {
+    queue.push(client_, [this, may_end = go_on_.get_future().share()] {
       begun_.set_value();
-      go_on_.get_future().wait();
+      may_end.wait();
     });
     begun_.get_future().wait();
   }

@@ -32,6 +32,22 @@ TEST(SettledChange, BackAndForthIsTwoChanges) {
   EXPECT_TRUE(change.is_due("a", "b"));
 }
 
+TEST(SettledChange, TellsAgainOfWhatWasTakenAwayBySomebodyElse) {
+  SettledChange change;
+  change.is_due("b", "a");
+  EXPECT_TRUE(change.is_due("b", "a"));
+  EXPECT_FALSE(change.is_due("a", "a")) << "back, and taken by a reload";
+  EXPECT_FALSE(change.is_due("b", "a"));
+  EXPECT_TRUE(change.is_due("b", "a"));
+}
+
+TEST(SettledChange, ALookAtWhatWasTakenIsALook) {
+  SettledChange change;
+  EXPECT_FALSE(change.is_due("b", "a"));
+  EXPECT_FALSE(change.is_due("a", "a"));
+  EXPECT_FALSE(change.is_due("b", "a")) << "somebody may be writing again";
+}
+
 TEST(SettledChange, TellsAgainWhenAsked) {
   SettledChange change;
   change.is_due("b", "a");

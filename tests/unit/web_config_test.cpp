@@ -127,6 +127,39 @@ TEST(WebConfig, AReloadTakesNoProtectionAway) {
   EXPECT_THAT(protection_lost(with_users, with_tls), testing::HasSubstr("no basic_auth_users any more"));
 }
 
+WebConfig with_clients(ClientAuth auth, std::vector<std::string> names = {}) {
+  WebConfig config;
+  config.tls.emplace();
+  config.tls->client_auth = auth;
+  config.tls->client_allowed_sans = std::move(names);
+  return config;
+}
+
+TEST(WebConfig, AReloadLetsNoMoreClientsIn) {
+  using enum ClientAuth;
+  const std::vector<std::string> names{"prometheus.example"};
+  struct Row {
+    WebConfig running;
+    WebConfig next;
+    bool lost;
+  };
+  const Row table[] = {
+      {with_clients(none), with_clients(require_and_verify), false},
+      {with_clients(verify_if_given), with_clients(none), false},
+      {with_clients(require_any), with_clients(require_and_verify), false},
+      {with_clients(require_and_verify), with_clients(none), true},
+      {with_clients(require_and_verify), with_clients(verify_if_given), true},
+      {with_clients(require_and_verify), with_clients(require_any), true},
+      {with_clients(require_any), with_clients(request), true},
+      {with_clients(require_and_verify, names), with_clients(require_and_verify), true},
+      {with_clients(require_and_verify, names), with_clients(require_and_verify, {"other.example"}), false},
+  };
+  for (const Row& row : table) {
+    EXPECT_EQ(!protection_lost(row.running, row.next).empty(), row.lost)
+        << static_cast<int>(row.running.tls->client_auth) << " to " << static_cast<int>(row.next.tls->client_auth);
+  }
+}
+
 TEST(WebConfig, AFileWithoutAnOctetIsAMistake) {
   const std::string path = testing::TempDir() + "empty_web.yaml";
   std::ofstream{path};
