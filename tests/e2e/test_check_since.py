@@ -35,6 +35,9 @@ class CheckSince(StackCase):
         faults = self.history("mx-expired")["faults"]
         self.assertEqual([(fault["result_type"], fault["host"], fault["now"]) for fault in faults],
                          [("certificate-expired", "expired.mx.e2e.test", True)])
+        text = self.check("mx-expired", "--since=48h").stdout
+        self.assertIn("certificate-expired at expired.mx.e2e.test: still there", text)
+        self.assertIn("Watched by the daemon since", text)
 
     def test_what_only_a_report_saw(self):
         config = self.config("since-reports.yaml", "/since-reports.db", "tlsrpt: {accept_unauthenticated: true}\n")
@@ -49,6 +52,10 @@ class CheckSince(StackCase):
                            fault["failed_sessions"]) for fault in history["faults"]],
                          [("starttls-not-supported", "good.mx.e2e.test", False, None, 3)])
         self.assertEqual((history["reports"], history["watched_since"]), (1, None))
+        text = " ".join(self.check("bare", "--since=48h", config=config).stdout.split())
+        self.assertIn("The daemon has not watched the domain: nothing is known of earlier probes. 1 report counts, the last", text)
+        self.assertIn("starttls-not-supported at good.mx.e2e.test: not seen now Last report: up to", text)
+        self.assertIn("; 3 failed sessions in all", text)
 
     def test_without_it_nothing_is_looked_up(self):
         self.assertIsNone(json.loads(self.check("good", "--format=json").stdout)[0]["history"])

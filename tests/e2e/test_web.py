@@ -4,6 +4,7 @@ import json
 import pathlib
 import shutil
 import subprocess
+import time
 
 from case import StackCase
 from servers import http
@@ -58,6 +59,25 @@ class Web(StackCase):
             self.skipTest("git does not answer")
         _, body = self.get("/metrics")
         self.assertRegex(body, r'mtasts_exporter_build_info\{revision="[0-9a-f]{7,}",version="')
+
+    def test_the_api_explains_a_broken_domain(self):
+        status, body = self.get("/api/v1/domains/mx-expired.e2e.test")
+        self.assertEqual(status, 200)
+        about = json.loads(body)
+        fault, = about["results"]
+        self.assertEqual((about["state"], about["mode"], about["deliverable"], about["coverage"]), ("failing", "enforce", False, 1))
+        self.assertEqual((fault["result_type"], fault["host"], fault["reason"]),
+                         ("certificate-expired", "expired.mx.e2e.test", "expired"))
+        for words in ("message", "cause", "remedy", "runbook"):
+            self.assertTrue(fault[words], words)
+        self.assertEqual((about["policy"]["mode"], about["policy"]["mx"]), ("enforce", ["expired.mx.e2e.test"]))
+        member, = about["mx"]
+        self.assertEqual((member["host"], member["covered"], member["deliverable"]), ("expired.mx.e2e.test", True, False))
+        host, = about["mx_hosts"]
+        self.assertEqual((host["ipv4"]["reachable"], host["ipv4"]["starttls"], host["ipv4"]["verified"]), (True, True, False))
+        self.assertRegex(host["ipv4"]["tls_version"], r"^TLSv1\.[23]$")
+        self.assertLess(host["ipv4"]["certificate_not_after"], time.time())
+        self.assertIsNone(host["ipv6"])
 
     def test_check_explains_a_broken_domain(self):
         command = [self.stack.exporter.binary, "check", f"--config.file={self.stack.exporter.config}", "--format=json"]
