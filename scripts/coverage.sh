@@ -30,4 +30,4 @@ gcovr --root . --add-tracefile "$build/coverage.json" --txt "$build/lines.txt"
 gcovr --root . --add-tracefile "$build/coverage.json" --branches --txt "$build/branches.txt"
 gcovr --root . --add-tracefile "$build/coverage.json" --html-details "$build/html/index.html"
 cat "$build/lines.txt"
-gcovr --root . --add-tracefile "$build/coverage.json" --print-summary --txt /dev/null
+gcovr --root . --add-tracefile "$build/coverage.json" --print-summary --txt "$build/lines.txt"
