@@ -3,6 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,10 +22,18 @@ class GzipStream {
   GzipStream& operator=(GzipStream&&) noexcept;
 
   /// Appends what is ready of the text so far; all of it with the last piece. Input: nothing comes after `last`.
-  void add(std::string_view text, bool last, std::string& out);
+  void add(std::string_view text, bool last, std::string& out) {
+    for (; text.size() > kMostAtOnce; text.remove_prefix(kMostAtOnce))
+      add_part(text.substr(0, kMostAtOnce), false, out);
+    add_part(text, last, out);
+  }
 
  private:
   struct State;
+  static constexpr std::size_t kMostAtOnce = std::numeric_limits<std::uint32_t>::max();  // as both libraries count
+
+  void add_part(std::string_view part, bool last, std::string& out);
+
   std::unique_ptr<State> state_;
 };
 

@@ -5,17 +5,10 @@
 
 #include <array>
 #include <cstdint>
-#include <limits>
 
 #include "exporter/gzip_stream.h"
 
 namespace mtasts {
-namespace {
-
-// Longer texts are fed in parts: ISA-L counts in 32 bits.
-constexpr std::size_t kMostAtOnce = std::numeric_limits<std::uint32_t>::max();
-
-}  // namespace
 
 struct GzipStream::State {
   State() {
@@ -51,10 +44,6 @@ GzipStream::~GzipStream() = default;
 GzipStream::GzipStream(GzipStream&&) noexcept = default;
 GzipStream& GzipStream::operator=(GzipStream&&) noexcept = default;
 
-void GzipStream::add(std::string_view text, bool last, std::string& out) {
-  for (; text.size() > kMostAtOnce; text.remove_prefix(kMostAtOnce))
-    state_->add(text.substr(0, kMostAtOnce), false, out);
-  state_->add(text, last, out);
-}
+void GzipStream::add_part(std::string_view part, bool last, std::string& out) { state_->add(part, last, out); }
 
 }  // namespace mtasts

@@ -3,18 +3,11 @@
 #include <zlib.h>
 
 #include <array>
-#include <limits>
 #include <new>
 
 #include "exporter/gzip_stream.h"
 
 namespace mtasts {
-namespace {
-
-// Longer texts are fed in parts: zlib counts in unsigned int.
-constexpr std::size_t kMostAtOnce = std::numeric_limits<uInt>::max();
-
-}  // namespace
 
 struct GzipStream::State {
   State() {
@@ -48,10 +41,8 @@ GzipStream::~GzipStream() = default;
 GzipStream::GzipStream(GzipStream&&) noexcept = default;
 GzipStream& GzipStream::operator=(GzipStream&&) noexcept = default;
 
-void GzipStream::add(std::string_view text, bool last, std::string& out) {
-  for (; text.size() > kMostAtOnce; text.remove_prefix(kMostAtOnce))
-    state_->add(text.substr(0, kMostAtOnce), Z_NO_FLUSH, out);
-  state_->add(text, last ? Z_FINISH : Z_NO_FLUSH, out);
+void GzipStream::add_part(std::string_view part, bool last, std::string& out) {
+  state_->add(part, last ? Z_FINISH : Z_NO_FLUSH, out);
 }
 
 }  // namespace mtasts

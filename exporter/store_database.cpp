@@ -206,7 +206,10 @@ void open_database(Database& database, const std::string& path, const DatabaseOp
     throw StoreError("storage.path '" + path + "' does not exist; correct it, or start the daemon first");
   database.path = path;
   database.log_was_there = fs::exists(path + "-wal", ignored);
-  if (options.replace_damaged) database.has_sound_header = DatabaseHeader::of(path).is_sound();
+  if (options.replace_damaged) {
+    const DatabaseHeader header = DatabaseHeader::of(path);
+    database.has_sound_header = !header.is_ours() || header.is_sound();  // what is not ours is never moved
+  }
   try {
     connect_or_replace(database, options);
   } catch (const soci::soci_error& error) {

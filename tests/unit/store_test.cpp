@@ -162,6 +162,17 @@ TEST_F(StoreTest, AnotherProgramsDatabaseIsNeverTouched) {
                               "file");
 }
 
+TEST_F(StoreTest, AnotherProgramsDamagedDatabaseIsNeverTouchedEither) {
+  run_sql("CREATE TABLE invoices (id INTEGER)");
+  {
+    std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(44);  // the schema format
+    file << "xxxx";
+  }
+  EXPECT_THAT(open_error(), testing::HasSubstr("cannot be opened"));
+  EXPECT_FALSE(fs::exists(path_ + ".corrupt"));
+}
+
 TEST_F(StoreTest, ANewerSchemaIsRefused) {
   { Store store = open(); }
   run_sql("PRAGMA user_version = 99");
