@@ -1,47 +1,54 @@
-// Text to gzip, piece by piece. The only door to ISA-L, or to zlib in its place; gunzip.h is the one for what comes in.
-// Next: http_server.h, which sends it.
+// Text to gzip, piece by piece, and pieces that are deflated once and sent often; gunzip.h is for what comes in.
+// Next: http_server.h, which sends it; block_text.h, which keeps pieces.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
-#include <memory>
 #include <string>
 #include <string_view>
 
 namespace mtasts {
 
-/// One gzip member (RFC 1952) at level 1, the level that costs least CPU for what is sent once.
+/// Text in whole blocks of deflate (RFC 1951), none of them the last: begins and ends with an octet and refers to
+/// nothing before it, so it may stand anywhere in a member.
+struct Deflated {
+  std::string octets{};
+  std::size_t text_octets{};  // of the text, at most 4 GiB
+  std::uint32_t crc{};        // of the text (RFC 1952 section 8)
+  std::uint32_t crc_step{};   // what makes the CRC of a text and this one behind it of their two
+};
+
+/// At level 1, the level that costs least CPU. Nothing of an empty text. Input: at most 4 GiB.
+/// Errors: std::bad_alloc.
+Deflated deflated(std::string_view text);
+
+/// One gzip member (RFC 1952). Errors of all functions: std::bad_alloc.
 class GzipStream {
  public:
-  /// Errors: std::bad_alloc.
   GzipStream();
-  ~GzipStream();
-  GzipStream(GzipStream&&) noexcept;
-  GzipStream& operator=(GzipStream&&) noexcept;
 
-  /// Appends what is ready of the text so far; all of it with the last piece. Input: nothing comes after `last`.
-  void add(std::string_view text, bool last, std::string& out) {
-    for (; text.size() > kMostAtOnce; text.remove_prefix(kMostAtOnce))
-      add_part(text.substr(0, kMostAtOnce), false, out);
-    add_part(text, last, out);
-  }
+  void add(std::string_view text);
+  void add(const Deflated& part);
+  /// Nothing comes after this.
+  void finish();
+
+  /// What can be sent by now; text is gathered until it is worth compressing.
+  std::string take();
+  /// Of all that was added, before compression.
+  [[nodiscard]] std::size_t text_octets() const { return text_octets_ + gathered_.size(); }
 
  private:
-  struct State;
-  static constexpr std::size_t kMostAtOnce = std::numeric_limits<std::uint32_t>::max();  // as both libraries count
+  void deflate_gathered();
+  void append(const Deflated& part);
 
-  void add_part(std::string_view part, bool last, std::string& out);
-
-  std::unique_ptr<State> state_;
+  std::string ready_{};
+  std::string gathered_{};
+  std::size_t text_octets_{};  // of what is deflated
+  std::uint32_t crc_{};        // of the same
 };
 
 /// A whole text in one member.
-inline std::string gzip(std::string_view text) {
-  std::string out;
-  GzipStream{}.add(text, true, out);
-  return out;
-}
+std::string gzip(std::string_view text);
 
 }  // namespace mtasts

@@ -29,7 +29,6 @@
 #include <thread>
 
 #include "exporter/body_gate.h"
-#include "exporter/gzip_stream.h"
 #include "exporter/log.h"
 #include "exporter/peer_source.h"
 #include "exporter/request_queue.h"
@@ -152,19 +151,31 @@ struct Pending {
 /// The body of an answer that is made while it is sent.
 struct PieceSource {
   std::function<bool(std::string& piece)> more{};
+  std::function<bool(GzipStream& body)> more_gzip{};
   std::optional<GzipStream> gzip{};
   bool ended{};
-  std::size_t octets{};  // made so far
+  std::size_t octets{};  // made so far, before compression
 
   /// The next octets to send; may be empty.
-  std::string next() {
+  std::string next() { return gzip ? next_of_gzip() : next_of_text(); }
+
+ private:
+  std::string next_of_text() {
     std::string text;
     ended = !more(text);
     octets += text.size();
-    if (!gzip) return text;
-    std::string compressed;
-    gzip->add(text, ended, compressed);
-    return compressed;
+    return text;
+  }
+
+  std::string next_of_gzip() {
+    if (more_gzip) {
+      ended = !more_gzip(*gzip);
+    } else {
+      gzip->add(next_of_text());
+    }
+    octets = gzip->text_octets();
+    if (ended) gzip->finish();
+    return gzip->take();
   }
 };
 
@@ -599,6 +610,7 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
                                     std::optional<HttpResponse>& response) {
     const auto source = std::make_shared<PieceSource>();
     source->more = std::move(response->more);
+    source->more_gzip = std::move(response->more_gzip);
     if (exchange.may_gzip) {
       source->gzip.emplace();
       response->headers.emplace_back("Content-Encoding", "gzip");

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "exporter/gzip_stream.h"
 #include "exporter/http_text.h"
 #include "exporter/web_tls.h"
 
@@ -54,6 +55,9 @@ struct HttpResponse {
   /// Makes the body while it is sent, in place of `body`: appends a piece, false with the last one. Called on a worker,
   /// never twice at a time; what it throws ends the connection in mid-body.
   std::function<bool(std::string& piece)> more{};
+  /// Makes the same body for a client that takes gzip, from parts that are compressed already; the server finishes it.
+  /// Empty: what `more` makes is compressed for every client anew.
+  std::function<bool(GzipStream& body)> more_gzip{};
 };
 
 /// Gives the answer; may be called from any thread, once, also after the server is gone.

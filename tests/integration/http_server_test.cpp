@@ -87,6 +87,16 @@ class HttpServerTest : public ::testing::Test {
         return endless || --left > 0;
       }});
     });
+    server_->route({"GET"}, "/parts", [](const HttpRequest&, const Respond& respond) {
+      const auto part = std::make_shared<const Deflated>(deflated(std::string(50'000, 'p')));
+      respond({.more = [](std::string& piece) { return piece.append("plain"), false; },
+               .more_gzip =
+                   [part, left = 9](GzipStream& body) mutable {
+                     body.add(left % 2 == 0 ? "text" : "");
+                     body.add(*part);
+                     return --left > 0;
+                   }});
+    });
     server_->route({"POST", "PUT"}, "/act", [](const HttpRequest&, const Respond& respond) { respond({}); });
     server_->route({"POST"}, "/upload",
                    [](const HttpRequest& request, const Respond& respond) {
@@ -235,6 +245,19 @@ TEST_F(HttpServerTest, SendsABodyInPieces) {
   EXPECT_EQ(packed->body, plain->body);
   EXPECT_EQ(asking.Head("/pieces")->body, "");
   EXPECT_EQ(server_->connections(), 1U) << "the connection outlives the answers";
+}
+
+TEST_F(HttpServerTest, SendsPartsThatAreCompressedAlreadyToWhoTakesThem) {
+  serve();
+  auto asking = client();
+  asking.set_decompress(true);
+  EXPECT_EQ(asking.Get("/parts", {{"Accept-Encoding", "identity"}})->body, "plain");
+  const auto packed = asking.Get("/parts", {{"Accept-Encoding", "gzip"}});
+  ASSERT_TRUE(packed);
+  EXPECT_EQ(packed->get_header_value("Content-Encoding"), "gzip");
+  EXPECT_EQ(packed->body.size(), 9 * 50'000U + 4 * 4U);
+  EXPECT_THAT(packed->body, ::testing::StartsWith("pp"));
+  EXPECT_EQ(packed->body.substr(50'000, 5), "textp");
 }
 
 TEST_F(HttpServerTest, PiecesForAnOldClientEndWithTheConnection) {
