@@ -14,6 +14,9 @@ namespace {
 
 // Of a piece; what a line more adds to it is little.
 constexpr std::size_t kPieceOctets = std::size_t{256} * 1024;
+// Of a piece that is sent compressed: text, most of which is ready; blocks whose lines had to be written.
+constexpr std::size_t kZippedPieceOctets = std::size_t{1024} * 1024;
+constexpr std::size_t kWrittenBlocks = 8;
 
 std::string_view to_string(MetricKind kind) {
   constexpr std::array names{"gauge", "counter", "histogram"};
@@ -83,10 +86,12 @@ Exposition::Exposition(ScrapeInput input) : input_{std::move(input)} {
   add_rollout();
 }
 
+bool Exposition::is_wanted(Metric metric) const {
+  return input_.names.empty() || input_.names.contains(definition(metric).name);
+}
+
 void Exposition::add(Metric metric, std::size_t entries, std::function<void(std::string&, std::size_t)> append) {
-  const FamilyNames& names = input_.names;
-  if (names.empty() || names.contains(definition(metric).name))
-    families_.push_back({metric, entries, std::move(append)});
+  if (is_wanted(metric)) families_.push_back({.metric = metric, .entries = entries, .append = std::move(append)});
 }
 
 /// Input: 0, or the entry behind the last one.
@@ -110,20 +115,36 @@ const MxEntry& Exposition::mx_host(std::size_t entry) {
 }
 
 void Exposition::add_verdicts() {
-  for (const MetricDefinition& family : metrics_of(MetricGroup::domain)) {
-    const Metric metric = metric_of(family);
-    add(metric, input_.snapshot.domains.size(), [this, metric](std::string& out, std::size_t i) {
-      const DomainEntry& entry = domain(i);
-      append_domain_family(out, metric, {entry.name, entry.labels, entry.verdict.get()}, input_.now);
-    });
+  add_families(MetricGroup::domain, input_.snapshot.domains, domain_families_, &Exposition::domain);
+  add_families(MetricGroup::mx, input_.snapshot.mx_hosts, mx_families_, &Exposition::mx_host);
+}
+
+template <class Table, class Entry>
+void Exposition::add_families(MetricGroup group, const Table& table, std::vector<Metric>& steady,
+                              const Entry& (Exposition::*entry_at)(std::size_t)) {
+  for (const MetricDefinition& definition : metrics_of(group)) {
+    const Metric metric = metric_of(definition);
+    if (!is_wanted(metric)) continue;
+    Family family{.metric = metric, .entries = table.size()};
+    family.append = [this, metric, entry_at](std::string& out, std::size_t i) {
+      append_family(out, metric, (this->*entry_at)(i), input_.now);
+    };
+    if (!moves_with_time(metric)) {
+      steady.push_back(metric);
+      family.blocks = table.blocks();
+      family.part = [this, metric, &table, &steady](std::size_t i) { return part_of(metric, table.block(i), steady); };
+    }
+    families_.push_back(std::move(family));
   }
-  for (const MetricDefinition& family : metrics_of(MetricGroup::mx)) {
-    const Metric metric = metric_of(family);
-    add(metric, input_.snapshot.mx_hosts.size(), [this, metric](std::string& out, std::size_t i) {
-      const MxEntry& entry = mx_host(i);
-      append_mx_family(out, metric, entry.host, entry.verdict.get(), input_.now);
-    });
-  }
+}
+
+template <class Block>
+std::shared_ptr<const Deflated> Exposition::part_of(Metric family, const Block& block, std::span<const Metric> steady) {
+  auto kept = block.memo.find(family);
+  if (kept) return kept;
+  block.memo.write(steady, block.entries);
+  ++written_blocks_;
+  return block.memo.find(family);
 }
 
 void Exposition::add_reports() {
@@ -181,7 +202,7 @@ const ReportEntry* Exposition::report_of(const DomainEntry& domain, std::size_t 
 
 void Exposition::append_entry(std::string& out, const Family& family) {
   const std::size_t before = out.size();
-  family.append(out, entry_++);
+  family.append(out, step_++);
   if (begun_ || out.size() == before) return;
   begun_ = true;
   std::string header;
@@ -189,16 +210,53 @@ void Exposition::append_entry(std::string& out, const Family& family) {
   out.insert(before, header);
 }
 
-bool Exposition::next(std::string& out) {
-  const std::size_t enough = out.size() + kPieceOctets;
+void Exposition::add_entry(GzipStream& out, const Family& family) {
+  lines_.clear();
+  append_entry(lines_, family);
+  out.add(lines_);
+}
+
+void Exposition::add_part(GzipStream& out, const Family& family) {
+  const std::shared_ptr<const Deflated> part = family.part(step_++);
+  if (part->text_octets == 0) return;
+  if (!begun_) {
+    begun_ = true;
+    lines_.clear();
+    append_header(lines_, definition(family.metric));
+    out.add(lines_);
+  }
+  out.add(*part);
+}
+
+/// Goes on with the families. Returns false when that was the last one. Input: `write` says whether a family is
+/// complete.
+template <class Write>
+bool Exposition::walk(const Write& write) {
   for (; family_ < families_.size(); ++family_) {
-    const Family& family = families_[family_];
-    while (entry_ < family.entries && out.size() < enough) append_entry(out, family);
-    if (entry_ < family.entries) return true;
-    entry_ = 0;
+    if (!write(families_[family_])) return true;
+    step_ = 0;
     begun_ = false;
   }
   return false;
+}
+
+bool Exposition::next(std::string& out) {
+  const std::size_t enough = out.size() + kPieceOctets;
+  return walk([&](const Family& family) {
+    while (step_ < family.entries && out.size() < enough) append_entry(out, family);
+    return step_ == family.entries;
+  });
+}
+
+bool Exposition::next(GzipStream& out) {
+  const std::size_t enough = out.text_octets() + kZippedPieceOctets;
+  written_blocks_ = 0;
+  return walk([&](const Family& family) {
+    const std::size_t steps = family.part ? family.blocks : family.entries;
+    const auto step = family.part ? &Exposition::add_part : &Exposition::add_entry;
+    while (step_ < steps && out.text_octets() < enough && written_blocks_ < kWrittenBlocks) (this->*step)(out, family);
+    return step_ == steps;
+  });
 }
 
 std::string whole_text(Exposition& exposition) {

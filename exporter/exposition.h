@@ -5,10 +5,13 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "exporter/gzip_stream.h"
 #include "exporter/report_board.h"
 #include "exporter/series.h"
 #include "exporter/snapshot.h"
@@ -34,13 +37,19 @@ class Exposition {
 
   /// Appends the next piece, of whole lines and about 256 KiB. Returns false when that was the last one.
   bool next(std::string& out);
+  /// The same to be compressed, in larger pieces: what no probe has changed since another scrape is ready. Input: one
+  /// of the two is asked for all pieces.
+  bool next(GzipStream& out);
 
  private:
-  /// One family: `append` writes the lines of an entry, asked for in order, from 0 to `entries` - 1.
+  /// One family: `append` writes the lines of an entry, asked for in order, from 0 to `entries` - 1; `part` has those
+  /// of a whole block, asked for in order, from 0 to `blocks` - 1, where lines are kept from scrape to scrape.
   struct Family {
     Metric metric{};
     std::size_t entries{};
     std::function<void(std::string& out, std::size_t entry)> append{};
+    std::size_t blocks{};
+    std::function<std::shared_ptr<const Deflated>(std::size_t block)> part{};
   };
 
   const DomainEntry& domain(std::size_t entry);
@@ -48,15 +57,30 @@ class Exposition {
   void add_verdicts();
   void add_reports();
   void add_rollout();
+  bool is_wanted(Metric metric) const;
   void add(Metric metric, std::size_t entries, std::function<void(std::string&, std::size_t)> append);
+  template <class Table, class Entry>
+  void add_families(MetricGroup group, const Table& table, std::vector<Metric>& steady,
+                    const Entry& (Exposition::*entry_at)(std::size_t));
+  template <class Block>
+  std::shared_ptr<const Deflated> part_of(Metric family, const Block& block, std::span<const Metric> steady);
+  template <class Write>
+  bool walk(const Write& write);
   void append_entry(std::string& out, const Family& family);
+  void add_entry(GzipStream& out, const Family& family);
+  void add_part(GzipStream& out, const Family& family);
   const ReportEntry* report_of(const DomainEntry& domain, std::size_t entry);
 
   ScrapeInput input_;
   std::vector<Family> families_{};
+  // Those of them that do not move with time.
+  std::vector<Metric> domain_families_{};
+  std::vector<Metric> mx_families_{};
   std::size_t family_{};
-  std::size_t entry_{};
-  bool begun_{};  // the family's header is written
+  std::size_t step_{};            // the entry or block of the family that comes next
+  bool begun_{};                  // the family's header is written
+  std::size_t written_blocks_{};  // of this piece
+  std::string lines_{};           // room for what is written for one step
   // Where domain(), mx_host() and report_of() are: entries are asked for in order.
   Snapshot::Domains::Iterator domain_{};
   Snapshot::MxHosts::Iterator mx_host_{};

@@ -99,12 +99,17 @@ HttpResponse serve_metrics(const RouteCallbacks& callbacks, const HttpRequest& r
   callbacks.self->set_domains(input.snapshot.domains.size(), input.snapshot.pending);
   const std::vector<std::string> domains = request.parameters("domain");
   if (!domains.empty() && !keep_domains(input, domains)) return no_such_domain();
-  std::string own = domains.empty() ? callbacks.self->render(input.names) : "";
+  const auto own = std::make_shared<const std::string>(domains.empty() ? callbacks.self->render(input.names) : "");
   HttpResponse response = typed_response(kExposition, "");
   const auto exposition = std::make_shared<Exposition>(std::move(input));
-  response.more = [exposition, own = std::move(own)](std::string& piece) {
+  response.more = [exposition, own](std::string& piece) {
     if (exposition->next(piece)) return true;
-    piece += own;
+    piece += *own;
+    return false;
+  };
+  response.more_gzip = [exposition, own](GzipStream& body) {
+    if (exposition->next(body)) return true;
+    body.add(*own);
     return false;
   };
   return response;

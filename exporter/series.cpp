@@ -214,9 +214,13 @@ std::size_t escape_next(std::string_view rest, std::string& out) {
   return length;
 }
 
-bool plain(char c) {
-  return static_cast<unsigned char>(c) >= 0x20 && static_cast<unsigned char>(c) < 0x7F && c != '\\' && c != '"';
-}
+/// Of each octet: is it written as it is? A table, because every label of every scrape is looked up in it.
+constexpr std::array<bool, 256> kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (unsigned char c = 0x20; c < 0x7F; ++c) plain[c] = c != '\\' && c != '"';
+  return plain;
+}();
+bool plain(char c) { return kPlain[static_cast<unsigned char>(c)]; }
 
 /// `[a-zA-Z_][a-zA-Z0-9_]*`, the label names of the data model.
 bool is_label_name(std::string_view name) {
@@ -271,11 +275,15 @@ class Lines {
   template <class Number>
   requires std::is_arithmetic_v<Number>
   void add(Number value, LabelList labels = {}) {
-    begin(labels);
+    append_identity(labels);
+    out_.append("} ");
     append_number(out_, value);
     out_ += '\n';
   }
-  void add(bool value, LabelList labels = {}) { add(value ? 1 : 0, labels); }
+  void add(bool value, LabelList labels = {}) {
+    append_identity(labels);
+    out_.append(value ? "} 1\n" : "} 0\n");
+  }
   void add(UnixTime value, LabelList labels = {}) {
     add(static_cast<std::int64_t>(value.time_since_epoch().count()), labels);
   }
@@ -329,10 +337,9 @@ class Lines {
     out_ += '"';
   }
 
-  void begin(LabelList labels) {
+  void append_identity(LabelList labels) {
     append_head();
     for (const Label& label : labels) append_label(label);
-    out_.append("} ");
   }
 
   std::string& out_;
@@ -565,6 +572,11 @@ std::span<const MetricDefinition, kMetricCount> metric_table() { return kMetrics
 Metric metric_of(const MetricDefinition& definition) { return static_cast<Metric>(&definition - kMetrics.data()); }
 
 const MetricDefinition& definition(Metric metric) { return kMetrics[static_cast<std::size_t>(metric)]; }
+
+bool moves_with_time(Metric metric) {
+  constexpr std::array kMoving{Metric::policy_expiry_days, Metric::mx_expiry_days};
+  return definition(metric).group == MetricGroup::rollout || std::ranges::find(kMoving, metric) != kMoving.end();
+}
 
 std::span<const MetricDefinition> metrics_of(MetricGroup group) {
   const auto in_group = [group](const MetricDefinition& metric) { return metric.group == group; };

@@ -36,7 +36,10 @@ void SnapshotStore::set_domains(std::vector<DomainSlot> domains) {
     }
     entries.push_back(std::move(entry));
   }
-  now_.domains = Snapshot::Domains(entries);
+  // A configuration that names the same ones leaves what their blocks remember.
+  const bool same =
+      entries.size() == now_.domains.size() && std::equal(entries.begin(), entries.end(), now_.domains.begin());
+  if (!same) now_.domains = Snapshot::Domains(entries);
   now_.pending = static_cast<std::size_t>(
       std::ranges::count_if(entries, [](const DomainPointer& entry) { return is_pending(*entry); }));
 }

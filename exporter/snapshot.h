@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "exporter/block_text.h"
 #include "exporter/series.h"
 #include "exporter/slot_table.h"
 #include "probes/core/verdicts.h"
@@ -30,10 +31,18 @@ struct MxEntry {
   std::shared_ptr<const MxVerdict> verdict{};  // nullptr before the first
 };
 
+/// The lines of one family about an entry at `now`. Input: a family of domains, or of MX hosts.
+inline void append_family(std::string& out, Metric family, const DomainEntry& entry, UnixTime now) {
+  append_domain_family(out, family, {entry.name, entry.labels, entry.verdict.get()}, now);
+}
+inline void append_family(std::string& out, Metric family, const MxEntry& entry, UnixTime now) {
+  append_mx_family(out, family, entry.host, entry.verdict.get(), now);
+}
+
 /// All slots at one moment, sorted by name.
 struct Snapshot {
-  using Domains = SlotTable<DomainEntry, &DomainEntry::name>;
-  using MxHosts = SlotTable<MxEntry, &MxEntry::host>;
+  using Domains = SlotTable<DomainEntry, &DomainEntry::name, BlockText>;
+  using MxHosts = SlotTable<MxEntry, &MxEntry::host, BlockText>;
 
   Domains domains{};
   MxHosts mx_hosts{};

@@ -36,6 +36,7 @@ class Fleet:
     megabytes: float = 0.0
     plain: float = 0.0  # CPU seconds for a million series
     packed: float = 0.0
+    packed_again: float = 0.0
     first_octet: float = 0.0  # ms
     growth: float = 0.0  # MiB
     ill: int = 0
@@ -160,7 +161,7 @@ def scrape(exporter, fleet):
     def for_a_million(costs):
         return statistics.median(cost.cpu - idle * cost.seconds for cost in costs) * 1e6 / fleet.series
 
-    fleet.plain, fleet.packed = for_a_million(plain), for_a_million(packed)
+    fleet.plain, fleet.packed, fleet.packed_again = map(for_a_million, (plain, packed[:1], packed[1:]))
     fleet.first_octet = 1000 * max(cost.first for cost in plain + packed)
     fleet.growth = max(cost.growth_kib for cost in plain + packed) / MIB
 
@@ -184,7 +185,8 @@ def table(fleets):
             ("resident after the restart, MiB", "restart_mib", ".0f"),
             ("scrape: series", "series", ".0f"), ("  MB", "megabytes", ".1f"),
             ("  CPU for a million series, s (at most 0.25)", "plain", ".3f"),
-            ("  the same, gzip, s (at most 0.6)", "packed", ".3f"),
+            ("  the same, gzip, the first, s (at most 0.6)", "packed", ".3f"),
+            ("  the same, gzip, nothing probed since, s", "packed_again", ".3f"),
             ("  first octet, ms (at most 50)", "first_octet", ".1f"),
             ("  memory that comes with it, MiB (at most 32)", "growth", ".1f"),
             ("healthy domains that were called faulty", "ill", ".0f"))

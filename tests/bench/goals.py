@@ -142,15 +142,23 @@ def as_many_as_possible(bench, log):
 
 
 def scrapes_of(ours, log):
-    """G8, scaled to the size in the goal."""
+    """G8, scaled to the size in the goal. What is sent compressed is kept for the next scrape, as far as no probe changes
+    it: a scrape after another has all ready, one after a pass over every domain the least that there can be."""
     octets = ours.scrape(gzip=False)[0]
     scale = SCRAPE_MEGABYTES * MEGABYTE / octets
     log(f"a scrape of {octets / MEGABYTE:.1f} MB")
-    plain, packed = ([ours.scrape(gzip) for _ in range(5)] for gzip in (False, True))
+    plain = [ours.scrape(gzip=False) for _ in range(5)]
+    first, *packed = [ours.scrape(gzip=True) for _ in range(6)]
+    probed = []
+    for _ in range(3):
+        ours.first_pass()
+        probed.append(ours.scrape(gzip=True))
+    log(f"the first scrape with gzip: {1000 * first[2]:.0f} ms")
     size = f"scrape of {SCRAPE_MEGABYTES} MB"
     yield Goal("G8", f"{size}: ms to the first octet", 50, 10), [1000 * scale * waited for _, waited, _ in plain]
     yield Goal("G8", f"{size}: CPU ms", 60, 20), [1000 * scale * spent for _, _, spent in plain]
     yield Goal("G8", f"{size}, gzip: CPU ms", 15, 5), [1000 * scale * spent for _, _, spent in packed]
+    yield Goal("G8", "the same, every domain probed since the last one", 15, 5), [1000 * scale * spent for _, _, spent in probed]
 
 
 def dead_hosts(bench, log):

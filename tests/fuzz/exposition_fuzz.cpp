@@ -8,6 +8,7 @@
 
 #include "exporter/stored_json.h"
 #include "tests/fuzz/expect.h"
+#include "tests/support/scrapes.h"
 
 using namespace mtasts;
 using mtasts::fuzz::expect;
@@ -65,6 +66,27 @@ std::optional<Row> parsed(std::string_view text, Row (*parse)(std::string_view))
   }
 }
 
+/// A scrape shows the verdicts of now, whatever another one has kept of those before.
+void expect_nothing_stale(const DomainSlot& slot, const DomainVerdict& verdict, const std::optional<MxVerdict>& host) {
+  SnapshotStore store;
+  store.set_domains({slot});
+  const auto expect_same = [&store] {
+    const ScrapeInput input{.snapshot = store.snapshot(), .ready_after = std::chrono::days{14}, .now = kNow};
+    expect(compressed(input) == written(input));
+  };
+  DomainVerdict before;
+  before.domain = slot.name;
+  before.state = DomainState::ok;
+  store.publish(before);
+  if (host) store.add_mx_host(host->host);
+  expect_same();
+  store.publish(verdict);
+  if (host) store.publish(*host);
+  expect_same();
+  store.publish(before);
+  expect_same();
+}
+
 }  // namespace
 
 /// The input is a line with a domain's verdict and one with an MX host's, as the store keeps them: whatever names and
@@ -84,5 +106,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   expect(find_not_utf8(page) == std::string_view::npos && page.ends_with('\n'));
   for (const std::string& line : fuzz::records_of(page))
     if (!line.starts_with("# ")) expect_sample(line);
+  expect_nothing_stale(slot, verdict, host);
   return 0;
 }

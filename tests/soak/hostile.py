@@ -11,7 +11,8 @@ from idle_clients import IdleClients
 from report import MILLISECONDS, Report
 from watch import watch
 
-SCRAPE_SECONDS = 0.1  # until the first octet: a scrape of 10,000 domains is 30 MB, and takes longer than that to write
+# Of a scrape: of 10,000 domains it is 40 MB, and takes longer than that where every line has to be written.
+SCRAPE_SECONDS = 0.1
 IDLE_CLIENTS = 200
 # KiB that may come: for any probing at all, for each probe in flight, and kept of each domain.
 BASE_KIB, PROBE_KIB, DOMAIN_KIB = 16 * 1024, 256, 12
@@ -61,26 +62,36 @@ def try_kind(report, bed, plan, name):
     empty = scraper.scrape().value("process_resident_memory_bytes")
     most = {"in flight": 0.0, "memory": empty}
 
-    def all_judged(scrape):
+    def look(scrape):
         most["in flight"] = max(most["in flight"], scrape.value("mtasts_exporter_probes_in_flight"))
         most["memory"] = max(most["memory"], scrape.value("process_resident_memory_bytes"))
+
+    def all_judged(scrape):
+        look(scrape)
         return "pending" not in scrape.states().values()
 
     started = time.monotonic()
     with IdleClients(bed.exporter.port, IDLE_CLIENTS):
-        last = watch(scraper, plan.first_pass, all_judged)
-    begun_ms, whole_ms = ([percentile(seconds, share) * MILLISECONDS for share in (0.5, 0.99)]
-                          for seconds in (scraper.begun_seconds, scraper.seconds))
+        judged = watch(scraper, plan.first_pass, all_judged)
+        seconds, first_pass = time.monotonic() - started, len(scraper.seconds)
+        watch(scraper, plan.interval, look)
+    begun_ms, first_ms, later_ms = ([percentile(times, share) * MILLISECONDS for share in (0.5, 0.99)]
+                                    for times in (scraper.begun_seconds, scraper.seconds[:first_pass],
+                                                  scraper.seconds[first_pass:]))
     grown = (most["memory"] - empty) / 1024
     allowed = BASE_KIB + PROBE_KIB * most["in flight"] + DOMAIN_KIB * (plan.healthy + plan.hostile)
-    report.figure(name, f"judged in {time.monotonic() - started:.0f} s, {most['in flight']:.0f} at once, {grown / 1024:.0f} "
-                        f"MiB more of {allowed / 1024:.0f}; scrape p50 / p99 {begun_ms[0]:.0f} / {begun_ms[1]:.0f} ms to "
-                        f"the first octet, {whole_ms[0]:.0f} / {whole_ms[1]:.0f} ms to the last")
-    report.promise(f"{name}: every domain gets its verdict", [] if last else ["some are pending still"])
-    if last:
-        report.promise(f"{name}: healthy domains are ok, the others are not", wrong_states(last, plan))
-    report.promise(f"{name}: the answer to a scrape begins within {SCRAPE_SECONDS * MILLISECONDS:.0f} ms (p99)",
-                   [f"{begun_ms[1]:.0f} ms"] if begun_ms[1] > SCRAPE_SECONDS * MILLISECONDS else [])
+    report.figure(name, f"judged in {seconds:.0f} s, {most['in flight']:.0f} at once, {grown / 1024:.0f} MiB more of "
+                        f"{allowed / 1024:.0f}; scrape p50 / p99 {begun_ms[0]:.0f} / {begun_ms[1]:.0f} ms to the first "
+                        f"octet, {first_ms[0]:.0f} / {first_ms[1]:.0f} ms to the last in the first pass, {later_ms[0]:.0f} / "
+                        f"{later_ms[1]:.0f} ms in the interval after it")
+    report.promise(f"{name}: every domain gets its verdict", [] if judged else ["some are pending still"])
+    if judged:
+        report.promise(f"{name}: healthy domains are ok, the others are not", wrong_states(judged, plan))
+    most_ms = SCRAPE_SECONDS * MILLISECONDS
+    report.promise(f"{name}: the answer to a scrape begins within {most_ms:.0f} ms (p99)",
+                   [f"{begun_ms[1]:.0f} ms"] if begun_ms[1] > most_ms else [])
+    report.promise(f"{name}: after the first pass it also ends within {most_ms:.0f} ms (p99)",
+                   [f"{later_ms[1]:.0f} ms"] if later_ms[1] > most_ms else [])
     report.promise(f"{name}: memory is bounded", [f"{grown / 1024:.0f} MiB"] if grown > allowed else [])
 
 

@@ -170,6 +170,33 @@ std::string everything(const Snapshot& snapshot, const ReportView& view, const S
 
 TEST(Metrics, FleetAsInTheGoldenFile) { expect_golden(MTASTS_TEST_DATA "/metrics/fleet.golden", verdicts_of(fleet())); }
 
+/// What is kept of a scrape for the next one must not depend on when that is.
+TEST(Metrics, WithTimeAloneOnlySomeFamiliesMove) {
+  const Snapshot snapshot = fleet();
+  std::set<std::string_view> moved;
+  const auto look = [&moved](MetricGroup group, const auto& entries) {
+    for (const MetricDefinition& family : metrics_of(group)) {
+      for (const auto& entry : entries) {
+        std::string now;
+        std::string later;
+        append_family(now, metric_of(family), *entry, kNow);
+        append_family(later, metric_of(family), *entry, kNow + std::chrono::days{300});
+        if (now != later) moved.insert(family.name);
+      }
+    }
+  };
+  look(MetricGroup::domain, snapshot.domains);
+  look(MetricGroup::mx, snapshot.mx_hosts);
+  std::set<std::string_view> expected;
+  for (const MetricGroup group : {MetricGroup::domain, MetricGroup::mx}) {
+    for (const MetricDefinition& family : metrics_of(group)) {
+      if (moves_with_time(metric_of(family))) expected.insert(family.name);
+    }
+  }
+  EXPECT_EQ(moved, expected);
+  EXPECT_EQ(expected.size(), 2U);
+}
+
 TEST(Metrics, WhetherThereAreTlsaRecordsIsSaidOnlyWhereSomebodyKnows) {
   MxVerdict verdict = mx_verdict();
   const auto says = [&](DaneState state) {

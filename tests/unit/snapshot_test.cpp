@@ -6,6 +6,7 @@
 
 #include <iterator>
 #include <map>
+#include <optional>
 #include <random>
 #include <thread>
 
@@ -174,8 +175,42 @@ TEST(SlotTable, UpdatesInPlaceUnlessACopyLooks) {
   EXPECT_EQ(table.find("7")->number, 3007);
 }
 
+/// The sum of a block's numbers, which readers leave there and changes must keep right.
+struct Sum {
+  void replaced(const Numbered& before, const Numbered& after) {
+    if (kept) *kept += after.number - before.number;
+  }
+  void clear() { kept = std::nullopt; }
+  mutable std::optional<int> kept{};
+};
+
+TEST(SlotTable, AMemoHearsOfEveryChangeOfItsBlock) {
+  using Summed = SlotTable<Numbered, &Numbered::name, Sum>;
+  std::mt19937 random(3);
+  Summed table;
+  Summed copy;
+  for (int step = 0; step < 5000; ++step) {
+    const std::string name = std::to_string(random() % 2000);
+    if (random() % 3 == 0) {
+      table.erase(name);
+    } else {
+      table.put(std::make_shared<const Numbered>(Numbered{name, step}));
+    }
+    for (const Summed* one : {&table, &copy}) {
+      for (std::size_t i = 0; i < one->blocks(); ++i) {
+        const auto& block = one->block(i);
+        int sum = 0;
+        for (const auto& entry : block.entries) sum += entry->number;
+        if (!block.memo.kept) block.memo.kept = sum;
+        ASSERT_EQ(block.memo.kept, sum) << "step " << step;
+      }
+    }
+    if (step % 10 == 0) copy = table;
+  }
+}
+
 TEST(SlotTable, IsMadeOfASortedList) {
-  for (const std::size_t size : {0, 1, 63, 64, 65, 1000}) {
+  for (const std::size_t size : {0, 1, 127, 128, 129, 1000}) {
     std::map<std::string, int> model;
     for (std::size_t i = 0; i < size; ++i) model[std::to_string(i)] = static_cast<int>(i);
     std::vector<Numbers::Pointer> sorted;
