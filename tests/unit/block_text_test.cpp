@@ -108,7 +108,7 @@ class Life {
 
 TEST(BlockText, AScrapeShowsWhatIsNowWhateverHappened) {
   Life life;
-  for (int scrape = 0; scrape < 150; ++scrape) {
+  for (int scrape = 0; scrape < 60; ++scrape) {
     const int steps = scrape % 3 == 0 ? 200 : scrape % 5;  // a busy time, a few probes, or none
     for (int step = 0; step < steps; ++step) life.step();
     const Snapshot snapshot = life.store.snapshot();
@@ -122,7 +122,7 @@ TEST(BlockText, AnOldSnapshotStaysAsItWas) {
   const Snapshot before = life.store.snapshot();
   const std::string expected = written(before, life.now());
   const UnixTime then = life.now();
-  for (int step = 0; step < 200; ++step) {
+  for (int step = 0; step < 40; ++step) {
     life.step();
     const Snapshot now = life.store.snapshot();
     ASSERT_EQ(compressed(now, life.now()), written(now, life.now()));
@@ -165,13 +165,13 @@ TEST(BlockText, ScrapesAndProbesMayMeet) {
   std::vector<std::thread> scrapes;
   for (int i = 0; i < 2; ++i) {
     scrapes.emplace_back([&] {
-      while (!over) {
+      do {
         const Snapshot snapshot = life.store.snapshot();
         ASSERT_EQ(compressed(snapshot, kStart), written(snapshot, kStart));
-      }
+      } while (!over);
     });
   }
-  for (int step = 0; step < 20'000; ++step) life.step();
+  for (int step = 0; step < 10'000; ++step) life.step();
   over = true;
   for (std::thread& scrape : scrapes) scrape.join();
 }
