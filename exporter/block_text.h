@@ -3,11 +3,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "exporter/gzip_stream.h"
@@ -29,31 +31,39 @@ class BlockText {
   std::shared_ptr<const Deflated> find(Metric family) const;
 
   /// Writes and keeps those of the families that are not kept, all at once, while the entries are in the CPU's caches.
-  /// Input: families whose lines do not change with time alone; the entries of this block. Errors: std::bad_alloc.
+  /// Returns the octets of text that it wrote. Input: families whose lines do not change with time alone; the entries
+  /// of this block. Errors: std::bad_alloc.
   template <class Entries>
-  void write(std::span<const Metric> families, const Entries& entries) const {
+  std::size_t write(std::span<const Metric> families, const Entries& entries) const {
+    std::size_t octets = 0;
     std::string text;
     for (const Metric family : families) {
       if (find(family)) continue;
       text.clear();
       for (const auto& entry : entries) append_family(text, family, *entry, {});
       keep(family, text);
+      octets += text.size();
     }
+    return octets;
   }
 
   /// An entry was replaced by another one of the same name: forgets the families in which the two differ.
+  /// Errors: std::bad_alloc; then nothing is forgotten.
   template <class Entry>
   void replaced(const Entry& before, const Entry& after) {
     std::string was;
     std::string is;
+    std::vector<Kept> same;
     const std::scoped_lock lock{mutex_};
-    std::erase_if(kept_, [&](const Kept& kept) {
+    same.reserve(kept_.size());
+    for (const Kept& kept : kept_) {
       was.clear();
       is.clear();
       append_family(was, kept.family, before, {});
       append_family(is, kept.family, after, {});
-      return was != is;
-    });
+      if (was == is) same.push_back(kept);
+    }
+    kept_ = std::move(same);
   }
 
   /// There are other entries now.

@@ -10,7 +10,7 @@
 
 namespace mtasts {
 
-/// The text at level 1, in blocks as `Deflated` describes them. Input: at most 4 GiB. Errors: std::bad_alloc.
+/// The text at level 1, in blocks as `Deflated` describes them. Input: below 4 GiB. Errors: std::bad_alloc.
 std::string deflate_apart(std::string_view text);
 
 /// RFC 1952 section 8.

@@ -14,9 +14,11 @@ namespace {
 
 // Of a piece; what a line more adds to it is little.
 constexpr std::size_t kPieceOctets = std::size_t{256} * 1024;
-// Of a piece that is sent compressed: text, most of which is ready; blocks whose lines had to be written.
+// Of a piece that is sent compressed: text in it, most of which is ready, and text that had to be written for it and
+// for pieces to come, a whole block at least.
 constexpr std::size_t kZippedPieceOctets = std::size_t{1024} * 1024;
-constexpr std::size_t kWrittenBlocks = 8;
+// Entries of a table: of a few, the lines of all families are compressed better in one part than each in its own.
+constexpr std::size_t kWorthKeeping = 32;
 
 std::string_view to_string(MetricKind kind) {
   constexpr std::array names{"gauge", "counter", "histogram"};
@@ -129,7 +131,7 @@ void Exposition::add_families(MetricGroup group, const Table& table, std::vector
     family.append = [this, metric, entry_at](std::string& out, std::size_t i) {
       append_family(out, metric, (this->*entry_at)(i), input_.now);
     };
-    if (!moves_with_time(metric)) {
+    if (!moves_with_time(metric) && table.size() >= kWorthKeeping) {
       steady.push_back(metric);
       family.blocks = table.blocks();
       family.part = [this, metric, &table, &steady](std::size_t i) { return part_of(metric, table.block(i), steady); };
@@ -142,8 +144,7 @@ template <class Block>
 std::shared_ptr<const Deflated> Exposition::part_of(Metric family, const Block& block, std::span<const Metric> steady) {
   auto kept = block.memo.find(family);
   if (kept) return kept;
-  block.memo.write(steady, block.entries);
-  ++written_blocks_;
+  written_octets_ += block.memo.write(steady, block.entries);
   return block.memo.find(family);
 }
 
@@ -250,11 +251,12 @@ bool Exposition::next(std::string& out) {
 
 bool Exposition::next(GzipStream& out) {
   const std::size_t enough = out.text_octets() + kZippedPieceOctets;
-  written_blocks_ = 0;
+  written_octets_ = 0;
   return walk([&](const Family& family) {
     const std::size_t steps = family.part ? family.blocks : family.entries;
     const auto step = family.part ? &Exposition::add_part : &Exposition::add_entry;
-    while (step_ < steps && out.text_octets() < enough && written_blocks_ < kWrittenBlocks) (this->*step)(out, family);
+    while (step_ < steps && out.text_octets() < enough && written_octets_ < kZippedPieceOctets)
+      (this->*step)(out, family);
     return step_ == steps;
   });
 }

@@ -79,7 +79,7 @@ class Exposition {
   std::size_t family_{};
   std::size_t step_{};            // the entry or block of the family that comes next
   bool begun_{};                  // the family's header is written
-  std::size_t written_blocks_{};  // of this piece
+  std::size_t written_octets_{};  // of this piece
   std::string lines_{};           // room for what is written for one step
   // Where domain(), mx_host() and report_of() are: entries are asked for in order.
   Snapshot::Domains::Iterator domain_{};

@@ -14,12 +14,12 @@ namespace mtasts {
 /// nothing before it, so it may stand anywhere in a member.
 struct Deflated {
   std::string octets{};
-  std::size_t text_octets{};  // of the text, at most 4 GiB
+  std::size_t text_octets{};  // of the text, below 4 GiB
   std::uint32_t crc{};        // of the text (RFC 1952 section 8)
   std::uint32_t crc_step{};   // what makes the CRC of a text and this one behind it of their two
 };
 
-/// At level 1, the level that costs least CPU. Nothing of an empty text. Input: at most 4 GiB.
+/// At level 1, the level that costs least CPU. Nothing of an empty text. Input: below 4 GiB.
 /// Errors: std::bad_alloc.
 Deflated deflated(std::string_view text);
 

@@ -575,7 +575,7 @@ const MetricDefinition& definition(Metric metric) { return kMetrics[static_cast<
 
 bool moves_with_time(Metric metric) {
   constexpr std::array kMoving{Metric::policy_expiry_days, Metric::mx_expiry_days};
-  return definition(metric).group == MetricGroup::rollout || std::ranges::find(kMoving, metric) != kMoving.end();
+  return std::ranges::find(kMoving, metric) != kMoving.end();
 }
 
 std::span<const MetricDefinition> metrics_of(MetricGroup group) {

@@ -117,7 +117,8 @@ constexpr std::size_t kMetricCount = static_cast<std::size_t>(Metric::daily_fail
 /// The whole table, indexed by Metric; each group is one contiguous run.
 std::span<const MetricDefinition, kMetricCount> metric_table();
 const MetricDefinition& definition(Metric metric);
-/// Do values of this family change while the verdicts stay: is something counted from the time of the scrape?
+/// Do values of this family change while the verdicts stay: is something counted from the time of the scrape? Input: a
+/// family of domains or MX hosts.
 bool moves_with_time(Metric metric);
 /// Input: an element of the table.
 Metric metric_of(const MetricDefinition& definition);

@@ -102,6 +102,11 @@ class Ours(Exporter):
         self._load(AT_REST)
         return cost
 
+    def await_idle(self):
+        """After a later pass some domains are still probed."""
+        self._await(lambda: "mtasts_exporter_probes_in_flight 0\n" in self._metrics("mtasts_exporter_probes_in_flight"),
+                    "no probe runs")
+
     def scrape(self, gzip):
         """One scrape of an exporter at rest: (octets, seconds until the first one, CPU seconds)."""
         headers = {"Accept-Encoding": "gzip" if gzip else "identity"}

@@ -642,6 +642,17 @@ TEST_F(RoutesTest, MetricsOfSomeDomainsOrFamilies) {
   EXPECT_EQ(get("/metrics?name%5B%5D=no_such_family")->body, "");
 }
 
+TEST_F(RoutesTest, MetricsAreTheSameCompressed) {
+  const std::string path =
+      "/metrics?name[]=mtasts_domain_state&name[]=mtasts_probe_success&name[]=mtasts_exporter_domains_pending";
+  const auto packed = get(path, {{"Accept-Encoding", "gzip"}});
+  EXPECT_EQ(packed->get_header_value("Content-Encoding"), "gzip");
+  const auto plain = get(path, {{"Accept-Encoding", "identity"}});
+  EXPECT_FALSE(plain->has_header("Content-Encoding"));
+  EXPECT_EQ(packed->body, plain->body);
+  EXPECT_THAT(plain->body, ::testing::EndsWith("mtasts_exporter_domains_pending 1\n"));
+}
+
 TEST_F(RoutesTest, ReloadByPostOnly) {
   httplib::Client client{"127.0.0.1", port_};
   EXPECT_EQ(client.Get("/-/reload")->status, 405);

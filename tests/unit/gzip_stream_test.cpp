@@ -59,6 +59,18 @@ TEST(GzipStream, ReadsBackHoweverItWasCut) {
   }
 }
 
+/// Where the room for output is just full, and where text is just gathered.
+TEST(GzipStream, ReadsBackAtTheEdgesOfItsBuffers) {
+  const std::string text = noise(262'200);
+  const auto expect_back = [&text](std::size_t size) {
+    const std::string_view part = std::string_view{text}.substr(0, size);
+    EXPECT_TRUE(gunzip(gzip(part), kPlenty).content == part) << size << " octets";
+  };
+  for (std::size_t size = 16'300; size < 16'400; ++size) expect_back(size);
+  for (std::size_t size = 32'680; size < 32'780; ++size) expect_back(size);
+  for (std::size_t size = 262'140; size < 262'150; ++size) expect_back(size);
+}
+
 TEST(GzipStream, IsOneMember) {
   const std::string out = in_pieces(exposition(3000), 16384, 2);
   const std::string once = gzip(exposition(3000));

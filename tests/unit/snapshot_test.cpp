@@ -210,7 +210,7 @@ TEST(SlotTable, AMemoHearsOfEveryChangeOfItsBlock) {
 }
 
 TEST(SlotTable, IsMadeOfASortedList) {
-  for (const std::size_t size : {0, 1, 127, 128, 129, 1000}) {
+  for (const std::size_t size : {0, 1, 63, 64, 65, 127, 128, 129, 1000}) {
     std::map<std::string, int> model;
     for (std::size_t i = 0; i < size; ++i) model[std::to_string(i)] = static_cast<int>(i);
     std::vector<Numbers::Pointer> sorted;
