@@ -1,5 +1,5 @@
-// Lines of a scrape that are written and deflated once for many domains, and sent until one of them says something
-// else. Next: slot_table.h, whose blocks these are; exposition.h, which sends them.
+// Lines of a scrape that are written and deflated once for many domains, and sent until one of these has other ones.
+// Next: slot_table.h, whose blocks these are; exposition.h, which sends them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

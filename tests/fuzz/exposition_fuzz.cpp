@@ -66,10 +66,18 @@ std::optional<Row> parsed(std::string_view text, Row (*parse)(std::string_view))
   }
 }
 
-/// A scrape shows the verdicts of now, whatever another one has kept of those before.
+/// A scrape shows the verdicts of now, whatever another one has kept of those before. It takes a crowd of domains and
+/// hosts: of a few nothing is kept.
 void expect_nothing_stale(const DomainSlot& slot, const DomainVerdict& verdict, const std::optional<MxVerdict>& host) {
+  constexpr int kCrowd = 40;
   SnapshotStore store;
-  store.set_domains({slot});
+  std::vector<DomainSlot> slots{slot};
+  for (int i = 0; i < kCrowd; ++i) {
+    const std::string name = "crowd" + std::to_string(i) + ".example";
+    if (name != slot.name) slots.push_back({.name = name, .labels = {}});
+    store.add_mx_host(name);
+  }
+  store.set_domains(std::move(slots));
   const auto expect_same = [&store] {
     const ScrapeInput input{.snapshot = store.snapshot(), .ready_after = std::chrono::days{14}, .now = kNow};
     expect(compressed(input) == written(input));
