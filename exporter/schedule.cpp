@@ -2,7 +2,6 @@
 #include "exporter/schedule.h"
 
 #include <algorithm>
-#include <tuple>
 #include <vector>
 
 namespace mtasts {
@@ -11,7 +10,14 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstPassStep{25};  // 40 first starts a second at most, unless the interval is too short
-constexpr int kJitterShare = 20;            // up to a twentieth, 5%, is taken off an interval
+constexpr milliseconds kShort{1000};        // a pass that takes no longer is none
+constexpr int kJitterShare = 40;            // of the interval
+
+/// How far a start may lie behind its place.
+milliseconds jitter(milliseconds interval) { return interval / kJitterShare; }
+
+/// From a place to the next.
+milliseconds period(milliseconds interval) { return interval - jitter(interval); }
 
 /// splitmix64's finalizer: every bit of the input moves every bit of the output.
 std::uint64_t mix(std::uint64_t bits) {
@@ -41,32 +47,55 @@ void Schedule::wait_until(Entry& entry, ScheduleTime due) {
   waiting_.insert(entry);
 }
 
-/// Time from a start to the next. The first ordinary pause after a quick pass (the first one, or retries) lies anywhere
-/// in the second half of the interval; later ones are shortened by 0 to 5%, so nothing is ever later than `interval`.
-milliseconds Schedule::pause_after(const Entry& entry) const {
-  const bool fails_still = entry.outcome == ProbeOutcome::failed && entry.failures <= kQuickRetries;
-  if (fails_still || entry.outcome == ProbeOutcome::unknown)
-    return std::min(intervals_.retry_interval, intervals_.interval);
-  const auto range = entry.spread_next ? intervals_.interval / 2 : intervals_.interval / kJitterShare;
-  return intervals_.interval - part_of(range, hash(*entry.key, entry.round));
+bool Schedule::is_retried(const Entry& entry) const {
+  return entry.outcome == ProbeOutcome::unknown ||
+         (entry.outcome == ProbeOutcome::failed && entry.failures <= kQuickRetries);
 }
 
-/// Gives each entry its place in a first pass that begins now, in hash order.
+/// Time from a start to the next. Between ordinary ones lies a period; each start is late by a jitter of its round, so
+/// the time between two is 95 to 100% of an interval, and keys never stray from their places.
+milliseconds Schedule::pause_after(const Entry& entry) const {
+  if (is_retried(entry)) return std::min(intervals_.retry_interval, intervals_.interval);
+  const milliseconds most = jitter(intervals_.interval);
+  const milliseconds now_late = part_of(most, hash(*entry.key, entry.round));
+  const milliseconds then_late = part_of(most, hash(*entry.key, entry.round + 1));
+  if (entry.spread == Spread::in_pass) return pause_after_pass(entry.start) + then_late;
+  if (entry.spread == Spread::anywhere)
+    return intervals_.interval - part_of(intervals_.interval / 2, hash(*entry.key, entry.round));
+  return period(intervals_.interval) - now_late + then_late;
+}
+
+/// From a start in a first pass to the place of the next one: the longer the later that start was, as far as a period
+/// has room, but half an interval at least.
+milliseconds Schedule::pause_after_pass(ScheduleTime start) const {
+  const milliseconds width = std::max(pass_.end - pass_.begin, milliseconds{1});
+  const milliseconds most = period(intervals_.interval);
+  const milliseconds range = std::clamp(most - width, milliseconds{0}, most - intervals_.interval / 2);
+  const milliseconds place = std::clamp(start - pass_.begin, milliseconds{0}, width);
+  return most - range + range * place.count() / width.count();
+}
+
+/// Gives each entry its place in a first pass that begins now, in their order. Which comes first is this process' own:
+/// exporters that start together do not probe the same at the same time.
 void Schedule::spread(std::span<Entry* const> entries, ScheduleTime now) {
-  std::vector<std::pair<std::uint64_t, Entry*>> order;
-  order.reserve(entries.size());
-  for (Entry* entry : entries) order.emplace_back(hash(*entry->key, 0), entry);
-  std::sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.first, *a.second->key) < std::tie(b.first, *b.second->key);
-  });
-  const auto count = static_cast<milliseconds::rep>(order.size());
-  const milliseconds width = std::min(intervals_.interval, count * kFirstPassStep);
+  const auto count = static_cast<milliseconds::rep>(entries.size());
+  if (count == 0) return;
+  const milliseconds width = std::min(period(intervals_.interval), count * kFirstPassStep);
+  if (width > kShort) {
+    if (!is_in_pass(now)) pass_.begin = now;
+    pass_.end = std::max(pass_.end, now + width);
+  }
+  const Spread spread = is_in_pass(now) ? Spread::in_pass : Spread::anywhere;
+  const auto first = static_cast<milliseconds::rep>(mix(seed_) % entries.size());
   for (milliseconds::rep place = 0; place < count; ++place) {
-    Entry& entry = *order[static_cast<std::size_t>(place)].second;
-    entry.spread_next = true;
+    Entry& entry = *entries[static_cast<std::size_t>((first + place) % count)];
+    entry.spread = spread;
     wait_until(entry, now + width * place / count);
   }
 }
+
+/// What the keys of a pass brought to light follows them closely, and has to follow them in the next one.
+bool Schedule::is_in_pass(ScheduleTime now) const { return now <= std::max(pass_.end, pass_.found_until) + kShort; }
 
 void Schedule::add(std::span<const ScheduleEntry> entries, ScheduleTime now) {
   std::vector<Entry*> first_pass;
@@ -114,6 +143,7 @@ bool Schedule::started(std::string_view key, ScheduleTime now) {
   waiting_.erase(waiting_.iterator_to(entry));
   entry.state = State::running;
   entry.start = now;
+  if (entry.spread == Spread::in_pass) pass_.end = std::max(pass_.end, now);
   ++entry.round;
   ++running_;
   return true;
@@ -133,8 +163,9 @@ void Schedule::finished(std::string_view key, ProbeOutcome outcome, ScheduleTime
   entry.outcome = outcome;
   if (outcome == ProbeOutcome::ok) entry.failures = 0;
   if (outcome == ProbeOutcome::failed && entry.failures <= kQuickRetries) ++entry.failures;
+  if (entry.spread == Spread::in_pass) pass_.found_until = std::max(pass_.found_until, now);
   const ScheduleTime due = again ? now : std::max(now, entry.start + pause_after(entry));
-  entry.spread_next = again || outcome != ProbeOutcome::ok;
+  entry.spread = again || is_retried(entry) ? Spread::anywhere : Spread::no;
   wait_until(entry, due);
 }
 
@@ -149,15 +180,19 @@ milliseconds Schedule::delay(ScheduleTime now) const {
 
 void Schedule::set_intervals(ScheduleIntervals intervals, ScheduleTime now) {
   intervals_ = intervals;
+  std::vector<Entry*> waiting;
+  for (Entry& entry : waiting_) {
+    if (entry.due > now) waiting.push_back(&entry);
+  }
   std::vector<Entry*> overdue;
-  for (auto& [key, entry] : entries_) {
-    if (entry.state != State::waiting || entry.due <= now) continue;
-    const bool probed = entry.start != kNever;
-    const ScheduleTime due = probed ? entry.start + pause_after(entry) : std::min(entry.due, now + intervals.interval);
+  for (Entry* entry : waiting) {
+    const bool probed = entry->start != kNever;
+    const ScheduleTime due =
+        probed ? entry->start + pause_after(*entry) : std::min(entry->due, now + intervals.interval);
     if (due > now) {
-      wait_until(entry, due);
+      wait_until(*entry, due);
     } else {
-      overdue.push_back(&entry);
+      overdue.push_back(entry);
     }
   }
   spread(overdue, now);

@@ -44,8 +44,10 @@ struct Due {
 
 /// Every key starts once per interval, never twice at a time. How many run at once is the caller's business.
 /// A key of `add` that has no past, or an overdue one, waits for its place in the first pass: N keys of one call are
-/// spread over min(interval, N * 25 ms) in hash order. Its second start comes in the second half of the interval, so
-/// that the quick first pass does not repeat as a burst; so does the first start after a retry. Not thread-safe.
+/// spread over min(97.5% of an interval, N * 25 ms) in the order of the call, from any of them on. Its second start
+/// comes in the second half of the interval, so that the quick first pass does not repeat as a burst; so does the first
+/// start after a retry. Who comes after whom stays so from pass to pass, but for keys that were retried and nearly
+/// simultaneous ones: what is kept by neighbours (BlockText) changes neighbour by neighbour. Not thread-safe.
 class Schedule {
  public:
   Schedule(ScheduleIntervals intervals, std::uint64_t seed) : intervals_{intervals}, seed_{seed} {}
@@ -81,9 +83,21 @@ class Schedule {
   std::size_t running() const { return running_; }
 
  private:
+  static constexpr ScheduleTime kNever = ScheduleTime::min();
+
   using WaitingHook = boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>>;
 
   enum class State : std::uint8_t { waiting, running, removed, readded };  // the last two: still running
+
+  /// Whether the next ordinary start lies in the second half of the interval: as the first pass has it, or anywhere.
+  enum class Spread : std::uint8_t { no, in_pass, anywhere };
+
+  /// When the keys of the last call with many have their first start, or had it.
+  struct Pass {
+    ScheduleTime begin{kNever};
+    ScheduleTime end{kNever};
+    ScheduleTime found_until{kNever};  // end of a probe of theirs, which may bring other keys to light
+  };
 
   /// One for each key, so small: what is due is found along a tree through the entries themselves.
   struct Entry : WaitingHook {
@@ -94,9 +108,8 @@ class Schedule {
     State state{State::waiting};
     ProbeOutcome outcome{ProbeOutcome::ok};
     std::uint8_t failures{};  // in a row, as far as they count
-    bool spread_next{};       // the next ordinary start lies in the second half of the interval
+    Spread spread{Spread::no};
   };
-  static constexpr ScheduleTime kNever = ScheduleTime::min();
 
   struct Sooner {
     bool operator()(const Entry& a, const Entry& b) const { return a.due != b.due ? a.due < b.due : *a.key < *b.key; }
@@ -111,13 +124,17 @@ class Schedule {
 
   void wait_until(Entry& entry, ScheduleTime due);
   void spread(std::span<Entry* const> entries, ScheduleTime now);
+  bool is_in_pass(ScheduleTime now) const;
+  bool is_retried(const Entry& entry) const;
   std::chrono::milliseconds pause_after(const Entry& entry) const;
+  std::chrono::milliseconds pause_after_pass(ScheduleTime start) const;
   std::uint64_t hash(std::string_view key, std::uint64_t round) const;
 
   ScheduleIntervals intervals_{};
   std::uint64_t seed_{};
   Entries entries_{};
   Waiting waiting_{};  // of entries_
+  Pass pass_{};
   std::size_t running_{};
   std::size_t removed_{};  // of those running
 };
