@@ -31,7 +31,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Limits:
     """What libFuzzer is told: octets of an input, seconds and MiB for one."""
     max_len: int = 4096
-    timeout: int = 10
+    timeout: int = 60  # by the clock, and a busy machine may leave a process without a CPU for ten
     rss_mb: int = 1024
     # Entropic scheduling weighs every feature of every input after each execution. Where one execution has tens of
     # thousands of features that takes most of the time.
@@ -41,13 +41,13 @@ class Limits:
 
 LIMITS = {
     "certificate_fuzz": Limits(max_len=8192),
-    "config_fuzz": Limits(max_len=8192, timeout=20),
+    "config_fuzz": Limits(max_len=8192),
     "exposition_fuzz": Limits(max_len=8192),
     "mail_fuzz": Limits(max_len=16384),
     "report_fuzz": Limits(max_len=16384),
     "request_fuzz": Limits(entropic=False),
     "response_fuzz": Limits(max_len=20000),
-    "server_fuzz": Limits(max_len=2048, timeout=30, entropic=False, len_control=10),
+    "server_fuzz": Limits(max_len=2048, entropic=False, len_control=10),
     "stored_fuzz": Limits(max_len=16384),
 }
 
