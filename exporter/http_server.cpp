@@ -526,7 +526,9 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     const RouteOptions& options = exchange.route->options;
     if (options.admit) exchange.refusal = options.admit(*exchange.request);
     if (exchange.refusal) return;
-    exchange.place = gate_->enter(source_of_peer(connection->peer), [weak = std::weak_ptr{connection}] {
+    const BodySource source{source_of_peer(connection->peer), is_loopback_peer(connection->peer)};
+    BodyGate& gate = options.bodies ? *options.bodies : *gate_;
+    exchange.place = gate.enter(source, [weak = std::weak_ptr{connection}] {
       const auto slow = weak.lock();
       if (slow) slow->give_way();
     });
@@ -563,7 +565,11 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
       if (!exchange.refusal) exchange.refusal = body_refusal(*connection, error, room, exchange.body_bytes);
       co_return exchange.refusal.has_value();
     }
-    if (exchange.place) exchange.place->complete();
+    if (exchange.place && !exchange.place->complete()) {
+      body = std::string{};
+      exchange.place.reset();
+      exchange.refusal = no_room_response();
+    }
     exchange.request->room = std::move(exchange.place);
     co_return true;
   }

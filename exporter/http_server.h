@@ -65,12 +65,15 @@ using Respond = std::function<void(HttpResponse)>;
 /// Answers a request, on a worker thread; may keep `Respond` and return before the answer is known.
 using Handler = std::function<void(HttpRequest, Respond)>;
 
+class BodyGate;
+
 /// What a route wants other than the server's habits.
 struct RouteOptions {
   bool open{};               // never asks for basic authentication
   bool slow{};               // may take long to answer, or read the disk: only other slow routes wait for it
   std::size_t body_bytes{};  // takes bodies up to this size; 0: as HttpLimits.body_bytes says, and nobody reads them
   std::chrono::milliseconds body{std::chrono::minutes{2}};  // first octet of such a body to last
+  std::shared_ptr<BodyGate> bodies{};  // where such bodies have their room; empty: where HttpLimits says, with others
   /// May refuse by the headers, before such a body is read. Called on the I/O thread: must not block.
   std::function<std::optional<HttpResponse>(const HttpRequest& head)> admit{};
 };

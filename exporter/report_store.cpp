@@ -17,6 +17,9 @@ namespace {
 constexpr int kRowsPerRemoval = 1000;
 constexpr UnixTime kFirstReports{std::chrono::sys_days{std::chrono::year{2018} / 9 / 1}};  // the month of RFC 8460
 
+/// Reports nobody vouches for under one id, domain and range: every further one is compared with all of them.
+constexpr std::size_t kMostUnderOneId = 64;
+
 bool is_named(std::string_view submitter) { return !submitter.starts_with('@'); }
 
 /// May two different submitters be one? Of those without a name the channel may differ, but not the organization.
@@ -47,8 +50,9 @@ FilingDecision decide_filing(const FiledReport& report, const std::vector<KnownR
   for (const KnownReport& other : known) {
     if (may_be_one(report.submitter, other.submitter) && other.digest == report.digest) return take_over(report, other);
   }
-  const bool contradicts = !report.authenticated && std::ranges::any_of(known, &KnownReport::authenticated);
-  return {contradicts ? Filing::conflict : Filing::add};
+  if (report.authenticated) return {Filing::add};
+  const bool contradicts = std::ranges::any_of(known, &KnownReport::authenticated);
+  return {contradicts || known.size() >= kMostUnderOneId ? Filing::conflict : Filing::add};
 }
 
 struct ReportStore::State {

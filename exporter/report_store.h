@@ -57,7 +57,7 @@ struct FilingDecision {
 /// comes without a DKIM domain has no name, so that the same content under a named submitter, or from the same
 /// organization, is the same report: it was sent by two ways, or filed by hand. A named submitter takes an unnamed row
 /// of the same content over. What an authenticated report says stands: an unauthenticated one with the same key and
-/// other content is a conflict.
+/// other content is a conflict, and so is one beyond the 64th under a key.
 FilingDecision decide_filing(const FiledReport& report, const std::vector<KnownReport>& known);
 
 /// What is kept of filed reports; totals stay. Without its row a report that comes again counts again.

@@ -18,8 +18,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Each may hold one report unpacked; while one waits for the disk the other reads on.
-constexpr std::size_t kThreads = 2;
+/// Who knows a token has room, and threads, apart from all those who do not. Each thread may hold one report unpacked;
+/// while one waits for the disk the other reads on.
+constexpr std::size_t kThreads = 2, kOpenThreads = 1;
+constexpr std::size_t kBodies = 64;
+constexpr std::size_t kBodyBytes = std::size_t{32} * 1024 * 1024;
 constexpr auto kBodyTime = 2min;
 constexpr const char* kRetryAfterSeconds = "300";
 constexpr const char* kMediaTypes = "application/tlsrpt+gzip, application/tlsrpt+json";
@@ -146,7 +149,8 @@ std::string client_certificate_warning(const TlsrptHttpConfig& config, const Web
          "tlsrpt.http.listen_address for a listener that asks for none";
 }
 
-TlsrptHttp::TlsrptHttp(TakeReport take) : take_{std::move(take)}, pool_{kThreads} {}
+TlsrptHttp::TlsrptHttp(TakeReport take)
+    : take_{std::move(take)}, with_token_{kBodies, kBodyBytes, kThreads}, open_{kBodies, kBodyBytes, kOpenThreads} {}
 
 TlsrptHttp::~TlsrptHttp() { stop(); }
 
@@ -203,11 +207,15 @@ void TlsrptHttp::add_paths(HttpServer& server, const TlsrptHttpConfig& config) {
     if (refusal) log_debug("report refused by its headers", {{"peer", head.peer}, {"status", refusal->status}});
     return refusal;
   };
-  const auto handler = [this](bool token) {
-    return [this, token](HttpRequest request, const Respond& respond) { receive(std::move(request), respond, token); };
+  const auto route = [&](const std::string& path, Way& way) {
+    options.bodies = way.bodies;
+    const auto handler = [this, &way](HttpRequest request, const Respond& respond) {
+      receive(std::move(request), respond, way);
+    };
+    server.route({"POST"}, path, handler, options);
   };
-  server.route({"POST"}, config.path, handler(false), options);
-  server.route({"POST"}, config.path + "/*", handler(true), options);
+  route(config.path, open_);
+  route(config.path + "/*", with_token_);
 }
 
 /// A path with a wrong token is a path that is not there, so that nobody learns whether there are tokens.
@@ -222,9 +230,10 @@ std::optional<HttpResponse> TlsrptHttp::judge(const HttpRequest& head, const Tls
 
 /// Leaves the server's workers, which answer scrapes, before the disk is waited for. How many wait here is bounded by
 /// the places for bodies, which their requests hold.
-void TlsrptHttp::receive(HttpRequest request, const Respond& respond, bool token) {
+void TlsrptHttp::receive(HttpRequest request, const Respond& respond, Way& way) {
   auto shared = std::make_shared<HttpRequest>(std::move(request));
-  boost::asio::post(pool_.get_executor(), [this, shared, respond, token] {
+  const bool token = &way == &with_token_;
+  boost::asio::post(way.pool.get_executor(), [this, shared, respond, token] {
     const Arrival arrival{.channel = ReportChannel::http, .name = shared->peer, .token = token};
     try {
       respond(answer_to_sender(take_(shared->body, arrival)));
@@ -237,7 +246,8 @@ void TlsrptHttp::receive(HttpRequest request, const Respond& respond, bool token
 
 void TlsrptHttp::stop() {
   if (own_) own_->server.stop();
-  pool_.stop();
+  with_token_.pool.stop();
+  open_.pool.stop();
 }
 
 }  // namespace mtasts

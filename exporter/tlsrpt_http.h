@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "exporter/body_gate.h"
 #include "exporter/config.h"
 #include "exporter/http_server.h"
 #include "exporter/rate_limit.h"
@@ -73,16 +74,25 @@ class TlsrptHttp {
     HttpServer server;
   };
 
+  /// What the reports of one path have for themselves.
+  struct Way {
+    Way(std::size_t places, std::size_t octets, std::size_t threads)
+        : bodies{std::make_shared<BodyGate>(places, octets)}, pool{threads} {}
+    std::shared_ptr<BodyGate> bodies;
+    WorkerPool pool;
+  };
+
   static std::shared_ptr<Listener> open_listener(const std::string& text, const WebOptions& web);
   void take_effect(const TlsrptHttpConfig& config, std::shared_ptr<Listener> own, HttpServer& main);
   void add_paths(HttpServer& server, const TlsrptHttpConfig& config);
-  void receive(HttpRequest request, const Respond& respond, bool token);
+  void receive(HttpRequest request, const Respond& respond, Way& way);
 
   TakeReport take_;
   RateLimit rate_{};
   TlsrptHttpConfig config_{};
   std::shared_ptr<Listener> own_{};
-  WorkerPool pool_;
+  Way with_token_;
+  Way open_;
 };
 
 }  // namespace mtasts

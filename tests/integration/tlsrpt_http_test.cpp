@@ -60,14 +60,26 @@ class TlsrptHttpTest : public testing::Test {
     return httplib::Client{"127.0.0.1", port_}.Post(path, headers, body, type);
   }
 
+  /// Sends a report each, and does not wait for the answers.
+  std::vector<std::unique_ptr<RawClient>> begin_to_send(const std::string& path, int number) const {
+    std::vector<std::unique_ptr<RawClient>> senders;
+    for (int i = 0; i < number; ++i) {
+      const std::string body = report(std::to_string(i));
+      senders.push_back(std::make_unique<RawClient>(port_));
+      senders.back()->send("POST " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " +
+                           std::to_string(body.size()) + "\r\n\r\n" + body);
+    }
+    return senders;
+  }
+
   IntakeResult take(std::string_view input, const Arrival& arrival) {
-    if (hold_) held_.acquire();
+    if (hold_ || (hold_open_ && !arrival.token)) held_.acquire();
     return intake_.take(input, arrival, kNow);
   }
 
   TemporaryFolder folder_{};
   ReportIntake intake_{ReportStore::open(folder_.file("state.db")), {.now = [] { return kNow; }}};
-  std::atomic<bool> hold_{};
+  std::atomic<bool> hold_{}, hold_open_{};
   std::counting_semaphore<> held_{0};
   TlsrptHttpConfig config_{.enabled = true, .tokens = {kToken}};
   WebOptions web_{};
@@ -126,16 +138,18 @@ TEST_F(TlsrptHttpTest, ABombIsRefused) {
 
 TEST_F(TlsrptHttpTest, ScrapesDoNotWaitForTheDisk) {
   hold_ = true;
-  std::vector<std::unique_ptr<RawClient>> senders;
-  for (int i = 0; i < 20; ++i) {
-    const std::string body = report(std::to_string(i));
-    senders.push_back(std::make_unique<RawClient>(port_));
-    senders.back()->send("POST " + kTokenPath + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " +
-                         std::to_string(body.size()) + "\r\n\r\n" + body);
-  }
+  const auto senders = begin_to_send(kTokenPath, 20);
   EXPECT_EQ(httplib::Client("127.0.0.1", port_).Get("/metrics")->body, "scraped");
   held_.release(20);
   for (const auto& sender : senders) EXPECT_THAT(sender->read_all(), StartsWith("HTTP/1.1 201"));
+}
+
+TEST_F(TlsrptHttpTest, StrangersKeepNobodyOutWhoKnowsAToken) {
+  hold_open_ = true;
+  const auto strangers = begin_to_send("/tlsrpt", 64);
+  EXPECT_EQ(post(kTokenPath, report("counted"))->status, 201);
+  held_.release(64);
+  for (const auto& sender : strangers) EXPECT_THAT(sender->read_all(), StartsWith("HTTP/1.1 201"));
 }
 
 TEST_F(TlsrptHttpTest, AFailureWithinIsForTheSenderToRepeat) {

@@ -178,6 +178,20 @@ TEST(IntakeRules, ShardsOfOneDatabaseCountForAllAndShowTheirOwn) {
   EXPECT_THAT(shown, testing::UnorderedElementsAre("a.example", "b.example", "c.example", "d.example"));
 }
 
+TEST_F(ReportIntakeTest, WhatStrangersFileUnderOneIdIsBounded) {
+  const auto intake = open(rules_for({"example.org"}, true));
+  const auto file = [&](const std::string& organization, std::uint64_t successful, const std::string& dkim) {
+    TlsReport report = make_report("id", successful);
+    report.organization = organization;
+    return outcomes(*intake, deliver(std::move(report), dkim)).at(0);
+  };
+  for (int i = 0; i < 64; ++i)
+    EXPECT_EQ(file("o" + std::to_string(i), 1000U + static_cast<unsigned>(i), ""), ReportOutcome::counted);
+  EXPECT_EQ(file("o64", 1, ""), ReportOutcome::conflict);
+  EXPECT_EQ(file("o63", 1063, ""), ReportOutcome::duplicate) << "what is known stays so";
+  EXPECT_EQ(file("o64", 1, "google.com"), ReportOutcome::counted) << "whom somebody vouches for is never kept out";
+}
+
 TEST_F(ReportIntakeTest, TextsThatADatabaseRefusesAreCleaned) {
   TlsReport report = make_report(std::string{"a\0b", 3}, 1);
   report.organization = "\xff Sender";
