@@ -22,6 +22,18 @@ constexpr std::size_t kMaxIntermediates = 4096;
 // A clock that jumps back by more than this makes every remembered verification doubtful.
 constexpr std::chrono::seconds kClockJump{60};
 
+/// Of the key exchange that a peer chooses for TLS 1.2. OpenSSL takes up to 10,000 bits, at half a second for each of
+/// two powers, and never looks whether that is a prime. 8,192 are the most of which there is a standard group (RFC
+/// 7919).
+constexpr int kMostDhBits = 8192;
+constexpr int kLeastDhSecurity = 80;  // 1,024 bits, as OpenSSL asks for at level 0
+
+int accept_at_our_cost(const SSL*, const SSL_CTX*, int operation, int security, int, void* subject, void*) {
+  if (operation != SSL_SECOP_TMP_DH) return 1;
+  const int bits = EVP_PKEY_get_bits(static_cast<const EVP_PKEY*>(subject));
+  return security >= kLeastDhSecurity && bits <= kMostDhBits ? 1 : 0;
+}
+
 /// Trust is judged after the handshake, so that no fault hides another.
 int accept_any_chain(X509_STORE_CTX*, void*) { return 1; }
 
@@ -35,6 +47,7 @@ TlsContext::TlsContext(const TlsOptions& options)
   SSL_CTX_set_min_proto_version(context_, options.min_minor_version == 3 ? TLS1_3_VERSION : TLS1_2_VERSION);
   // Debian's default level would turn a weak key into "not trusted"; weakness is a finding of its own.
   SSL_CTX_set_security_level(context_, 0);
+  SSL_CTX_set_security_callback(context_, accept_at_our_cost);
   SSL_CTX_set_mode(context_, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE);
   SSL_CTX_set_read_ahead(context_, 1);
   SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_OFF);
