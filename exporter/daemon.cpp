@@ -10,10 +10,12 @@
 #include <iostream>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 
 #include "exporter/descriptor_limit.h"
 #include "exporter/domain_advice.h"
+#include "exporter/early_stop.h"
 #include "exporter/file_text.h"
 #include "exporter/http_server.h"
 #include "exporter/log.h"
@@ -101,12 +103,14 @@ WebOptions web_options(const WebConfig& web) {
   return options;
 }
 
-/// Signals are waited for by one thread; every other one is born with them blocked.
+/// Signals are waited for by one thread; every other one is born with them blocked. SIGUSR1 is for EarlyStop alone.
 sigset_t blocked_signals() {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  sigset_t blocked = signals;
+  sigaddset(&blocked, SIGUSR1);
+  pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
   return signals;
 }
 
@@ -625,7 +629,9 @@ int run_serve(const ServeOptions& options) {
   const sigset_t signals = blocked_signals();
   raise_descriptor_limit();
   try {
+    std::optional<EarlyStop> early(std::in_place);
     Daemon daemon(options);
+    early.reset();
     return daemon.wait(signals);
   } catch (const std::exception& error) {
     log_failure("cannot start", error);

@@ -1,5 +1,6 @@
 """What a start and --config.check say of what cannot work, and where input may come from (contract section 1)."""
 # SPDX-License-Identifier: Apache-2.0
+import os
 import pathlib
 import subprocess
 import tempfile
@@ -28,6 +29,16 @@ class Start(StackCase):
         path = self.folder / "config.yaml"
         path.write_text(f"domains: [example.org]\nstorage: {{path: state.db}}\n{text}")
         return f"--config.file={path}"
+
+    def test_sigterm_ends_a_start_that_is_not_over(self):
+        waiting = self.folder / "config.yaml"
+        os.mkfifo(waiting)
+        with subprocess.Popen([self.binary, f"--config.file={waiting}"], stderr=subprocess.PIPE, text=True) as starting:
+            with open(waiting, "w", encoding="ascii"):  # it has begun to read
+                starting.terminate()
+                said = starting.communicate(timeout=20)[1]
+        self.assertEqual(starting.returncode, 0, said)
+        self.assertIn("stopping before the start was complete", said)
 
     def test_every_mistake_has_a_line_of_its_own(self):
         answer = self.run_it(self.config("smtp: {port: 0}\nprob: {}\n"))
