@@ -12,10 +12,11 @@ target_compile_options(mtasts_flags INTERFACE "$<$<CXX_COMPILER_ID:GNU>:-Wno-mis
 target_include_directories(mtasts_flags INTERFACE ${PROJECT_SOURCE_DIR})
 target_link_libraries(mtasts_flags INTERFACE Threads::Threads)
 # What the program is built with, for the day on which a peer finds a mistake: it ends instead of obeying. Sanitizers look
-# closer themselves, and _FORTIFY_SOURCE wants optimisation, which builds for debugging may lack.
+# closer themselves, but for what the library's own assertions see, and _FORTIFY_SOURCE wants optimisation, which builds
+# for debugging may lack.
+target_compile_definitions(mtasts_flags INTERFACE _GLIBCXX_ASSERTIONS)
 set(MTASTS_FORTIFY $<NOT:$<CONFIG:Debug>>)
 if(NOT MTASTS_SANITIZE)
-  target_compile_definitions(mtasts_flags INTERFACE _GLIBCXX_ASSERTIONS)
   target_compile_options(mtasts_flags INTERFACE -fPIE -fstack-protector-strong -fstack-clash-protection
                          "$<${MTASTS_FORTIFY}:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=3>")
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
