@@ -24,6 +24,15 @@ class ConnectionTest : public HostilePeer {
     co_await passed.async_wait(kPeerAwait);
   }
 
+  asio::awaitable<std::string> connect_to(std::string text, std::uint16_t port) {
+    HandshakeGate::Pass pass = co_await gate_.enter();
+    Connection connection(net_, std::chrono::seconds(10), std::move(pass));
+    const IpAddress address = parse_ip_address(text).value();
+    const auto failure = co_await connection.connect(address, port);
+    if (!failure) co_return "connected";
+    co_return failure->error == NetError::address_refused ? "address refused" : failure->text;
+  }
+
   asio::awaitable<NetFailure> connect_too_late(std::uint16_t port) {
     HandshakeGate::Pass pass = co_await gate_.enter();
     Connection connection(net_, kLimit, std::move(pass));
@@ -65,6 +74,17 @@ class ConnectionTest : public HostilePeer {
 asio::awaitable<void> stall(Tcp::socket client) {
   asio::steady_timer never(client.get_executor(), SteadyTime::max());
   co_await never.async_wait(kPeerAwait);
+}
+
+TEST_F(ConnectionTest, RefusesEveryFormOfAnAddressThatLeadsInside) {
+  const std::uint16_t port = serve(stall);
+  ASSERT_EQ(run(connect_to("127.0.0.1", port)), "connected");
+  net_.allow_private = false;
+  for (const char* address :
+       {"127.0.0.1", "127.1.2.3", "0.0.0.0", "169.254.169.254", "10.0.0.1", "::1", "::", "::127.0.0.1",
+        "::ffff:127.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::7f00:1", "2002:7f00:1::1", "fe80::1", "fd00::1"}) {
+    EXPECT_EQ(run(connect_to(address, port)), "address refused") << address;
+  }
 }
 
 TEST_F(ConnectionTest, AReadBehindTheDeadlineDoesNotWait) {

@@ -186,6 +186,16 @@ TEST_F(LabProbe, DnsMustNotSteerTheProberIntoPrivateNetworks) {
   EXPECT_EQ(verdict.deliverable, false);
 }
 
+/// Whatever leads to an address, several of them, a CNAME or a name in another zone: the guard is where it is used.
+TEST_F(LabProbe, NoDomainLeadsTheProberIntoAPrivateNetwork) {
+  Config guarded = config();
+  guarded.probe.allow_private = false;
+  const std::uint64_t before = lab_->connections();
+  const std::vector<LiveProbe> probes = probe(lab_->domains(), guarded);
+  EXPECT_EQ(lab_->connections(), before);
+  for (const LiveProbe& probed : probes) EXPECT_FALSE(probed.verdict.policy) << probed.verdict.domain;
+}
+
 TEST_F(LabProbe, AResolverThatIsDownSaysNothingAboutTheDomain) {
   lab_->set_dns(lab::DnsMode::silent);
   const std::vector<LiveProbe> probes = probe({"healthy.lab.test"}, config());

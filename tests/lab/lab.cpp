@@ -21,6 +21,8 @@
 #include <thread>
 #include <utility>
 
+#include "tests/lab/cut_relay.h"
+
 namespace mtasts::lab {
 namespace asio = boost::asio;
 using asio::ip::tcp;
@@ -33,6 +35,7 @@ constexpr unsigned kPerBlock = 250;             // keeps clear of .0 and .255
 constexpr std::size_t kBulkAddresses = 200;
 constexpr int kPortTries = 10;
 constexpr std::string_view kBulkZone = ".bulk.test";
+constexpr std::string_view kCut = "cut";
 
 /// A TCP port that nobody uses on 127.0.0.1, and so most likely on no other loopback address.
 std::uint16_t free_port(asio::io_context& context) {
@@ -110,6 +113,7 @@ class Lab::Impl {
   std::string ca_pem_;
   std::vector<Scenario> scenarios_;
   std::vector<std::string> domains_;
+  std::uint64_t connections_{};
 
  private:
   /// What belongs to one domain, so that it can be replaced.
@@ -127,6 +131,7 @@ class Lab::Impl {
   asio::ip::address next_address(bool ipv6);
   template <class Spec>
   std::string serve(const Spec& spec, Site& site);
+  std::string relay_to(const std::string& server, std::uint16_t port, Site& site);
   template <class Spec>
   bool can_serve(const Spec& spec) const {
     return ipv6_ || !spec.ipv6;
@@ -192,11 +197,17 @@ asio::ip::address Lab::Impl::next_address(bool ipv6) {
 }
 
 Session Lab::Impl::session_of(std::shared_ptr<const PolicyServerSpec> spec) {
-  return [this, spec](tcp::socket client) { return serve_policy(tls_, spec, std::move(client)); };
+  return [this, spec](tcp::socket client) {
+    ++connections_;
+    return serve_policy(tls_, spec, std::move(client));
+  };
 }
 
 Session Lab::Impl::session_of(std::shared_ptr<const MxServerSpec> spec) {
-  return [this, spec](tcp::socket client) { return serve_mx(tls_, spec, std::move(client)); };
+  return [this, spec](tcp::socket client) {
+    ++connections_;
+    return serve_mx(tls_, spec, std::move(client));
+  };
 }
 
 /// Gives a server its own address and returns that.
@@ -207,6 +218,16 @@ std::string Lab::Impl::serve(const Spec& spec, Site& site) {
   const tcp::endpoint where{address, port_of(spec)};
   auto session = session_of(std::make_shared<const Spec>(spec));
   site.listeners.push_back(std::make_unique<Listener>(context_, where, spec.listening, std::move(session)));
+  return address.to_string();
+}
+
+/// Puts a relay that cuts connections before a server and returns its address.
+std::string Lab::Impl::relay_to(const std::string& server, std::uint16_t port, Site& site) {
+  const auto relay = std::make_shared<CutRelay>(tcp::endpoint{asio::ip::make_address(server), port});
+  const auto address = next_address(false);
+  const auto session = [relay](tcp::socket client) { return relay->serve(std::move(client)); };
+  const tcp::endpoint where{address, port};
+  site.listeners.push_back(std::make_unique<Listener>(context_, where, Listening::open, session));
   return address.to_string();
 }
 
@@ -278,10 +299,11 @@ void Lab::Impl::build_bulk() {
   bulk_dead_policy_ = serve(dead_policy, site);
   bulk_dead_ = serve(dead, site);
   bulk_tarpit_ = serve(tarpit, site);
-  if (bulk.hostile_mx > 0) mx.smtp = smtp_fault(bulk.hostile_kind);
-  bulk_hostile_mx_ = serve(mx, site);
-  if (bulk.hostile_policy > 0) policy.http = http_fault(bulk.hostile_kind);
-  bulk_hostile_policy_ = serve(policy, site);
+  const bool cut = bulk.hostile_kind == kCut;
+  if (bulk.hostile_mx > 0 && !cut) mx.smtp = smtp_fault(bulk.hostile_kind);
+  bulk_hostile_mx_ = cut ? relay_to(bulk_mx_.front(), port_of(mx), site) : serve(mx, site);
+  if (bulk.hostile_policy > 0 && !cut) policy.http = http_fault(bulk.hostile_kind);
+  bulk_hostile_policy_ = cut ? relay_to(bulk_policy_.front(), port_of(policy), site) : serve(policy, site);
   dns_.set_latency(bulk.latency);
   for (std::size_t i = 0; i < bulk.domains; ++i) build_bulk_domain(i);
 }
@@ -405,6 +427,10 @@ void Lab::set_dns(DnsMode mode) {
 
 std::uint64_t Lab::dns_queries() {
   return impl_->run([&] { return impl_->dns_.queries(); });
+}
+
+std::uint64_t Lab::connections() {
+  return impl_->run([&] { return impl_->connections_; });
 }
 
 std::string Lab::control(const std::string& line) {

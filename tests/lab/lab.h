@@ -21,7 +21,7 @@ struct BulkOptions {
   std::size_t dead_policy{};            // so many policy hosts, from the first one on, never answer a SYN
   std::size_t hostile_mx{};             // so many MX hosts, from the first one on, do what hostile_kind says
   std::size_t hostile_policy{};         // the same of policy hosts
-  std::string hostile_kind{"none"};     // one of the table's words for SMTP or HTTP
+  std::string hostile_kind{"none"};     // one of the table's words for SMTP or HTTP, or "cut": see cut_relay.h
   std::size_t shared_mx{};              // 0: every domain has its own MX host
   std::chrono::milliseconds latency{};  // before each reply
   std::string certificate{"good"};      // the kind, for all hosts
@@ -62,6 +62,8 @@ class Lab {
   void set_dns(DnsMode mode);
   /// DNS queries received over UDP and TCP so far.
   std::uint64_t dns_queries();
+  /// Connections to policy hosts and MX hosts so far.
+  std::uint64_t connections();
 
   /// Carries out one line: `set DOMAIN SCENARIO`, `dns start|stop|servfail|cut`, `queries`, or `sessions`, which counts
   /// TLS handshakes. Answers `ok`, a number, or `error: …`.

@@ -67,7 +67,8 @@ void add_options(CLI::App& app, LabOptions& options, std::size_t& latency, bool&
   app.add_option("--dead-policy", options.bulk.dead_policy, "with --bulk: policy hosts that answer no SYN");
   app.add_option("--hostile-mx", options.bulk.hostile_mx, "with --bulk: MX hosts that do what --hostile-kind says");
   app.add_option("--hostile-policy", options.bulk.hostile_policy, "with --bulk: the same of policy hosts");
-  app.add_option("--hostile-kind", options.bulk.hostile_kind, "one of the table's words for `smtp`, or for `http`");
+  app.add_option("--hostile-kind", options.bulk.hostile_kind,
+                 "one of the table's words for `smtp`, or for `http`, or `cut`: each connection ends an octet later");
   app.add_option("--shared-mx", options.bulk.shared_mx, "with --bulk: so many MX hosts for all domains");
   app.add_option("--latency", latency, "with --bulk: milliseconds before each reply");
   const std::map<std::string, std::string> kinds{{"p256", "good"}, {"letsencrypt", "letsencrypt"}};

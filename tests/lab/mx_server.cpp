@@ -100,6 +100,11 @@ asio::awaitable<void> drip(tcp::socket& client, std::string text) {
   }
 }
 
+asio::awaitable<void> send_endlessly(tcp::socket& client, std::string part) {
+  bool open = true;
+  while (open) open = co_await send(client, part);
+}
+
 /// Plays a fault before or instead of the greeting. True when the session goes on.
 asio::awaitable<bool> greet(tcp::socket& client, const MxServerSpec& spec) {
   switch (spec.smtp) {
@@ -120,9 +125,13 @@ asio::awaitable<bool> greet(tcp::socket& client, const MxServerSpec& spec) {
       co_return false;
     }
     case SmtpFault::endless_banner: {
-      const std::string line = "220-" + std::string(400, '.') + "\r\n";
-      bool open = true;
-      while (open) open = co_await send(client, line);
+      std::string line = "220-" + std::string(400, '.') + "\r\n";
+      co_await send_endlessly(client, std::move(line));
+      co_return false;
+    }
+    case SmtpFault::endless_line: {
+      std::string part(400, '2');
+      co_await send_endlessly(client, std::move(part));
       co_return false;
     }
   }

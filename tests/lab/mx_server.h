@@ -15,9 +15,9 @@
 
 namespace mtasts::lab {
 
-/// silent: never greets; endless_banner: continuation lines for ever; drip: the greeting, one octet a second;
-/// hang_up: closes without a word; reset: the same with a TCP RST.
-enum class SmtpFault { none, silent, endless_banner, drip, hang_up, reset };
+/// silent: never greets; endless_banner: continuation lines for ever; endless_line: one line without an end; drip: the
+/// greeting, one octet a second; hang_up: closes without a word; reset: the same with a TCP RST.
+enum class SmtpFault { none, silent, endless_banner, endless_line, drip, hang_up, reset };
 
 /// One address of an MX host. Each reply is a list of lines without CRLF.
 struct MxServerSpec {

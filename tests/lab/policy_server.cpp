@@ -143,6 +143,12 @@ asio::awaitable<void> respond(TlsStream& stream, const PolicyServerSpec& spec, s
       co_await send_endlessly(stream, std::move(start), std::move(part));
       co_return;
     }
+    case HttpFault::endless_header: {
+      std::string start = "HTTP/1.1 200 OK\r\nServer: ";
+      std::string part(4096, 'x');
+      co_await send_endlessly(stream, std::move(start), std::move(part));
+      co_return;
+    }
     default: {
       std::string text = response_of(spec, body);
       co_await send(stream, std::move(text));

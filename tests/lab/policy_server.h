@@ -14,10 +14,23 @@
 
 namespace mtasts::lab {
 
-/// normal: Content-Length and body; chunked: the same in chunks; endless: chunks for ever; lying_length: says 20
-/// octets and sends the body and 1 MiB more; short_body: says more than it sends, then closes; drip: one octet a
-/// second; garbage: bytes that are not HTTP; silent: reads the request and says nothing; hang_up: closes.
-enum class HttpFault { none, chunked, endless, lying_length, huge, short_body, drip, garbage, silent, hang_up };
+/// normal: Content-Length and body; chunked: the same in chunks; endless: chunks for ever; endless_header: one field
+/// without an end; lying_length: says 20 octets and sends the body and 1 MiB more; short_body: says more than it sends,
+/// then closes; drip: one octet a second; garbage: bytes that are not HTTP; silent: reads the request and says nothing;
+/// hang_up: closes.
+enum class HttpFault {
+  none,
+  chunked,
+  endless,
+  endless_header,
+  lying_length,
+  huge,
+  short_body,
+  drip,
+  garbage,
+  silent,
+  hang_up
+};
 
 /// One address of a policy host. `{domain}` in the body becomes the Host header without "mta-sts.".
 struct PolicyServerSpec {

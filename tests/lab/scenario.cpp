@@ -50,6 +50,7 @@ constexpr auto kHttpFaults =
     std::to_array<std::pair<std::string_view, HttpFault>>({{"none", HttpFault::none},
                                                            {"chunked", HttpFault::chunked},
                                                            {"endless", HttpFault::endless},
+                                                           {"endless-header", HttpFault::endless_header},
                                                            {"lying-length", HttpFault::lying_length},
                                                            {"huge", HttpFault::huge},
                                                            {"short-body", HttpFault::short_body},
@@ -61,6 +62,7 @@ constexpr auto kSmtpFaults =
     std::to_array<std::pair<std::string_view, SmtpFault>>({{"none", SmtpFault::none},
                                                            {"silent", SmtpFault::silent},
                                                            {"endless-banner", SmtpFault::endless_banner},
+                                                           {"endless-line", SmtpFault::endless_line},
                                                            {"drip", SmtpFault::drip},
                                                            {"hang-up", SmtpFault::hang_up},
                                                            {"reset", SmtpFault::reset}});
