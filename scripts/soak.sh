@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the exporter and the lab as people run them, and lets the one watch the other for a long time while something
 # goes wrong: the resolver goes away, peers are dead or hostile, the exporter is killed, its disk is full, its clock is
-# wrong. Prints figures and whether each promise was kept; about two hours. Installs what is missing with apt.
+# wrong. Prints figures and whether each promise was kept; about four hours. Installs what is missing with apt.
 # Usage: scripts/soak.sh [--short] [--outage SECONDS] [CAMPAIGN...]     tests/soak/README.md explains the campaigns
 # SPDX-License-Identifier: Apache-2.0
 set -eu

@@ -7,6 +7,7 @@ import tempfile
 
 import yaml
 from process import Child, free_port
+from reporter import WAY_IN
 from servers import Exporter
 
 CONTROL_SECONDS = 10
@@ -69,7 +70,8 @@ class Bed:
 
     def configuration(self, domains, changes):
         """The exporter's configuration as text: what the lab proposes, for these domains and with these changes."""
-        config = self.lab.configuration() | {"domains": [self._entries.get(name, name) for name in domains]}
+        config = self.lab.configuration() | {"domains": [self._entries.get(name, name) for name in domains],
+                                             "tlsrpt": WAY_IN}
         for section, values in changes.items():
             config.setdefault(section, {}).update(values)
         return yaml.safe_dump(config)

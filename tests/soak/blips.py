@@ -8,6 +8,7 @@ import random
 import time
 
 from bed import Bed
+from company import Company
 from exposition import Scraper
 from report import Report
 from resolver import FIRST_PASS_SECONDS, SHORT, Outage, all_known, exporter_changes
@@ -43,7 +44,8 @@ def campaign(bed, plan, fault):
     before = watch(scraper, FIRST_PASS_SECONDS, all_known)
     assert before, f"some domains still have no verdict after {FIRST_PASS_SECONDS} s"
     changes = Changes(before, time.monotonic())
-    away = [blip(bed, scraper, plan, fault, changes) for _ in range(plan.blips)]
+    with Company(bed, report, scraper, swift=plan is not BRIEF):
+        away = [blip(bed, scraper, plan, fault, changes) for _ in range(plan.blips)]
     report.figure("resolver away", f"{sum(away):.0f} of {time.monotonic() - changes.since:.0f} s")
 
     outage = Outage(before, time.monotonic())

@@ -9,6 +9,7 @@ import time
 
 from askers import Askers
 from bed import Bed
+from company import Company
 from exposition import Scraper
 from report import Report
 from resolver import FIRST_PASS_SECONDS, all_known
@@ -73,12 +74,13 @@ def campaign(bed, plan):
     since = time.monotonic()
     scrapes, wrong = [], []
     looks = Looks(bed.exporter)
-    with Askers(LOOKERS, looks.take_one):
-        for _ in range(plan.reloads):
-            scrapes.append(reload(bed, scraper, random_domains(bed.domains), random.choice((plan.interval, 3600)), wrong))
-            time.sleep(random.uniform(0, random.choice(plan.pauses)))
-    seconds = time.monotonic() - since
-    reload(bed, scraper, bed.domains, plan.interval, wrong)
+    with Company(bed, report, scraper, swift=plan.reloads >= FULL.reloads):
+        with Askers(LOOKERS, looks.take_one):
+            for _ in range(plan.reloads):
+                scrapes.append(reload(bed, scraper, random_domains(bed.domains), random.choice((plan.interval, 3600)), wrong))
+                time.sleep(random.uniform(0, random.choice(plan.pauses)))
+        seconds = time.monotonic() - since
+        reload(bed, scraper, bed.domains, plan.interval, wrong)
     after = watch(scraper, FIRST_PASS_SECONDS, all_known)
     judge(report, plan, before, after, scrapes, wrong, looks)
     report.figure("time", f"{seconds:.0f} s, {looks.asked} other requests")

@@ -11,18 +11,22 @@ ACKNOWLEDGED = 201
 RETRY_SECONDS = 0.05
 ANSWER_SECONDS = 10
 SESSIONS = 3  # in each report
+TOKEN = "soak-token-0123456789"
+# What a configuration needs for it.
+WAY_IN = {"http": {"enabled": True, "path": "/tlsrpt", "tokens": [TOKEN]}}
 
 
 class Reporter:
     """Posts one report after the other on a thread of its own while the context lasts; each again until it is taken,
-    which it has to be for the context to end, unless an exception ends it. Input: domain is whom they are about; token
-    is the path's."""
+    which it has to be for the context to end, unless an exception ends it. Input: domain is whom they are about; pause
+    is what lies between two, in seconds."""
 
-    def __init__(self, exporter, domain, token):
+    def __init__(self, exporter, domain, pause=0.0):
         self.acknowledged = 0
         self.answers = collections.Counter()  # by status, 0 without an answer
         self._exporter, self._domain = exporter, domain
-        self._path = f"/tlsrpt/{token}"
+        self._path = f"/tlsrpt/{TOKEN}"
+        self._pause = pause
         self._stop = threading.Event()
         self._given_up = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -50,6 +54,7 @@ class Reporter:
             while not self._post(text):  # at the end, too: it may be counted, and its answer lost
                 if self._given_up.wait(RETRY_SECONDS):
                     return
+            self._stop.wait(self._pause)
 
     def _post(self, text):
         status, _ = http("POST", self._exporter.url(self._path), {"Content-Type": "application/tlsrpt+json"},

@@ -7,6 +7,7 @@ import dataclasses
 import time
 
 from bed import Bed
+from company import Company
 from exposition import Scraper
 from report import Report, seconds_range
 from watch import Changes, by_family, watch
@@ -47,7 +48,7 @@ class Plan:
         return max(self.interval, self.lookups + 2 * self.peer_timeout) + self.retry + SLACK_SECONDS
 
 
-FULL = Plan(interval=30, retry=15, dns_timeout=1.5, attempts=2, peer_timeout=5, undisturbed=60, outage=600)
+FULL = Plan(interval=30, retry=15, dns_timeout=1.5, attempts=2, peer_timeout=5, undisturbed=60, outage=3600)
 UPSTREAM = dataclasses.replace(FULL, undisturbed=30, outage=120)
 SHORT = Plan(interval=5, retry=3, dns_timeout=1.2, attempts=1, peer_timeout=1.5, undisturbed=5, outage=13)
 
@@ -145,7 +146,8 @@ def campaign(name, bed, plan, fault):
 
     quiet = undisturbed(scraper, plan, report)
     refuse_short_max_age(quiet, plan)
-    outage = disturb(bed, scraper, plan, fault, quiet, report)
+    with Company(bed, report, scraper, swift=plan is not SHORT):
+        outage = disturb(bed, scraper, plan, fault, quiet, report)
     judge_changes(outage, fault, report)
     judge_times(outage, plan, report)
     last = scraper.scrape()

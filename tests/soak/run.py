@@ -54,7 +54,7 @@ def options():
     parser.add_argument("--lab", required=True, type=pathlib.Path, help="the lab's binary")
     parser.add_argument("--short", action="store_true", help="all campaigns within two minutes, with short intervals")
     parser.add_argument("--junit", type=pathlib.Path, help="where to write the totals")
-    parser.add_argument("--outage", type=float, metavar="SECONDS", help="resolver: how long it is away; 600")
+    parser.add_argument("--outage", type=float, metavar="SECONDS", help="resolver: how long it is away; 3600")
     parser.add_argument("--resolver-fault", choices=("stop", "servfail"), default="stop",
                         help="resolver, blips: what it does instead of answering; stop")
     parser.add_argument("--length", type=float, metavar="SECONDS", help="dead: how long to watch; 270")

@@ -15,7 +15,6 @@ from restart import database_problems, store_complaints
 from watch import Changes, steady_series, watch
 
 DOMAIN = "healthy.lab.test"
-TOKEN = "soak-token-0123456789"
 STOP_SECONDS = 5
 COUNT_SECONDS = 20
 
@@ -37,8 +36,7 @@ def run(binaries, options):
     if options.signals:
         plan = dataclasses.replace(plan, signals=options.signals)
     changes = {"probe": {"interval": f"{plan.interval:g}s", "retry_interval": f"{plan.interval:g}s"},
-               "policy": {"timeout": "1s"}, "smtp": {"timeout": "1s"},
-               "tlsrpt": {"http": {"enabled": True, "path": "/tlsrpt", "tokens": [TOKEN]}}}
+               "policy": {"timeout": "1s"}, "smtp": {"timeout": "1s"}}
     with Bed(binaries, changes=changes) as bed:
         return bed.close_report(campaign(bed, plan))
 
@@ -61,7 +59,7 @@ def campaign(bed, plan):
     assert before, f"some domains still have no verdict after {FIRST_PASS_SECONDS} s"
     scraper.close()
     outcome = Outcome()
-    with Reporter(bed.exporter, DOMAIN, TOKEN) as reporter:
+    with Reporter(bed.exporter, DOMAIN) as reporter:
         for _ in range(plan.signals):
             time.sleep(random.uniform(0, plan.longest_life))
             send_one(bed, outcome)

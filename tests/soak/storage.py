@@ -19,7 +19,7 @@ from exposition import Scraper
 from report import MILLISECONDS, Report
 from reporter import Reporter, await_count
 from resolver import FIRST_PASS_SECONDS, all_known
-from signals import COUNT_SECONDS, DOMAIN, TOKEN
+from signals import COUNT_SECONDS, DOMAIN
 from watch import Changes, steady_series, watch
 
 DISK_MIB = 48
@@ -94,8 +94,7 @@ def run(binaries, options):
         return report
     with tempfile.TemporaryDirectory(prefix="mtasts-disk-") as place, Disk(pathlib.Path(place)) as disk:
         changes = {"probe": {"interval": f"{plan.interval:g}s", "retry_interval": f"{plan.interval:g}s"},
-                   "policy": {"timeout": "1s"}, "smtp": {"timeout": "1s"}, "storage": {"path": f"{disk.folder}/state.db"},
-                   "tlsrpt": {"http": {"enabled": True, "path": "/tlsrpt", "tokens": [TOKEN]}}}
+                   "policy": {"timeout": "1s"}, "smtp": {"timeout": "1s"}, "storage": {"path": f"{disk.folder}/state.db"}}
         with Bed(binaries, changes=changes) as bed:
             return bed.close_report(campaign(bed, plan, disk))
 
@@ -106,7 +105,7 @@ def campaign(bed, plan, disk):
     scraper = Scraper(bed.exporter.port)
     before = watch(scraper, FIRST_PASS_SECONDS, all_known)
     assert before, f"some domains still have no verdict after {FIRST_PASS_SECONDS} s"
-    with Reporter(bed.exporter, DOMAIN, TOKEN) as reporter:
+    with Reporter(bed.exporter, DOMAIN) as reporter:
         full_disk(report, scraper, before, plan, disk)
         read_only(report, bed, scraper, before, plan, disk)
     counted = await_count(bed.exporter, DOMAIN, reporter.sessions, COUNT_SECONDS)
