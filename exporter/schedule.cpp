@@ -47,7 +47,7 @@ void Schedule::wait_until(Entry& entry, ScheduleTime due) {
   waiting_.insert(entry);
 }
 
-bool Schedule::is_retried(const Entry& entry) const {
+bool Schedule::is_retried(const Entry& entry) {
   return entry.outcome == ProbeOutcome::unknown ||
          (entry.outcome == ProbeOutcome::failed && entry.failures <= kQuickRetries);
 }

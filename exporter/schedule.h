@@ -125,7 +125,7 @@ class Schedule {
   void wait_until(Entry& entry, ScheduleTime due);
   void spread(std::span<Entry* const> entries, ScheduleTime now);
   bool is_in_pass(ScheduleTime now) const;
-  bool is_retried(const Entry& entry) const;
+  static bool is_retried(const Entry& entry);
   std::chrono::milliseconds pause_after(const Entry& entry) const;
   std::chrono::milliseconds pause_after_pass(ScheduleTime start) const;
   std::uint64_t hash(std::string_view key, std::uint64_t round) const;

@@ -10,6 +10,7 @@ from servers import http
 ACKNOWLEDGED = 201
 RETRY_SECONDS = 0.05
 ANSWER_SECONDS = 10
+COUNT_SECONDS = 20
 SESSIONS = 3  # in each report
 TOKEN = "soak-token-0123456789"
 # What a configuration needs for it.
@@ -74,9 +75,17 @@ def sessions_counted(exporter, domain):
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
 
-def await_count(exporter, domain, wanted, seconds):
+def promise_counted_once(report, exporter, domain, reporter):
+    """Waits for the count, and for no longer than that may take. Returns it."""
+    counted = await_count(exporter, domain, reporter.sessions)
+    wrong = [] if counted == reporter.sessions else [f"{reporter.sessions} sessions acknowledged, {counted} counted"]
+    report.promise("every acknowledged report is counted exactly once", wrong)
+    return counted
+
+
+def await_count(exporter, domain, wanted):
     """Returns what is counted in the end."""
-    until = time.monotonic() + seconds
+    until = time.monotonic() + COUNT_SECONDS
     while (counted := sessions_counted(exporter, domain)) != wanted and time.monotonic() < until:
         time.sleep(RETRY_SECONDS)
     return counted

@@ -17,9 +17,9 @@ import time
 from bed import Bed
 from exposition import Scraper
 from report import MILLISECONDS, Report
-from reporter import Reporter, await_count
+from reporter import Reporter, await_count, promise_counted_once
 from resolver import FIRST_PASS_SECONDS, all_known
-from signals import COUNT_SECONDS, DOMAIN
+from signals import DOMAIN
 from watch import Changes, steady_series, watch
 
 DISK_MIB = 48
@@ -108,15 +108,13 @@ def campaign(bed, plan, disk):
     with Reporter(bed.exporter, DOMAIN) as reporter:
         full_disk(report, scraper, before, plan, disk)
         read_only(report, bed, scraper, before, plan, disk)
-    counted = await_count(bed.exporter, DOMAIN, reporter.sessions, COUNT_SECONDS)
+    counted = promise_counted_once(report, bed.exporter, DOMAIN, reporter)
     answers = ", ".join(f"{count} times {status or 'none'}" for status, count in sorted(reporter.answers.items()))
     report.figure("reports acknowledged", f"{reporter.acknowledged}; answers: {answers}")
-    wrong = [] if counted == reporter.sessions else [f"{reporter.sessions} sessions acknowledged, {counted} counted"]
-    report.promise("every acknowledged report is counted exactly once", wrong)
     bed.exporter.signal(signal.SIGKILL)
     bed.exporter.process.wait()
     bed.exporter.start()
-    again = await_count(bed.exporter, DOMAIN, reporter.sessions, COUNT_SECONDS)
+    again = await_count(bed.exporter, DOMAIN, reporter.sessions)
     report.promise("and still after a restart", [] if again == counted else [f"{again} counted"])
     rubbish(report, bed, plan, before, disk)
     report.figure("series compared", str(len(steady_series(before))))
