@@ -12,6 +12,7 @@ import time
 READY_SECONDS = 30
 POLL_SECONDS = 0.1
 FIRST_PORT = 1024  # that everybody may take
+RANDOM = random.SystemRandom()  # processes that are forked side by side must not try the same ports
 
 
 def free_port():
@@ -21,7 +22,7 @@ def free_port():
         first_of_clients = int(bounds.read().split()[0])
     below = first_of_clients if first_of_clients >= 2 * FIRST_PORT else 65536
     while True:
-        port = random.randrange(max(FIRST_PORT, below // 2), below)
+        port = RANDOM.randrange(max(FIRST_PORT, below // 2), below)
         with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
             for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
                 stack.enter_context(socket.socket(socket.AF_INET, kind)).bind(("0.0.0.0", port))
