@@ -49,3 +49,31 @@ if(MTASTS_COVERAGE)
   target_compile_options(mtasts_flags INTERFACE --coverage -fprofile-update=atomic)
   target_link_options(mtasts_flags INTERFACE --coverage)
 endif()
+
+# Who builds everything once, as CI does, need not read the same headers hundreds of times. Elsewhere a file that changes
+# is compiled alone.
+option(MTASTS_UNITY "Compile source files in groups" OFF)
+if(MTASTS_UNITY)
+  # Of what another file of the group declares, and of unnamed namespaces in what is included, GCC need not warn.
+  target_compile_options(mtasts_flags INTERFACE "$<$<CXX_COMPILER_ID:GNU>:-Wno-shadow;-Wno-subobject-linkage>")
+endif()
+# mtasts_unity(TARGET GROUPS [ALONE NAME...]): the files of a target in so many groups, but for those whose names in
+# unnamed namespaces are another's of their group too. Which file is in which group depends on its name alone: a new one
+# meets one group, and does not move the others.
+function(mtasts_unity target groups)
+  if(NOT MTASTS_UNITY)
+    return()
+  endif()
+  cmake_parse_arguments(PARSE_ARGV 2 unity "" "" "ALONE")
+  get_target_property(sources ${target} SOURCES)
+  foreach(source IN LISTS sources)
+    get_filename_component(name ${source} NAME_WE)
+    if(NOT name IN_LIST unity_ALONE)
+      string(MD5 hash ${name})
+      string(SUBSTRING ${hash} 0 6 hash)
+      math(EXPR group "0x${hash} % ${groups}")
+      set_source_files_properties(${source} PROPERTIES UNITY_GROUP ${group})
+    endif()
+  endforeach()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+endfunction()
