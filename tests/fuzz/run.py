@@ -18,7 +18,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 CORPUS = HERE / "corpus"
-# Of what is found for a target and kept in the repository: every build replays it.
+# Of what is found for a target and kept in the repository: every build without a sanitizer replays it.
 MOST_FILES = 30
 MOST_OCTETS = 48 * 1024
 FOUND = re.compile(r"[0-9a-f]{40}")  # the name of a file that libFuzzer wrote; any other is somebody's, and stays

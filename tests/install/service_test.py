@@ -81,7 +81,7 @@ class Machine(Child):
     def start(self):
         self._group.mkdir()
         boot = ('echo $$ > "$2/cgroup.procs" && '
-                'exec unshare --cgroup --pid --fork --mount --uts --ipc sh -c "$3" boot "$1"')
+                'exec unshare --cgroup --pid --fork --kill-child --mount --uts --ipc sh -c "$3" boot "$1"')
         self.spawn(["sh", "-c", boot, "machine", str(self.root), str(self._group), BOOT], self._booted)
 
     def _booted(self):
@@ -110,10 +110,7 @@ class Machine(Child):
 
     def run(self, *command):
         """What a command says inside. Errors: AssertionError if it fails."""
-        answer = self._inside(command)
-        if answer.returncode != 0:
-            raise AssertionError(f"{command} ended with {answer.returncode}\n{answer.stdout}\n{answer.stderr}")
-        return answer.stdout
+        return self._output(command, self._inside(command))
 
     def answer(self, *command):
         """The same of a command that may fail, without the end of the line."""
@@ -125,7 +122,14 @@ class Machine(Child):
 
     def prepare(self, *command):
         """Runs a command in the folder before it is booted."""
-        subprocess.run(["/usr/sbin/chroot", str(self.root), *command], env=ENVIRONMENT, check=True, capture_output=True)
+        self._output(command, subprocess.run(["/usr/sbin/chroot", str(self.root), *command], env=ENVIRONMENT,
+                                             capture_output=True, text=True, check=False))
+
+    @staticmethod
+    def _output(command, answer):
+        if answer.returncode != 0:
+            raise AssertionError(f"{command} ended with {answer.returncode}\n{answer.stdout}\n{answer.stderr}")
+        return answer.stdout
 
 
 class Service(unittest.TestCase):
@@ -147,8 +151,8 @@ class Service(unittest.TestCase):
         cls.machine.prepare("apt-get", "-q", "update")
         cls.machine.prepare("apt-get", "-q", "-y", "--no-install-recommends", "install", "systemd")
         shutil.copy(cls.deb, cls.machine.root / "package.deb")
-        cls.machine.start()
         cls.addClassCleanup(cls.machine.stop)
+        cls.machine.start()
         cls.port = free_port()
 
     @classmethod
@@ -247,16 +251,17 @@ class Service(unittest.TestCase):
 
     def test_8_a_secret(self):
         """A key that root alone may read, by the folder that the package has for it."""
-        pem = Authority(self.folder / "web").mint("web", ["localhost"])
-        for name, mode in (("web.pem", 0o644), ("credentials/web.key", 0o600)):
-            shutil.copy(pem, self.etc / name)
+        web = self.folder / "web"
+        Authority(web).mint("web", ["localhost"])
+        for source, name, mode in (("web.crt", "web.pem", 0o644), ("web.key", "credentials/web.key", 0o600)):
+            shutil.copy(web / source, self.etc / name)
             (self.etc / name).chmod(mode)
         (self.etc / "web.yaml").write_text("tls_server_config:\n  cert_file: /etc/mtasts_exporter/web.pem\n"
                                            f"  key_file: /run/credentials/{UNIT}/secret_web.key\n")
         (self.machine.root / "etc/default/mtasts_exporter").write_text(
             f'ARGS="--web.listen-address=127.0.0.1:{self.port} --web.config.file=/etc/mtasts_exporter/web.yaml"\n')
         self.systemctl("restart")
-        trusted = ssl.create_default_context(cafile=self.folder / "web/ca.pem")
+        trusted = ssl.create_default_context(cafile=web / "ca.pem")
         with urllib.request.urlopen(f"https://localhost:{self.port}/-/healthy", context=trusted, timeout=10) as answer:
             self.assertEqual(answer.status, 200)
 
