@@ -54,7 +54,8 @@ endif()
 # is compiled alone.
 option(MTASTS_UNITY "Compile source files in groups" OFF)
 if(MTASTS_UNITY)
-  # Of what another file of the group declares, and of unnamed namespaces in what is included, GCC need not warn.
+  # Of what another file of the group declares, and of unnamed namespaces in what is included, GCC need not warn; the
+  # first is clang-tidy's to look for.
   target_compile_options(mtasts_flags INTERFACE "$<$<CXX_COMPILER_ID:GNU>:-Wno-shadow;-Wno-subobject-linkage>")
 endif()
 # mtasts_unity(TARGET GROUPS [ALONE NAME...]): the files of a target in so many groups, but for those whose names in
