@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probes/net/tls_session.h"
 
+#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -51,7 +53,34 @@ bool can_be_sni(const std::string& name) {
   return name.size() <= kMaxNameOctets && are_host_labels(name, Underscore::allowed);
 }
 
+// Two records of the largest size, some milliseconds of work.
+constexpr std::size_t kMostOctetsPerStep = 32768;
+// With a second hello, a client certificate asked for and some tickets an honest server comes to about 15.
+constexpr std::size_t kMostMessages = 64;
+
+/// Stands before each read of the socket.
+long watch_octets(BIO* socket, int operation, const char*, std::size_t, int, long, int result, std::size_t* size) {
+  auto* allowance = reinterpret_cast<TlsAllowance*>(BIO_get_callback_arg(socket));
+  if (operation == (BIO_CB_READ | BIO_CB_RETURN)) {
+    if (result > 0) allowance->octets -= std::min(allowance->octets, *size);
+    return result;
+  }
+  if (operation != BIO_CB_READ) return result;
+  BIO_clear_retry_flags(socket);
+  if (allowance->used_up()) return -1;
+  if (allowance->octets > 0) return result;
+  BIO_set_retry_read(socket);
+  return -1;
+}
+
+/// Is told of each message of the handshake's protocol, ours too.
+void count_messages(int sent, int, int kind, const void*, std::size_t, SSL*, void* allowance) {
+  if (sent == 0 && kind == SSL3_RT_HANDSHAKE) ++static_cast<TlsAllowance*>(allowance)->messages;
+}
+
 }  // namespace
+
+bool TlsAllowance::used_up() const { return messages > kMostMessages; }
 
 TlsSession::TlsSession(TlsContext& context, WorkMeter& work, int descriptor, std::string server_name)
     : context_(context), work_(work), server_name_(std::move(server_name)) {
@@ -59,8 +88,13 @@ TlsSession::TlsSession(TlsContext& context, WorkMeter& work, int descriptor, std
   session_ = SSL_new(context.native());
   if (session_ == nullptr) throw std::bad_alloc();
   if (SSL_set_fd(session_, descriptor) == 1 &&
-      (!can_be_sni(server_name_) || SSL_set_tlsext_host_name(session_, server_name_.c_str()) == 1))
+      (!can_be_sni(server_name_) || SSL_set_tlsext_host_name(session_, server_name_.c_str()) == 1)) {
+    BIO_set_callback_ex(SSL_get_rbio(session_), watch_octets);
+    BIO_set_callback_arg(SSL_get_rbio(session_), reinterpret_cast<char*>(&allowance_));
+    SSL_set_msg_callback(session_, count_messages);
+    SSL_set_msg_callback_arg(session_, &allowance_);
     return;
+  }
   SSL_free(session_);
   throw std::bad_alloc();
 }
@@ -74,6 +108,7 @@ template <class Call>
 TlsStep TlsSession::take_step(Call call) {
   ERR_clear_error();
   errno = 0;
+  allowance_.octets = kMostOctetsPerStep;
   begin_tls_work();
   const TlsStep step = step_of(call());
   if (step == TlsStep::failed) require_tls_memory();
@@ -82,6 +117,11 @@ TlsStep TlsSession::take_step(Call call) {
 
 TlsStep TlsSession::step_of(int result) {
   const int system_error = errno;
+  if (result <= 0 && allowance_.used_up()) {
+    failure_.error = NetError::tls_error;
+    failure_.text = "the peer goes on and on with TLS handshake messages";
+    return TlsStep::failed;
+  }
   switch (SSL_get_error(session_, result)) {
     case SSL_ERROR_NONE:
       return TlsStep::done;

@@ -18,6 +18,15 @@ namespace mtasts {
 /// What a step of the session came to. closed: the stream ended, announced or not; many servers do not announce it.
 enum class TlsStep { done, wait_read, wait_write, closed, failed };
 
+/// What a peer may still send before it has to wait for others, and how often it may speak up. OpenSSL takes handshake
+/// messages in, session tickets and key updates among them, for as long as there is one to read, and returns for
+/// nothing else.
+struct TlsAllowance {
+  std::size_t octets{};    // of this step
+  std::size_t messages{};  // handshake messages so far
+  [[nodiscard]] bool used_up() const;
+};
+
 /// One session. Must die before the descriptor is closed: OpenSSL would write into whichever socket got the number.
 /// Errors: std::bad_alloc where there is no memory, from whatever it is.
 class TlsSession {
@@ -29,6 +38,8 @@ class TlsSession {
   TlsSession(const TlsSession&) = delete;
   TlsSession& operator=(const TlsSession&) = delete;
 
+  /// Each step takes in so much at most, and ends with wait_read if there is more: the loop has others to serve. A peer
+  /// that goes on and on with messages of the handshake's protocol comes to failed.
   TlsStep handshake();
   TlsStep read(std::span<char> into, std::size_t& size);
   TlsStep write(std::span<const char> from, std::size_t& size);
@@ -53,6 +64,7 @@ class TlsSession {
   WorkMeter& work_;
   ssl_st* session_{};
   std::string server_name_;
+  TlsAllowance allowance_{};
   NetFailure failure_{};
 };
 
