@@ -207,16 +207,6 @@ std::optional<MxFamilyVerdict> family_verdict(const MxHostObservation& seen, IpF
   return verdict;
 }
 
-/// DNS says that the host has no address at all. A family that was not asked for may have one, unless the name does not
-/// exist (RFC 8020 section 2).
-bool lookup_empty(const AddressObservation& lookup) {
-  const auto no_such_name = [](const std::optional<DnsLookup>& one) {
-    return one && one->status == DnsStatus::nxdomain;
-  };
-  if (!lookup.addresses.empty() || lookup_failed(lookup)) return false;
-  return (lookup.ipv4 && lookup.ipv6) || no_such_name(lookup.ipv4) || no_such_name(lookup.ipv6);
-}
-
 void add_failed_lookups(const MxHostObservation& seen, std::vector<Finding>& findings) {
   const auto failed = [](const std::optional<DnsLookup>& lookup) { return lookup && lookup_failed(*lookup); };
   const bool ipv4 = failed(seen.lookup.ipv4);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 #include <vector>
 
 namespace mtasts {
@@ -45,6 +46,13 @@ bool lookup_failed(const AddressObservation& seen) {
   return (seen.ipv4 && lookup_failed(*seen.ipv4)) || (seen.ipv6 && lookup_failed(*seen.ipv6));
 }
 
+std::optional<std::string> family_left_out(const std::string& host, const AddressObservation& seen) {
+  const bool asked = seen.ipv4 || seen.ipv6;
+  if (!asked || !seen.addresses.empty() || lookup_failed(seen) || lookup_empty(seen)) return std::nullopt;
+  const auto [none, unasked] = seen.ipv4 ? std::pair("IPv4", "IPv6") : std::pair("IPv6", "IPv4");
+  return host + " has no " + none + " address, and smtp.ip_families leaves out " + unasked;
+}
+
 bool resolver_down(const AddressObservation& seen) {
   return (seen.ipv4 && seen.ipv4->resolver_down) || (seen.ipv6 && seen.ipv6->resolver_down);
 }
@@ -58,6 +66,14 @@ bool silent(const std::optional<NetFailure>& failure) {
   if (!failure || failure->stage != NetStage::connect) return false;
   return failure->error == NetError::timeout || failure->error == NetError::unreachable ||
          failure->error == NetError::no_route;
+}
+
+bool lookup_empty(const AddressObservation& seen) {
+  const auto no_such_name = [](const std::optional<DnsLookup>& one) {
+    return one && one->status == DnsStatus::nxdomain;
+  };
+  if (!seen.addresses.empty() || lookup_failed(seen)) return false;
+  return (seen.ipv4 && seen.ipv6) || no_such_name(seen.ipv4) || no_such_name(seen.ipv6);
 }
 
 std::optional<std::string> take_out_own_trouble(PolicyObservation& seen) {

@@ -16,6 +16,14 @@ bool lookup_failed(const DnsLookup& lookup);
 /// The same of either family's lookup.
 bool lookup_failed(const AddressObservation& seen);
 
+/// DNS says that the host has no address at all. A family that was not asked for may have one, unless the name does not
+/// exist (RFC 8020 section 2).
+bool lookup_empty(const AddressObservation& seen);
+
+/// Why nothing is known of a host that may well be served over the one address family that is not asked for; nullopt
+/// where it has an address, surely has none, or the lookup failed.
+std::optional<std::string> family_left_out(const std::string& host, const AddressObservation& seen);
+
 /// Did a lookup fail because no DNS server of ours answered? Then it says something of us alone.
 bool resolver_down(const DomainObservation& seen);
 bool resolver_down(const AddressObservation& seen);

@@ -111,6 +111,7 @@ asio::awaitable<void> observe_report_host(NetContext& net, Resolver& resolver, P
     if (leaves_nothing_to_be_desired(seen.attempts.back())) break;
   }
   seen.spoiled = take_out_own_trouble(seen);
+  if (!seen.spoiled) seen.spoiled = family_left_out(seen.target.host, seen.lookup);
 }
 
 /// Asks for TLSA records where DANE may apply: below the end of the CNAME chain if all of it is secure, else, and where
@@ -197,6 +198,9 @@ asio::awaitable<DomainObservation> observe_domain(NetContext& net, Resolver& res
     seen.policy = co_await observe_policy(net, resolver, "mta-sts." + domain, options);
     seen.policy_duration = policy.elapsed();
     seen.spoiled = take_out_own_trouble(*seen.policy);
+    // Without a record no sender looks for the host, and it need not be there.
+    const bool wanted = parse_sts_records(seen.sts.records).status != RecordStatus::none;
+    if (!seen.spoiled && wanted) seen.spoiled = family_left_out("mta-sts." + domain, seen.policy->lookup);
   }
   if (resolver_down(seen)) seen.spoiled = std::string(kResolverDown);
   seen.total_duration = total.elapsed();

@@ -29,6 +29,18 @@ class DomainProbeTest : public HostilePeer {
     return run(observe_mx_host(net_, resolver, "mx.example.test", options)).value_or(MxHostObservation());
   }
 
+  /// Probes a domain whose policy host has an IPv6 address alone, without asking for it.
+  DomainObservation probe_over_ipv4(std::vector<std::string> record) {
+    dns_.put("_mta-sts.example.test", {.txt = std::move(record)});
+    dns_.put("mta-sts.example.test", {.addresses = {"::1"}});
+    ProbeOptions options;
+    options.ipv6 = false;
+    ResolverOptions servers;
+    servers.servers = {{.endpoint = {asio::ip::address_v4::loopback(), dns_.port()}}};
+    Resolver resolver(clock_, servers);
+    return run(observe_domain(net_, resolver, "example.test", options, std::nullopt)).value_or(DomainObservation());
+  }
+
   lab::DnsServer dns_{io_, 0};
 
  private:
@@ -49,6 +61,12 @@ TEST_F(DomainProbeTest, ASlowLookupTakesNoTimeFromThePeers) {
   const auto seen = probe(2, 800ms, options);
   ASSERT_EQ(seen.sessions.size(), 2U);
   for (const SmtpObservation& session : seen.sessions) EXPECT_EQ(session.greeting_code, 554);
+}
+
+TEST_F(DomainProbeTest, APolicyHostOfAFamilyThatIsNotAskedForHasNoFault) {
+  EXPECT_EQ(probe_over_ipv4({"v=STSv1; id=1;"}).spoiled,
+            "mta-sts.example.test has no IPv4 address, and smtp.ip_families leaves out IPv6");
+  EXPECT_EQ(probe_over_ipv4({"v=spf1 -all"}).spoiled, std::nullopt) << "nobody wants a policy";
 }
 
 TEST_F(DomainProbeTest, ManyAddressesDoNotLeaveEachWithTooLittle) {

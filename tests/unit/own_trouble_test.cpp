@@ -78,6 +78,20 @@ TEST(OwnTrouble, NoAddressIsNoTroubleOfOurs) {
   EXPECT_EQ(take_out_own_trouble(seen), std::nullopt);
 }
 
+TEST(OwnTrouble, AHostMayHaveAnAddressOfTheFamilyThatIsNotAskedFor) {
+  const DnsLookup nodata{.status = DnsStatus::nodata}, nxdomain{.status = DnsStatus::nxdomain};
+  const DnsLookup servfail{.status = DnsStatus::servfail}, answered{.status = DnsStatus::answered};
+  EXPECT_EQ(family_left_out("mta-sts.example", {.ipv4 = nodata}),
+            "mta-sts.example has no IPv4 address, and smtp.ip_families leaves out IPv6");
+  EXPECT_EQ(family_left_out("mta-sts.example", {.ipv6 = nodata}),
+            "mta-sts.example has no IPv6 address, and smtp.ip_families leaves out IPv4");
+  EXPECT_EQ(family_left_out("mta-sts.example", {.ipv4 = nodata, .ipv6 = nodata}), std::nullopt);
+  EXPECT_EQ(family_left_out("mta-sts.example", {.ipv4 = nxdomain}), std::nullopt) << "RFC 8020: there is no such name";
+  EXPECT_EQ(family_left_out("mta-sts.example", {.ipv4 = servfail}), std::nullopt) << "the resolver's word counts";
+  EXPECT_EQ(family_left_out("mta-sts.example", {.ipv4 = answered, .addresses = {kFirst4}}), std::nullopt);
+  EXPECT_EQ(family_left_out("mta-sts.example", {}), std::nullopt) << "nobody asked";
+}
+
 TEST(OwnTrouble, OnlyAConnectionThatBroughtNothingIsSilent) {
   for (const NetError error : {NetError::timeout, NetError::unreachable, NetError::no_route})
     EXPECT_TRUE(silent(connect_failure(error)));
