@@ -628,7 +628,8 @@ class ProbeLoop::Core {
                               .previous = domain.verdict.get(),
                               .expected_mode = domain.expect_mode,
                               .require_dane = domain.require_dane,
-                              .max_hosts = engine().max_hosts};
+                              .max_hosts = engine().max_hosts,
+                              .outdated = domain.spoiled.has_value()};
     return classify_domain(inputs, engine().classify, engine().net.now());
   }
 

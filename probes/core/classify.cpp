@@ -158,14 +158,17 @@ bool is_made_anew(const Finding& finding) {
   return is_pattern_finding(finding) || std::find(kCodes.begin(), kCodes.end(), finding.code) != kCodes.end();
 }
 
-/// The policy that a memory says a sender applies at `now`: seen live by the last probe, or still cached.
-std::optional<PolicyInForce> policy_in_force(const DomainMemory& memory, UnixTime probed, UnixTime now) {
+/// The policy that a memory says a sender applies at `now`: seen live by the last probe that saw anything, or still
+/// cached. What probes since could not see need not be live any more, and ends with the caches.
+std::optional<PolicyInForce> policy_in_force(const DomainInputs& in, UnixTime now) {
+  const DomainMemory& memory = in.memory;
   if (!memory.policy) return std::nullopt;
   PolicyInForce force{.policy = *memory.policy,
                       .id = memory.policy_id,
                       .until = memory.policy_seen + memory.policy->max_age,
-                      .live = memory.policy_seen == probed};
-  if (!force.live && now >= force.until) return std::nullopt;
+                      .live = memory.policy_seen == in.seen.ended};
+  const bool served = force.live && !in.outdated;
+  if (!served && now >= force.until) return std::nullopt;
   return force;
 }
 
@@ -183,7 +186,7 @@ class DomainJudge {
     judge_dns();
     judge_records();
     judge_policy();
-    verdict_.in_force = policy_in_force(in_.memory, in_.seen.ended, now_);
+    verdict_.in_force = policy_in_force(in_, now_);
     judge_mx_set();
     judge_hosts();
     judge_dane_of_hosts();

@@ -84,6 +84,7 @@ struct DomainInputs {
   std::optional<StsMode> expected_mode;
   bool require_dane;
   std::size_t max_hosts;  // hosts beyond it are not probed
+  bool outdated{};        // a probe after `seen` was spoiled: its policy may not be served any more
 };
 
 /// Is something wrong that another look at the domain's records and policy may find mended? Its MX hosts have probes of
