@@ -80,7 +80,7 @@ std::optional<Finding> mistake_of(std::string_view pattern, const Hosts& hosts) 
     return Finding{"pattern-without-wildcard", "",
                    quoted(pattern) + " does not match " + std::string{*missed} + ", which " + std::string{kWildcard} +
                        std::string{parent_of(*missed)} + " would"};
-  if (!hosts.any_matches(pattern) && hosts.some_permitted())
+  if (hosts.some_permitted() && !hosts.any_matches(pattern))
     return Finding{"pattern-matches-no-mx", "", quoted(pattern) + " matches none of the domain's MX hosts"};
   return std::nullopt;
 }

@@ -360,8 +360,10 @@ bool mx_pattern_matches(std::string_view pattern, std::string_view host) {
 }
 
 bool policy_permits(const StsPolicy& policy, std::string_view host) {
-  return std::any_of(policy.mx.begin(), policy.mx.end(),
-                     [&](const std::string& pattern) { return mx_pattern_matches(pattern, host); });
+  const std::string name = normalize_host(host);
+  return are_host_labels(name, Underscore::allowed) &&
+         std::any_of(policy.mx.begin(), policy.mx.end(),
+                     [&name](const std::string& pattern) { return lower_pattern_matches(pattern, name); });
 }
 
 }  // namespace mtasts

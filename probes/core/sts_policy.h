@@ -55,7 +55,8 @@ PolicyLint parse_sts_policy(std::string_view body);
 /// matter; a pattern outside the grammar matches nothing. Source: RFC 8461 section 4.1.
 bool mx_pattern_matches(std::string_view pattern, std::string_view host);
 
-/// True when some pattern of the policy matches the host.
+/// True when some pattern of the policy matches the host. Input: patterns as parse_sts_policy() leaves them, valid and
+/// in lower case; there may be thousands.
 bool policy_permits(const StsPolicy& policy, std::string_view host);
 
 }  // namespace mtasts
