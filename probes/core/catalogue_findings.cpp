@@ -14,7 +14,7 @@ constexpr auto kFindings = std::to_array<CatalogueEntry>({
     // What is worth putting right although no sender reports it.
     {finding, "no-such-domain", high, "The domain does not exist, so nobody can send mail to it.",
      "Check the name for a mistake, and whether the registration has lapsed.", "RFC 5321 section 5.1",
-     "The registration has lapsed, or the name is mistyped in the configuration.", Look::mx_records},
+     "The registration has lapsed, or the name is mistyped in the configuration.", Look::mx_records, "no-such-domain"},
     {finding, "mta-sts-missing", info, "The domain publishes no MTA-STS record.",
      "Publish a policy in mode testing, then the `_mta-sts` TXT record.", "RFC 8461 section 3.1",
      "MTA-STS was never set up, or the zone moved and names with an underscore were left behind.", Look::record,

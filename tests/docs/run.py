@@ -99,7 +99,7 @@ class Checks:
     @staticmethod
     def _is_command(words, place):
         """Does a command begin at this word?"""
-        return place == 0 or words[place - 1] in ("&&", "||", "|", ";", "sudo")
+        return place == 0 or words[place - 1] in ("&&", "||", "|", ";", "sudo", "-0")  # of xargs
 
     @staticmethod
     def _files(words):

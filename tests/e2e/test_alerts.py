@@ -110,7 +110,8 @@ class Alerts(StackCase):
                 self.assertEqual(received[key], 1)
                 heard_by, group, annotations = where[key]
                 self.assertEqual(heard_by, receiver)
-                self.assertEqual(group, {"domain": name(domain)})
+                page = {"alertname": alert, "job": "mtasts"}
+                self.assertEqual(group, page if receiver == "page" else {"domain": name(domain)})
                 self.assertIn(host, annotations["description"])
 
     def test_what_senders_report_is_received_beside_green_probes(self):

@@ -21,7 +21,7 @@ class ExamplePrometheus(Prometheus):
         for of_the_example, of_the_test in (("localhost:9974", f"127.0.0.1:{target_port}"),
                                             ("/etc/prometheus/mtasts", str(GRAFANA / "alerts")),
                                             ("interval: 1m", "interval: 1s"), ("interval: 4m", "interval: 5s"),
-                                            ("timeout: 60s", "timeout: 5s")):
+                                            ("timeout: 1m", "timeout: 1s"), ("timeout: 60s", "timeout: 5s")):
             text = text.replace(of_the_example, of_the_test)
         self.config.write_text(text)
 

@@ -23,13 +23,21 @@ ROUTES = (
     ("alertname=TlsRptStarttlsNotSupported domain=a.example severity=critical mode=none", "page"),
     ("alertname=TlsRptStarttlsNotSupported domain=a.example severity=critical mode=testing", "tickets"),
     ("alertname=MtaStsAllMxUnreachable domain=a.example severity=critical mode=enforce", "page"),
-    ("alertname=MtaStsAllMxUnreachable domain=a.example severity=critical mode=testing", "tickets"),
+    ("alertname=MtaStsAllMxUnreachable domain=a.example severity=critical mode=testing", "page"),
+    ("alertname=MtaStsNoSuchDomain domain=a.example severity=critical mode=enforce", "page"),
+    ("alertname=MtaStsNoSuchDomain domain=a.example severity=critical mode=testing", "page"),
+    ("alertname=TlsRptTlsaInvalid domain=a.example severity=critical mode=testing", "page"),
+    ("alertname=TlsRptDnssecInvalid domain=a.example severity=critical mode=testing", "page"),
+    ("alertname=TlsRptDnssecInvalid domain=a.example severity=high mode=testing", "tickets"),
+    ("alertname=TlsRptDaneRequired domain=a.example severity=critical mode=testing", "tickets"),
     ("alertname=TlsRptCertificateExpired domain=a.example severity=high mode=enforce", "tickets"),
     ("alertname=TlsRptCertificateExpiredReported domain=a.example severity=high mode=testing", "tickets"),
     ("alertname=MtaStsExporterDown instance=a:9974 severity=high", "tickets"),
     ("alertname=MtaStsShardMissing job=mtasts severity=high", "tickets"),
     ("alertname=MtaStsMxCertificateExpiring mx=mx.example severity=warning mode=enforce", "digest"),
-    ("alertname=MtaStsMxSetChanged domain=a.example severity=warning mode=testing", "digest"),
+    ("alertname=MtaStsMxSetChanged domain=a.example severity=warning mode=testing", "tickets"),
+    ("alertname=MtaStsMxSetChanged domain=a.example severity=high mode=enforce", "tickets"),
+    ("alertname=MtaStsMaxAgeShort domain=a.example severity=warning mode=testing", "digest"),
     ("alertname=MtaStsStateUnknown severity=warning", "digest"),
     ("alertname=SomethingElse severity=critical", "tickets"),  # the receiver for all that is not ours
 )
@@ -48,6 +56,9 @@ UNFETCHED = FAULT | {"alertname": "TlsRptStsPolicyFetchError", "result_type": "s
 NOT_COVERED = {"alertname": "MtaStsMxNotCovered", "domain": "a.example", "job": "mtasts", "source": "probe",
                "severity": "high", "mode": "enforce"}
 ALL_SILENT = NOT_COVERED | {"alertname": "MtaStsAllMxUnreachable", "severity": "critical"}
+NO_DOMAIN = ALL_SILENT | {"alertname": "MtaStsNoSuchDomain"}
+NO_RECORD = NOT_COVERED | {"alertname": "MtaStsRecordInvalid"}
+NO_REPORTS = NOT_COVERED | {"alertname": "MtaStsTlsrptRecordMissing", "severity": "warning"}
 CRITICAL = {"severity": "critical"}
 OTHER_INSTANCE, OTHER_JOB, OTHER_DOMAIN = {"instance": "b:9974"}, {"job": "probe"}, {"domain": "b.example"}
 
@@ -62,6 +73,8 @@ INHIBITIONS = (
      [STALE | OTHER_INSTANCE, UNKNOWN | OTHER_JOB, UNFETCHED, ALL_SILENT]),
     ("a lost family silences that nobody answers over it", [NO_IPV6], [EGRESS],
      [EGRESS | {"family": "ipv4"}, EGRESS | OTHER_INSTANCE]),
+    ("a domain that is gone silences what is gone with it", [NO_DOMAIN], [NO_RECORD, NO_REPORTS, UNFETCHED],
+     [NO_RECORD | OTHER_DOMAIN, NO_RECORD | OTHER_JOB, NOT_COVERED, FAULT]),
     ("critical silences high for the same domain and type, from reports as well", [FAULT | CRITICAL], [FAULT, REPORTED],
      [FAULT | OTHER_DOMAIN, UNFETCHED, NOT_COVERED]),
     ("critical without a type silences nothing", [ALL_SILENT], [], [FAULT, REPORTED, NOT_COVERED]),
@@ -113,15 +126,34 @@ class Notifications(unittest.TestCase):
             self.assertNotIn(labels, self.heard())
 
     def test_groups(self):
-        """By domain, by MX host, by exporter."""
-        mx = {"alertname": "MtaStsMxUnreachable", "mx": "mx.example", "severity": "warning", "job": "mtasts", "family": "ipv4"}
-        alerts = [FAULT, UNFETCHED, FAULT | OTHER_DOMAIN, mx, mx | {"family": "ipv6"}, DOWN, RESOLVER, DOWN | OTHER_INSTANCE]
+        """Tickets by domain, by MX host, by exporter."""
+        mx = {"alertname": "MtaStsMxCertificateExpiring", "mx": "mx.example", "severity": "high", "job": "mtasts"}
+        self.check_groups([FAULT, UNFETCHED, FAULT | OTHER_DOMAIN, mx, mx | {"source": "probe"}, DOWN, RESOLVER,
+                           DOWN | OTHER_INSTANCE],
+                          [("tickets", {"domain": "a.example"}, 2), ("tickets", {"domain": "b.example"}, 1),
+                           ("tickets", {"mx": "mx.example"}, 2), ("tickets", {"instance": "a:9974"}, 2),
+                           ("tickets", {"instance": "b:9974"}, 1)])
+
+    def test_one_page_however_many_domains(self):
+        domains = [{"domain": f"{number}.example"} for number in range(20)]
+        silent, plain = ALL_SILENT, FAULT | CRITICAL
+        self.check_groups([silent | domain for domain in domains] + [plain | domain for domain in domains] +
+                          [silent | {"mode": "testing"}, silent | OTHER_JOB],
+                          [("page", {"alertname": silent["alertname"], "job": "mtasts"}, 21),
+                           ("page", {"alertname": plain["alertname"], "job": "mtasts"}, 20),
+                           ("page", {"alertname": silent["alertname"], "job": "probe"}, 1)])
+
+    def test_one_digest(self):
+        self.check_groups([NO_REPORTS, NO_REPORTS | OTHER_DOMAIN, STALE, STALE | OTHER_INSTANCE, NO_REPORTS | OTHER_JOB],
+                          [("digest", {"job": "mtasts"}, 4), ("digest", {"job": "probe"}, 1)])
+
+    def check_groups(self, alerts, groups):
+        """All are posted at once. Input: groups are (receiver, labels of the group, number of alerts)."""
         self.alertmanager.post(alerts)
         await_alerts(self.receivers, "firing", alerts, NOTIFIED_SECONDS)
-        groups = [(notification["groupLabels"], len(notification["alerts"]))
-                  for _, notification in self.receivers.notifications()]
-        self.assertCountEqual(groups, [({"domain": "a.example"}, 2), ({"domain": "b.example"}, 1), ({"mx": "mx.example"}, 2),
-                                       ({"instance": "a:9974"}, 2), ({"instance": "b:9974"}, 1)])
+        heard = [(receiver, notification["groupLabels"], len(notification["alerts"]))
+                 for receiver, notification in self.receivers.notifications()]
+        self.assertCountEqual(heard, groups)
 
 
 def inhibition_test(sources, silent, heard):

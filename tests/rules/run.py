@@ -143,7 +143,7 @@ def check_findings(catalogue, rules):
         for findings in re.findall(r'finding=~?"([^"]+)"', rule["expr"]):
             for finding in findings.split("|"):
                 if finding not in known:
-                    yield f"{rule['alert']}: there is no finding {finding}"
+                    yield f"{rule.get('alert') or rule.get('record')}: there is no finding {finding}"
 
 
 def check_runbooks(catalogue, alerts):
