@@ -395,26 +395,45 @@ class Daemon {
 
   void look_at_domain_files() {
     const std::string now = domain_files_fingerprint(running_->written.domain_files);
+    if (now == running_->files.fingerprint) note_refusal(domain_files_refusal_, "");  // put back
     if (!domain_files_.is_due(now, running_->files.fingerprint)) return;
     try {
       ServeConfig changed = with_domain_files(running_->written, running_->files);
+      if (changed.files.kept_previous) return refuse_domain_files(changed.files);
       log_domain_files(changed.files);
       take_effect(std::move(changed), [] {});
       log_info("domain files read again", {{"domains", config()->domains.size()}});
+      show_reload();
     } catch (const std::exception& error) {
-      log_error("the changed domain files cannot be taken, the old domains stay watched", {{"problem", error.what()}});
+      if (note_refusal(domain_files_refusal_, error.what()))
+        log_error("the changed domain files cannot be taken, the old domains stay watched",
+                  {{"problem", error.what()}});
+      domain_files_.forget();  // there may be descriptors and memory at the next look
     }
+  }
+
+  void refuse_domain_files(const DomainFiles& files) {
+    std::string refusal;
+    for (const ConfigProblem& problem : files.problems) refusal += to_string(problem) + "\n";
+    if (note_refusal(domain_files_refusal_, std::move(refusal))) log_domain_files(files);
+    domain_files_.forget();  // what kept them from being read may be over at the next look
   }
 
   /// As the C library does: who moves to another network keeps no resolver of the old one.
   void look_at_resolvers() {
-    if (!config()->dns.servers.empty() || !resolvers_.is_due(resolv_conf_text(), resolvers_taken_)) return;
+    if (!config()->dns.servers.empty()) return;
+    const std::string now = resolv_conf_text();
+    if (now == resolvers_taken_) note_refusal(resolvers_refusal_, "");
+    if (!resolvers_.is_due(now, resolvers_taken_)) return;
     try {
       prepare_probing (*config())();
       log_info("resolvers read again");
+      show_reload();
     } catch (const std::exception& error) {
-      log_error("the changed /etc/resolv.conf cannot be taken, the old resolvers are asked",
-                {{"problem", error.what()}});
+      if (note_refusal(resolvers_refusal_, error.what()))
+        log_error("the changed /etc/resolv.conf cannot be taken, the old resolvers are asked",
+                  {{"problem", error.what()}});
+      resolvers_.forget();
     }
   }
 
@@ -422,33 +441,40 @@ class Daemon {
   /// again: the file may name another that is still to come.
   void look_at_web_files() {
     const std::string now = files_fingerprint({options_.web_config_file}) + tls_files_fingerprint(web_);
-    if (now == web_taken_ && !web_refusal_.empty()) return note_web_refusal("");  // put back
+    if (now == web_taken_) note_refusal(web_refusal_, "");  // put back
     if (!web_files_.is_due(now, web_taken_)) return;
     try {
       prepare_http(config()->tlsrpt.http)();
       log_info("web configuration read again");
-      note_web_refusal("");
+      show_reload();
     } catch (const std::exception& error) {
       std::string refusal;
       for (const std::string& reason : reasons_of(error)) refusal += reason + "\n";
-      if (refusal != web_refusal_)
+      if (note_refusal(web_refusal_, std::move(refusal)))
         log_failure("the changed web configuration cannot be taken, the old one stays", error);
-      note_web_refusal(std::move(refusal));
       web_files_.forget();  // a file that it names may be there at the next look
     }
   }
 
-  void note_web_refusal(std::string refusal) {
-    web_refusal_ = std::move(refusal);
+  /// Returns whether it is another than at the last look. Input: why files as they are now cannot be taken, "" if they
+  /// are those that were taken.
+  bool note_refusal(std::string& refusal, std::string now) {
+    if (now == refusal) return false;
+    refusal = std::move(now);
     show_reload();
+    return true;
   }
 
-  void show_reload() { self_.config_reloaded(!reload_refused_ && web_refusal_.empty(), system_now()); }
+  void show_reload() {
+    const bool files_taken = domain_files_refusal_.empty() && resolvers_refusal_.empty() && web_refusal_.empty();
+    self_.config_reloaded(!reload_refused_ && files_taken, system_now());
+  }
 
   std::function<void()> prepare_probing(const Config& next) {
     return [this, text = resolv_conf_text(), probe_by_it = loop_.prepare(next)] {
       probe_by_it();
       resolvers_taken_ = text;
+      resolvers_refusal_.clear();
     };
   }
 
@@ -462,6 +488,7 @@ class Daemon {
     folders_.set_folders(report_folders_of(config()->tlsrpt));
     probe_by_it();
     domain_files_.forget();
+    domain_files_refusal_.clear();
   }
 
   /// Takes the files anew. Returns what is wrong with them, a line each; then the old configuration keeps running.
@@ -517,10 +544,14 @@ class Daemon {
   }
 
   /// A pipe is read once, at the start; its TLS files are read anew all the same.
-  WebConfig load_web() const {
+  WebConfig load_web() {
     if (options_.web_config_file.empty()) return {};
-    std::error_code ignored;
-    if (!web_taken_.empty() && !std::filesystem::is_regular_file(options_.web_config_file, ignored)) return web_;
+    if (web_is_pipe_) return web_;
+    std::error_code missing;
+    const auto kind = std::filesystem::status(options_.web_config_file, missing).type();
+    const bool at_start = web_taken_.empty();
+    web_is_pipe_ =
+        at_start && (kind == std::filesystem::file_type::fifo || kind == std::filesystem::file_type::character);
     WebConfigResult web = load_web_config(options_.web_config_file);
     if (!web.config) throw BadFiles(std::move(web.problems));
     const std::string lost = protection_lost(web_, *web.config);
@@ -591,12 +622,15 @@ class Daemon {
   std::shared_ptr<const ServeConfig> running_;  // the pointer belongs to config_mutex_, its next value to reload_mutex_
   // These belong to reload_mutex_.
   SettledChange domain_files_;
+  std::string domain_files_refusal_;  // why they cannot be taken as they are now
   SettledChange resolvers_;
+  std::string resolvers_refusal_;
   std::string resolvers_taken_;
   SettledChange web_files_;
   std::string web_taken_;
-  WebConfig web_;            // in force
-  std::string web_refusal_;  // why the web files as they are now cannot be taken
+  WebConfig web_;  // in force
+  std::string web_refusal_;
+  bool web_is_pipe_{};
   bool reload_refused_{};
   SnapshotStore snapshots_;
   SelfMetrics self_;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <glob.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -14,19 +16,41 @@
 namespace mtasts {
 namespace {
 
-/// The files that match, sorted, each once; a pattern without a match adds none.
-std::vector<std::string> matching_files(const std::vector<std::string>& globs) {
-  std::vector<std::string> files;
+struct Matches {
+  std::vector<std::string> files{};         // sorted, each once
+  std::vector<ConfigProblem> unreadable{};  // patterns that may match more than could be seen
+};
+
+bool is_absence(int error) { return error == ENOENT || error == ENOTDIR; }
+
+/// Stops glob() at a directory that is there and cannot be read, or goes on.
+int stop_if_unreadable(const char*, int error) { return is_absence(error) ? 0 : 1; }
+
+/// Why what matches one pattern cannot be told, as an errno; 0 where it can.
+int find_matches(const std::string& pattern, std::vector<std::string>& files) {
+  glob_t found{};
+  errno = 0;
+  const int result = glob(pattern.c_str(), 0, stop_if_unreadable, &found);
+  const int error = errno;
+  if (result == 0) files.insert(files.end(), found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  globfree(&found);
+  if (result == GLOB_ABORTED || result == GLOB_NOSPACE) return error != 0 ? error : EIO;
+  // A name without a wildcard is only looked up, and a directory that lets nobody in looks like one without the file.
+  struct stat status {};
+  const bool hidden = result == GLOB_NOMATCH && stat(pattern.c_str(), &status) != 0 && !is_absence(errno);
+  return hidden ? errno : 0;
+}
+
+/// A pattern without a match adds none.
+Matches matching_files(const std::vector<std::string>& globs) {
+  Matches matches;
   for (const std::string& pattern : globs) {
-    glob_t found{};
-    if (glob(pattern.c_str(), 0, nullptr, &found) == 0) {
-      files.insert(files.end(), found.gl_pathv, found.gl_pathv + found.gl_pathc);
-    }
-    globfree(&found);
+    const int error = find_matches(pattern, matches.files);
+    if (error != 0) matches.unreadable.push_back({pattern, 0, "", cannot_be_read(error)});
   }
-  std::sort(files.begin(), files.end());
-  files.erase(std::unique(files.begin(), files.end()), files.end());
-  return files;
+  std::sort(matches.files.begin(), matches.files.end());
+  matches.files.erase(std::unique(matches.files.begin(), matches.files.end()), matches.files.end());
+  return matches;
 }
 
 std::string_view trim(std::string_view text) {
@@ -76,9 +100,10 @@ struct Collector {
   }
 };
 
-/// The domains that run already stay when the new set cannot be trusted.
+/// The domains that run already stay when the new set cannot be trusted. The files are still to be taken.
 DomainFiles keep_previous(DomainFiles result, const DomainFiles& previous) {
   result.domains = previous.domains;
+  result.fingerprint = previous.fingerprint;
   result.kept_previous = true;
   return result;
 }
@@ -88,9 +113,11 @@ DomainFiles keep_previous(DomainFiles result, const DomainFiles& previous) {
 DomainFiles load_domain_files(const std::vector<std::string>& globs, const DomainFiles& previous) {
   DomainFiles result;
   result.fingerprint = domain_files_fingerprint(globs);
-  const std::vector<std::string> files = matching_files(globs);
+  const Matches matches = matching_files(globs);
+  const std::vector<std::string>& files = matches.files;
+  result.problems = matches.unreadable;
   Collector collector{files, result};
-  bool unreadable = false;
+  bool unreadable = !matches.unreadable.empty();
   for (std::size_t i = 0; i < files.size(); ++i) {
     const FileText read = read_file_text(files[i], kMaxConfigBytes);
     unreadable = unreadable || !read.fault.empty();
@@ -109,10 +136,10 @@ DomainFiles load_domain_files(const std::vector<std::string>& globs, const Domai
   return keep_previous(std::move(result), previous);
 }
 
-bool domain_file_exists(const std::string& glob) { return !matching_files({glob}).empty(); }
+bool domain_file_exists(const std::string& glob) { return !matching_files({glob}).files.empty(); }
 
 std::string domain_files_fingerprint(const std::vector<std::string>& globs) {
-  return files_fingerprint(matching_files(globs));
+  return files_fingerprint(matching_files(globs).files);
 }
 
 }  // namespace mtasts

@@ -14,10 +14,7 @@
 namespace mtasts {
 namespace {
 
-std::string system_fault() {
-  const std::string words = std::generic_category().message(errno);
-  return "cannot be read (" + words + "); correct the path or its permissions";
-}
+std::string system_fault() { return cannot_be_read(errno); }
 
 enum class Wanted { file, input, directory };
 
@@ -43,10 +40,15 @@ FileText read_text(const std::string& path, std::size_t max_bytes, std::string f
   FileText result{.fault = std::move(fault)};
   if (!result.fault.empty()) return result;
   std::ifstream stream(path, std::ios::binary);
+  if (!stream.is_open()) return {.fault = system_fault()};  // for want of descriptors, for instance
   return read_stream_text(stream, max_bytes);
 }
 
 }  // namespace
+
+std::string cannot_be_read(int error) {
+  return "cannot be read (" + std::generic_category().message(error) + "); correct the path or its permissions";
+}
 
 std::string files_fingerprint(const std::vector<std::string>& paths) {
   std::string fingerprint;

@@ -32,6 +32,9 @@ std::string base_directory_of(const std::string& path);
 /// Differs when one of the plain files was written, replaced, or is there or not. Pipes and the like do not count.
 std::string files_fingerprint(const std::vector<std::string>& paths);
 
+/// The words for an errno.
+std::string cannot_be_read(int error);
+
 /// Why the file cannot be read, "" when it can.
 std::string file_fault(const std::string& path);
 

@@ -342,5 +342,9 @@ class Exporter(Child):
         library = pathlib.Path(self.binary).parents[1] / "tests/support/libwrong_clock.so"
         return {"LD_PRELOAD": str(library), "WRONG_CLOCK_SECONDS": str(seconds)}
 
+    def said(self, words):
+        """How often, in its log."""
+        return self.log.read_text().count(words)
+
     def reload(self):
         self.signal(signal.SIGHUP)

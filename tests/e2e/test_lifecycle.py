@@ -182,7 +182,15 @@ class Lifecycle(StackCase):
         self.stack.write_config(self.stack.domains, extra="half: {edited\n")
         more.write_text("later.e2e.test\n")
         self.stack.await_value('mtasts_probe_success{domain="later.e2e.test"}', 1)
-        self.assertEqual(self.stack.value("mtasts_exporter_config_last_reload_successful"), 1)
+        taken = "mtasts_exporter_config_last_reload_successful"
+        self.assertEqual(self.stack.value(taken), 1)
+        said = self.exporter.said("no domain is left")
+        more.write_text("# somebody empties it\n")
+        self.stack.await_value(taken, 0)
+        self.assertIn("later.e2e.test", http("GET", self.exporter.url("/sd"))[1])
+        more.write_text("later.e2e.test\n")
+        self.stack.await_value(taken, 1)
+        self.assertEqual(self.exporter.said("no domain is left"), said + 1, "however often it was looked at")
 
     def test_a_wrong_clock_is_nobodys_fault(self):
         """Half a year ahead, every certificate looks expired."""

@@ -380,6 +380,31 @@ TEST(DomainFiles, KeepTheOldSetWhenEmptiedOrUnreadable) {
   EXPECT_THAT(load_domain_files(globs, emptied).domains, ElementsAre("example.net"));
 }
 
+TEST(DomainFiles, KeepTheOldSetWhenADirectoryCannotBeRead) {
+  const Directory directory;
+  fs::create_directory(directory.path() / "a");
+  fs::create_directory(directory.path() / "b");
+  directory.write("a/a.txt", "example.org\n");
+  directory.write("b/b.txt", "example.net\n");
+  for (const char* name : {"*.txt", "b.txt"}) {
+    const std::string pattern = (directory.path() / "b" / name).string();
+    const std::vector<std::string> globs{(directory.path() / "a/*.txt").string(), pattern};
+    const DomainFiles first = load_domain_files(globs, {});
+    EXPECT_THAT(first.domains, ElementsAre("example.net", "example.org"));
+    fs::rename(directory.path() / "b", directory.path() / "away");
+    fs::create_symlink("b", directory.path() / "b");  // leads to itself: root cannot read it either
+    const DomainFiles lost = load_domain_files(globs, first);
+    EXPECT_TRUE(lost.kept_previous);
+    EXPECT_THAT(lost.domains, ElementsAre("example.net", "example.org"));
+    EXPECT_EQ(lines_of(lost.problems), pattern +
+                                           ": cannot be read (Too many levels of symbolic links); correct the path or "
+                                           "its permissions\n");
+    fs::remove(directory.path() / "b");
+    EXPECT_THAT(load_domain_files(globs, first).domains, ElementsAre("example.org")) << "a directory that is gone";
+    fs::rename(directory.path() / "away", directory.path() / "b");
+  }
+}
+
 TEST(DomainFiles, NoDomainAtAllIsAWarningAtFirst) {
   const Directory directory;
   const auto path = directory.write("a.txt", "# soon\n");

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "exporter/file_text.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
 #include <filesystem>
+#include <fstream>
+
+#include "tests/support/temporary_folder.h"
 
 namespace mtasts {
 namespace {
@@ -45,6 +50,23 @@ TEST(FileText, SaysWhatIsNoInput) {
   EXPECT_EQ(read_input_text("/", 10).fault, "is a directory; name a file");
   EXPECT_EQ(read_input_text("/nonexistent", 10).fault,
             "cannot be read (No such file or directory); correct the path or its permissions");
+}
+
+TEST(FileText, AFileThatCannotBeOpenedIsNotEmpty) {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("a.txt");
+  std::ofstream(path) << "text";
+  const int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  close(next);
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none = before;
+  none.rlim_cur = static_cast<rlim_t>(next);
+  setrlimit(RLIMIT_NOFILE, &none);
+  const FileText read = read_file_text(path, 100);
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_EQ(read.fault, "cannot be read (Too many open files); correct the path or its permissions");
+  EXPECT_EQ(read_file_text(path, 100).text, "text");
 }
 
 TEST(FileText, AFileIsNoPipe) {  // a forgotten named pipe must not hold up who reads a directory of files
