@@ -479,6 +479,11 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     exchange.expects_continue =
         exchange.version >= 11 && to_lower(request.header("expect").value_or("")) == "100-continue";
     exchange.body_bytes = limits_.body_bytes;
+    if (has_doubtful_framing(parser) || has_no_host(wire)) {
+      exchange.refusal = plain_response(400, "The request is not well formed: Transfer-Encoding or Host.");
+      exchange.keep = false;  // a proxy before us may see another end of it
+      return;
+    }
     if (!parse_target({wire.target().data(), wire.target().size()}, request.path, request.query)) {
       exchange.refusal = plain_response(400, "The request target is not well formed.");
       return;
@@ -489,6 +494,18 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     if (takes_large_body(exchange)) exchange.body_bytes = exchange.route->options.body_bytes;
     const auto declared = parser.content_length();
     if (declared && *declared > exchange.body_bytes) exchange.refusal = too_large_response(exchange.body_bytes);
+  }
+
+  /// Coded in a way that tells nobody where the body ends, or by a client that cannot mean it (RFC 9112 sections 6.1
+  /// and 6.3).
+  static bool has_doubtful_framing(const WireParser& parser) {
+    const auto& wire = parser.get();
+    return wire.count(http::field::transfer_encoding) > 0 && (!parser.chunked() || wire.version() < 11);
+  }
+
+  /// None, or more than one (RFC 9112 section 3.2).
+  static bool has_no_host(const WireParser::value_type& wire) {
+    return wire.version() >= 11 && wire.count(http::field::host) != 1;
   }
 
   bool has_room(const Exchange& exchange) const {
@@ -529,8 +546,8 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     const BodySource source{source_of_peer(connection->peer), is_loopback_peer(connection->peer)};
     BodyGate& gate = options.bodies ? *options.bodies : *gate_;
     exchange.place = gate.enter(source, [weak = std::weak_ptr{connection}] {
-      const auto slow = weak.lock();
-      if (slow) slow->give_way();
+      const auto slow = weak.lock();  // of another server's thread, perhaps: listeners may share a gate
+      if (slow) asio::dispatch(slow->stream.get_executor(), [slow] { slow->give_way(); });
     });
     if (!exchange.place) {
       exchange.refusal = no_room_response();
@@ -727,10 +744,11 @@ class HttpServer::Core : public std::enable_shared_from_this<HttpServer::Core> {
     if (is_let_in(exchange)) return queue.push(owned, task);
     if (logins_ >= limits_.logins) return respond(plain_response(503, "Too many passwords wait to be judged."));
     ++logins_;
-    asio::post(door_.get_executor(), [this, owned, respond, task, &queue] {
+    std::shared_ptr<void> place(nullptr, [this](void*) { --logins_; });  // whatever becomes of the task
+    asio::post(door_.get_executor(), [this, owned, respond, task, place = std::move(place), &queue]() mutable {
       const auto request = owned.lock();
       const bool may_come_in = request && admits(*request);
-      --logins_;
+      place.reset();
       if (may_come_in) return queue.push(owned, task);
       HttpResponse response = plain_response(401, "Unauthorized");
       response.headers.emplace_back("WWW-Authenticate", "Basic");

@@ -193,6 +193,25 @@ TEST_F(HttpServerTest, UnknownPathsMethodsAndTargets) {
   EXPECT_THAT(proxied.read_all(), ::testing::EndsWith("hello proxy"));
 }
 
+/// RFC 9112 sections 3.2, 6.1 and 6.3: behind a proxy that reads them otherwise, what follows would be another's.
+TEST_F(HttpServerTest, RequestsWhoseEndIsInDoubtAreRefusedAndTheirConnectionsClosed) {
+  serve();
+  const std::string smuggled = "GET /hello?name=smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
+  for (const char* head : {"GET /hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n",
+                           "GET /hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\nContent-Length: 0\r\n\r\n",
+                           "GET /hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, gzip\r\n\r\n",
+                           "GET /hello HTTP/1.1\r\n\r\n", "GET /hello HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n"}) {
+    RawClient raw{port_};
+    raw.send(head + smuggled);
+    const std::string answer = raw.read_all();
+    EXPECT_THAT(answer, ::testing::StartsWith("HTTP/1.1 400")) << head;
+    EXPECT_THAT(answer, ::testing::Not(::testing::HasSubstr("smuggled"))) << head;
+  }
+  RawClient old{port_};
+  old.send("POST /act HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+  EXPECT_THAT(old.read_all(), ::testing::StartsWith("HTTP/1.0 400"));
+}
+
 TEST_F(HttpServerTest, LimitsOfHeadersAndBody) {
   serve();
   EXPECT_EQ(client().Post("/act", "x", "text/plain")->status, 200);  // small: taken, and not looked at
