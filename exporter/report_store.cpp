@@ -402,7 +402,7 @@ bool remove_oldest(ReportDatabase& database, long long limit) {
 
 bool is_larger_than(ReportDatabase& database, std::uint64_t bytes) {
   bool larger = false;
-  database.use([&](soci::session& sql) { larger = database.used_bytes(sql) > static_cast<long long>(bytes); });
+  database.use([&](soci::session& sql) { larger = database.holds_more_than(sql, static_cast<long long>(bytes)); });
   return larger;
 }
 

@@ -18,11 +18,14 @@ class SqliteReports final : public ReportDatabase {
 
   long long change_mark(soci::session& sql) override { return pragma(sql, "data_version"); }
 
-  /// Without what pages show of probes, which is not the reports' doing.
-  long long used_bytes(soci::session& sql) override {
-    long long observations = 0;
-    sql << "SELECT coalesce(sum(octets), 0) FROM observation", soci::into(observations);
-    return (pragma(sql, "page_count") - pragma(sql, "freelist_count")) * pragma(sql, "page_size") - observations;
+  /// The whole file is measured at once; only if it is too large, the reports in it are looked at one by one.
+  bool holds_more_than(soci::session& sql, long long bytes) override {
+    const long long pages = pragma(sql, "page_count") - pragma(sql, "freelist_count");
+    if (pages * pragma(sql, "page_size") <= bytes) return false;
+    long long octets = 0;
+    sql << "SELECT coalesce(sum(length(CAST(contents AS BLOB)) + :each), 0) FROM report", soci::use(kReportRowOctets),
+        soci::into(octets);
+    return octets > bytes;
   }
 
  private:

@@ -21,6 +21,9 @@ struct ReportDatabaseOptions {
   std::chrono::milliseconds limit{};  // of PostgreSQL: how long one use may take; 0 for any time
 };
 
+// Beside its contents a report takes so much: other columns, row header, index entries.
+constexpr int kReportRowOctets = 600;
+
 /// Used by one thread at a time. Every function may throw StoreError, and what was in a transaction has not happened
 /// then, unless the connection was lost during the commit: nobody can know that of a remote database.
 class ReportDatabase {
@@ -42,8 +45,8 @@ class ReportDatabase {
 
   /// A number that has changed when others may have written since it was asked for.
   virtual long long change_mark(soci::session& sql) = 0;
-  /// How much of ReportRetention::database_bytes is used.
-  virtual long long used_bytes(soci::session& sql) = 0;
+  /// Do the reports take more than so much of ReportRetention::database_bytes? What is kept of probes does not count.
+  virtual bool holds_more_than(soci::session& sql, long long bytes) = 0;
 
  protected:
   /// A connection that can be used now; released() follows. Errors: StoreError.

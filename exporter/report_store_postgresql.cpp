@@ -50,9 +50,6 @@ constexpr long long kSchemaLock = 0x6d747374;
 // A transaction whose exporter has gone away must not keep the others out until TCP finds out.
 constexpr int kIdleInTransactionMs = 10'000;
 
-// Beside its contents a report takes so much: other columns, row header, index entries.
-constexpr int kRowOctets = 600;
-
 PGconn* connection_of(soci::session& sql) {
   return static_cast<soci::postgresql_session_backend*>(sql.get_backend())->conn_;
 }
@@ -306,10 +303,10 @@ long long PostgresReports::change_mark(soci::session& sql) {
 }
 
 /// What a table takes on disk says nothing: rows that were deleted leave room that only new ones take.
-long long PostgresReports::used_bytes(soci::session& sql) {
+bool PostgresReports::holds_more_than(soci::session& sql, long long bytes) {
   long long octets = 0;
-  sql << "SELECT coalesce(sum(octets + :each), 0) FROM report", soci::use(kRowOctets), soci::into(octets);
-  return octets;
+  sql << "SELECT coalesce(sum(octets + :each), 0) FROM report", soci::use(kReportRowOctets), soci::into(octets);
+  return octets > bytes;
 }
 
 }  // namespace mtasts

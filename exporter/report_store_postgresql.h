@@ -64,7 +64,7 @@ class PostgresReports final : public ReportDatabase {
   PostgresReports(const std::string& url, const ReportDatabaseOptions& options);
 
   long long change_mark(soci::session& sql) override;
-  long long used_bytes(soci::session& sql) override;
+  bool holds_more_than(soci::session& sql, long long bytes) override;
 
  private:
   soci::session& acquire() override;

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "exporter/store.h"
 #include "tests/support/private_postgresql.h"
 #include "tests/support/report_maker.h"
 #include "tests/support/temporary_folder.h"
@@ -173,6 +174,17 @@ TEST_P(ReportStoreTest, SizeTakesTheUncountedFirst) {
   expire(store, kReportNow, {.database_bytes = 1});
   EXPECT_EQ(ids(store).size(), 0u);
   EXPECT_EQ(store.totals().domains.at("example.org").sessions.at("sts").successful, 150u);
+}
+
+TEST(ReportStore, WhatIsKeptOfProbesTakesNoReportsPlace) {
+  TemporaryFolder folder;
+  const std::string path = folder.file("state.db");
+  ReportStore reports = ReportStore::open(path);
+  reports.file({filed("one", kReportNow)});
+  Store store = Store::open(path);
+  store.save(DomainRow{.domain = "example.org", .memory = {.policy_id = std::string(200'000, 'x')}});
+  expire(reports, kReportNow, {.database_bytes = 100'000});
+  EXPECT_THAT(ids(reports), testing::ElementsAre("one"));
 }
 
 TEST_P(ReportStoreTest, FailuresLoseTheirHostWhenTheyAreShownNoMore) {
