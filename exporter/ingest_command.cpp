@@ -172,7 +172,7 @@ int ingest(const IngestOptions& options, const ServeConfig& config, std::istream
 }  // namespace
 
 int run_ingest(const IngestOptions& options, std::istream& in, std::ostream& out, std::ostream& err) {
-  const ServeConfigResult loaded = load_serve_config(options.config_file);
+  const ServeConfigResult loaded = load_serve_config(options.config_file, nullptr, options.shard);
   for (const ConfigProblem& problem : loaded.problems) err << to_string(problem) << '\n';
   if (!loaded.config) return 1;
   try {

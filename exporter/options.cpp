@@ -67,6 +67,16 @@ void add_format(CLI::App& app, Flags& flags) {
   add_choice(app, "--format", flags.format, kOutputFormats, "What to print (default: text)");
 }
 
+void add_sharding(CLI::App& app, Flags& flags) {
+  app.add_option("--sharding.index", flags.shard_index,
+                 "Which of the shards this exporter is, from 0, or a name that ends in it, such as mtasts-exporter-3 "
+                 "(default: $MTASTS_SHARDING_INDEX, then the configuration)")
+      ->type_name("N|NAME-N");
+  app.add_option("--sharding.count", flags.shard_count,
+                 "How many exporters share the domains (default: $MTASTS_SHARDING_COUNT, then the configuration)")
+      ->type_name("N");
+}
+
 void add_serve_flags(CLI::App& app, Flags& flags) {
   ServeOptions& serve = flags.serve;
   add_config_file(app, flags, "The configuration (default: " + std::string(kDefaultConfigFile) + ")");
@@ -80,13 +90,7 @@ void add_serve_flags(CLI::App& app, Flags& flags) {
   app.add_option("--web.external-url", serve.external_url, "The address people reach this exporter under")
       ->type_name("URL");
   app.add_flag("--web.enable-lifecycle", serve.enable_lifecycle, "Allow reloading by POST or PUT to /-/reload");
-  app.add_option("--sharding.index", flags.shard_index,
-                 "Which of the shards this exporter is, from 0, or a name that ends in it, such as mtasts-exporter-3 "
-                 "(default: $MTASTS_SHARDING_INDEX, then the configuration)")
-      ->type_name("N|NAME-N");
-  app.add_option("--sharding.count", flags.shard_count,
-                 "How many exporters share the domains (default: $MTASTS_SHARDING_COUNT, then the configuration)")
-      ->type_name("N");
+  add_sharding(app, flags);
   add_choice(app, "--log.level", serve.log_level, kLogLevels, "Write events of this level and above (default: info)");
   add_choice(app, "--log.format", serve.log_format, kLogFormats, "How to write events (default: logfmt)");
   app.add_flag("--config.check", flags.config_check, "Check the configuration and exit: 0 valid, 1 not");
@@ -174,6 +178,7 @@ void add_store_commands(CommandLine& line, Flags& flags) {
                              "Exit status: 0, 1 on an error.");
   for (CLI::App* command : {line.ingest, line.history})
     add_config_file(*command, flags, "The configuration (default: " + std::string(kDefaultConfigFile) + ")");
+  add_sharding(*line.ingest, flags);
   line.history->add_option("--since", flags.since, "Only the last days, as in 30d (default: all that is kept)")
       ->type_name("DURATION");
 }
@@ -297,7 +302,7 @@ Options report_options(const Flags& flags, Words operands) {
 
 Options ingest_options(const Flags& flags, Words operands) {
   expect(!operands.empty(), "ingest needs at least one file or directory, or - for standard input");
-  return IngestOptions{std::move(operands), flags.serve.config_file};
+  return IngestOptions{std::move(operands), flags.serve.config_file, shard_choice(flags)};
 }
 
 Options export_options(const Flags& flags, const Words& operands) {

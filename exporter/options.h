@@ -87,6 +87,7 @@ struct ReportOptions {
 struct IngestOptions {
   std::vector<std::string> inputs{};  // at least one; "-" is standard input
   std::string config_file{};
+  ShardChoice shard{};  // whose database it is
 };
 
 /// `mtasts_exporter export --config.file=F [--since=DURATION]`

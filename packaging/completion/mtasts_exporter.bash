@@ -14,7 +14,7 @@ _mtasts_exporter_flags() {
     check) echo "$help $config $format --since=" ;;
     advise) echo "$help $config $format --rollback --write=" ;;
     "lint policy" | "lint record" | "lint tlsrpt" | report | codes) echo "$help $format" ;;
-    ingest) echo "$help $config" ;;
+    ingest) echo "$help $config --sharding.count= --sharding.index=" ;;
     export) echo "$help $config --since=" ;;
     lint | match) echo "$help" ;;
   esac

@@ -118,6 +118,9 @@ TEST(Options, IngestAndExport) {
   const auto ingest = parse_as<IngestOptions>({"ingest", "a.json", "dir", "-", "--config.file=c.yaml", "--", "-x"});
   EXPECT_THAT(ingest.inputs, ElementsAre("a.json", "dir", "-", "-x"));
   EXPECT_EQ(ingest.config_file, "c.yaml");
+  const auto sharded = parse_as<IngestOptions>({"ingest", "a.json", "--sharding.index=2", "--sharding.count=4"});
+  EXPECT_EQ(sharded.shard.index, 2U);
+  EXPECT_EQ(sharded.shard.count, 4U);
   const auto history = parse_as<ExportOptions>({"export", "--config.file=c.yaml", "--since", "30d"});
   EXPECT_EQ(history.config_file, "c.yaml");
   EXPECT_EQ(history.since, "30d");
