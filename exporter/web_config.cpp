@@ -69,11 +69,13 @@ constexpr ConfigField<WebTls> kTlsFields[] = {
     {"key", [](WebTls& to, const ConfigValue& value) { value.get(to.key.text); }},
     {"client_auth_type",
      [](WebTls& to, const ConfigValue& value) {
-       value.get_choice(to.client_auth, {{"NoClientCert", ClientAuth::none},
-                                         {"RequestClientCert", ClientAuth::request},
-                                         {"RequireAnyClientCert", ClientAuth::require_any},
-                                         {"VerifyClientCertIfGiven", ClientAuth::verify_if_given},
-                                         {"RequireAndVerifyClientCert", ClientAuth::require_and_verify}});
+       value.get_choice(to.client_auth,
+                        {{"NoClientCert", ClientAuth::none},
+                         {"RequestClientCert", ClientAuth::request},
+                         {"RequireAnyClientCert", ClientAuth::require_any},
+                         {"RequireClientCert", ClientAuth::require_any},  // as the toolkit spelt it once
+                         {"VerifyClientCertIfGiven", ClientAuth::verify_if_given},
+                         {"RequireAndVerifyClientCert", ClientAuth::require_and_verify}});
      }},
     {"client_ca_file", [](WebTls& to, const ConfigValue& value) { read_file(to.client_ca, value); }},
     {"client_ca", [](WebTls& to, const ConfigValue& value) { value.get(to.client_ca.text); }},

@@ -84,7 +84,8 @@ TEST(WebConfig, NamesWhatWouldLetInAnybody) {
               "web.yaml:1: tls_server_config: client_allowed_sans would let in who shows no certificate; set "
               "client_auth_type to RequireAndVerifyClientCert\n");
   }
-  EXPECT_EQ(tls_problems_of("client_allowed_sans: [x], client_auth_type: RequireAnyClientCert"), "");
+  for (const char* type : {"RequireAnyClientCert", "RequireClientCert"})
+    EXPECT_EQ(tls_problems_of("client_allowed_sans: [x], client_auth_type: " + std::string(type)), "");
   EXPECT_EQ(tls_problems_of(ca + "client_allowed_sans: [x], client_auth_type: RequireAndVerifyClientCert"), "");
   EXPECT_EQ(
       tls_problems_of(ca + "client_allowed_sans: [], client_auth_type: RequireAndVerifyClientCert"),
