@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "exporter/utf8.h"
+#include "probes/core/octets.h"
 
 namespace mtasts {
 namespace {
@@ -21,6 +22,19 @@ struct Stop {
 };
 
 std::size_t line_of(const YAML::Mark& mark) { return mark.is_null() ? 0 : static_cast<std::size_t>(mark.line) + 1; }
+
+/// yaml-cpp gives an octet of Latin-1 for each of the escapes \N and \_; nothing else of a text is not UTF-8.
+std::string in_utf8(const std::string& value) {
+  if (find_not_utf8(value) == std::string::npos) return value;
+  std::string text;
+  for (std::size_t at = 0; at < value.size();) {
+    const std::size_t length = utf8_length(std::string_view(value).substr(at));
+    if (length == 0) text += '\xc2';
+    text.append(value, at, std::max<std::size_t>(length, 1));
+    at += std::max<std::size_t>(length, 1);
+  }
+  return text;
+}
 
 /// Builds the tree from yaml-cpp's events, which, unlike its own tree, keep duplicate keys and cost no graph.
 class TreeBuilder : public YAML::EventHandler {
@@ -41,7 +55,7 @@ class TreeBuilder : public YAML::EventHandler {
     add({.kind = null ? YamlNode::Kind::null : YamlNode::Kind::scalar,
          .line = line_of(mark),
          .plain = plain,
-         .text = value},
+         .text = in_utf8(value)},
         anchor, 1);
   }
 
