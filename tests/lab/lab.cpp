@@ -37,6 +37,8 @@ constexpr int kPortTries = 10;
 constexpr std::string_view kBulkZone = ".bulk.test";
 constexpr std::string_view kCut = "cut";
 
+std::string bulk_domain(std::size_t index) { return "d" + std::to_string(index) + std::string(kBulkZone); }
+
 /// A TCP port that nobody uses on 127.0.0.1, and so most likely on no other loopback address.
 std::uint16_t free_port(asio::io_context& context) {
   const tcp::acceptor probe{context, tcp::endpoint{asio::ip::address_v4::loopback(), 0}};
@@ -126,7 +128,8 @@ class Lab::Impl {
   void build_site(const Scenario& scenario);
   std::vector<TlsaEntry> tlsa_of(const MxHostSpec& host);
   void build_bulk();
-  void build_bulk_domain(std::size_t index);
+  void put_bulk_domain(std::size_t index);
+  void heal_bulk();
   std::string bulk_mx(std::size_t index);
   asio::ip::address next_address(bool ipv6);
   template <class Spec>
@@ -153,6 +156,7 @@ class Lab::Impl {
   std::string bulk_tarpit_;
   std::string bulk_hostile_mx_;
   std::string bulk_hostile_policy_;
+  std::string bulk_id_{"bulk1"};  // of their MTA-STS records
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   std::thread thread_;
 };
@@ -305,7 +309,17 @@ void Lab::Impl::build_bulk() {
   if (bulk.hostile_policy > 0 && !cut) policy.http = http_fault(bulk.hostile_kind);
   bulk_hostile_policy_ = cut ? relay_to(bulk_policy_.front(), port_of(policy), site) : serve(policy, site);
   dns_.set_latency(bulk.latency);
-  for (std::size_t i = 0; i < bulk.domains; ++i) build_bulk_domain(i);
+  for (std::size_t i = 0; i < bulk.domains; ++i) {
+    domains_.push_back(bulk_domain(i));
+    put_bulk_domain(i);
+  }
+}
+
+/// Hostile peers become good ones, and owners say that their policies are others now.
+void Lab::Impl::heal_bulk() {
+  options_.bulk.hostile_mx = options_.bulk.hostile_policy = 0;
+  bulk_id_ = "bulk2";
+  for (std::size_t i = 0; i < options_.bulk.domains; ++i) put_bulk_domain(i);
 }
 
 /// The MX host of a domain, put into DNS: shared hosts are taken in turn.
@@ -327,11 +341,10 @@ std::string Lab::Impl::bulk_mx(std::size_t index) {
   return name;
 }
 
-void Lab::Impl::build_bulk_domain(std::size_t index) {
-  const std::string domain = "d" + std::to_string(index) + std::string(kBulkZone);
-  domains_.push_back(domain);
+void Lab::Impl::put_bulk_domain(std::size_t index) {
+  const std::string domain = bulk_domain(index);
   DnsSet record;
-  record.txt = {"v=STSv1; id=bulk1;"};
+  record.txt = {"v=STSv1; id=" + bulk_id_ + ";"};
   DnsSet reports;
   reports.txt = {"v=TLSRPTv1; rua=mailto:tlsrpt@" + domain};
   DnsSet policy_host;
@@ -365,12 +378,14 @@ std::string Lab::Impl::control(const std::string& line) {
       set_dns(DnsMode::servfail);
     else if (verb == "dns" && first == "cut")
       set_dns(DnsMode::cut);
+    else if (verb == "heal")
+      heal_bulk();
     else if (verb == "queries")
       return std::to_string(dns_.queries());
     else if (verb == "sessions")
       return std::to_string(tls_.sessions());
     else
-      return "error: set DOMAIN SCENARIO, dns start|stop|servfail|cut, queries, or sessions";
+      return "error: set DOMAIN SCENARIO, dns start|stop|servfail|cut, heal, queries, or sessions";
   } catch (const std::exception& error) {
     return std::string("error: ") + error.what();
   }

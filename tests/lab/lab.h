@@ -65,8 +65,9 @@ class Lab {
   /// Connections to policy hosts and MX hosts so far.
   std::uint64_t connections();
 
-  /// Carries out one line: `set DOMAIN SCENARIO`, `dns start|stop|servfail|cut`, `queries`, or `sessions`, which counts
-  /// TLS handshakes. Answers `ok`, a number, or `error: …`.
+  /// Carries out one line: `set DOMAIN SCENARIO`, `dns start|stop|servfail|cut`, `heal`, after which no peer of
+  /// BulkOptions is hostile, `queries`, or `sessions`, which counts TLS handshakes. Answers `ok`, a number, or `error:
+  /// …`.
   std::string control(const std::string& line);
 
   /// A ready configuration for mtasts_exporter. Input: ca_file and storage are paths to write into it.

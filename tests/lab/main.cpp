@@ -58,7 +58,8 @@ void add_options(CLI::App& app, LabOptions& options, std::size_t& latency, bool&
       ->capture_default_str();
   app.add_option("--https-port", options.https_port, "of every policy host; 0 picks")->capture_default_str();
   app.add_option("--smtp-port", options.smtp_port, "of every MX host; 0 picks")->capture_default_str();
-  app.add_option("--control-port", options.control_port, "takes `set DOMAIN SCENARIO`, `dns start|stop|servfail|cut`");
+  app.add_option("--control-port", options.control_port,
+                 "takes `set DOMAIN SCENARIO`, `dns start|stop|servfail|cut`, `heal`");
   app.add_option("--dir", options.dir, "gets ca.pem and config.yaml")->capture_default_str();
   app.add_option("--scenarios", options.scenarios, "the table")->capture_default_str();
   app.add_option("--bulk", options.bulk.domains, "serve so many generated domains instead of the table");

@@ -22,10 +22,11 @@ class Company:
     """Is there while the context lasts; then the report has its figures and promises, unless an exception ended it.
 
     Input: scraper has made the campaign's scrapes by then; swift says whether scrapes have to be, which few of them, and
-    other campaigns beside this one, cannot tell.
+    other campaigns beside this one, cannot tell; name is what the promises begin with, where there are more companies.
     """
 
-    def __init__(self, bed, report, scraper, swift):
+    def __init__(self, bed, report, scraper, swift, name=""):
+        self._name = f"{name}: " if name else ""
         self._exporter, self._report, self._scraper, self._swift = bed.exporter, report, scraper, swift
         self._domain = "healthy.lab.test" if "healthy.lab.test" in bed.domains else bed.domains[0]
         self._idle = IdleClients(bed.exporter.port, IDLE_CLIENTS)
@@ -46,10 +47,11 @@ class Company:
 
     def _judge(self):
         report, reporter = self._report, self._reporter
-        report.figure("reports acknowledged", str(reporter.acknowledged))
-        report.figure("connections of idle clients", f"{len(self._idle.clients)} at a time, {self._idle.opened} in all")
-        promise_counted_once(report, self._exporter, self._domain, reporter)
-        report.promise("descriptors are given back", self._leak())
+        report.figure(f"{self._name}reports acknowledged", str(reporter.acknowledged))
+        report.figure(f"{self._name}connections of idle clients",
+                      f"{len(self._idle.clients)} at a time, {self._idle.opened} in all")
+        promise_counted_once(report, self._exporter, self._domain, reporter, self._name)
+        report.promise(f"{self._name}descriptors are given back", self._leak())
         if self._swift:
             late = percentile(self._scraper.seconds, 0.99)
             report.promise(f"a scrape ends within {SCRAPE_SECONDS * MILLISECONDS:.0f} ms (p99)",

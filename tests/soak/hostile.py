@@ -1,19 +1,19 @@
 """Campaign: thousands of peers that are out to hurt: silent, an octet a second, lines and answers that never end, closed
-in the middle. Others have their probes, and scrapes their answers. Next: signals.py.
+in the middle. Others have their probes, reports are taken, and scrapes have their answers. Then the peers are good.
+Next: signals.py.
 """
 # SPDX-License-Identifier: Apache-2.0
 import dataclasses
 import time
 
 from bed import Bed
+from company import IDLE_CLIENTS, Company
 from exposition import Scraper, percentile
-from idle_clients import IdleClients
 from report import MILLISECONDS, Report
 from watch import watch
 
 # Of a scrape: of 10,000 domains it is 40 MB, and takes longer than that where every line has to be written.
 SCRAPE_SECONDS = 0.1
-IDLE_CLIENTS = 200
 # KiB that may come: for any probing at all, for each probe in flight, and kept of each domain.
 BASE_KIB, PROBE_KIB, DOMAIN_KIB = 16 * 1024, 256, 12
 FAMILIES = ("mtasts_domain_state{", "mtasts_mx_unreachable_info{", "mtasts_failure{", "mtasts_exporter_probes_in_flight",
@@ -28,6 +28,11 @@ class Plan:
     timeout: float
     interval: float
     kinds: tuple
+
+    @property
+    def healing(self):
+        """One interval; who is being probed in the moment in which it begins has to wait for that to end."""
+        return self.interval + self.timeout + 5
 
     @property
     def first_pass(self):
@@ -72,11 +77,19 @@ def try_kind(report, bed, plan, role, kind):
         look(scrape)
         return "pending" not in scrape.states().values()
 
+    def all_good(scrape):
+        look(scrape)
+        return set(scrape.states().values()) == {"ok"}
+
     started = time.monotonic()
-    with IdleClients(bed.exporter.port, IDLE_CLIENTS):
+    with Company(bed, report, scraper, swift=False, name=name):
         judged = watch(scraper, plan.first_pass, all_judged)
         seconds, first_pass = time.monotonic() - started, len(scraper.seconds)
         watch(scraper, plan.interval, look)
+        healing = time.monotonic()
+        bed.lab.control("heal")
+        healed = watch(scraper, plan.healing, all_good)
+        healing = time.monotonic() - healing
     begun_ms, first_ms, later_ms = ([percentile(times, share) * MILLISECONDS for share in (0.5, 0.99)]
                                     for times in (scraper.begun_seconds, scraper.seconds[:first_pass],
                                                   scraper.seconds[first_pass:]))
@@ -85,16 +98,22 @@ def try_kind(report, bed, plan, role, kind):
     report.figure(name, f"judged in {seconds:.0f} s, {most['in flight']:.0f} at once, {grown / 1024:.0f} MiB more of "
                         f"{allowed / 1024:.0f}; scrape p50 / p99 {begun_ms[0]:.0f} / {begun_ms[1]:.0f} ms to the first "
                         f"octet, {first_ms[0]:.0f} / {first_ms[1]:.0f} ms to the last in the first pass, {later_ms[0]:.0f} / "
-                        f"{later_ms[1]:.0f} ms in the interval after it")
+                        f"{later_ms[1]:.0f} ms after it; good again after {healing:.0f} s")
     report.promise(f"{name}: every domain gets its verdict", [] if judged else ["some are pending still"])
     if judged:
         report.promise(f"{name}: healthy domains are ok, the others are not", wrong_states(judged, plan, kind == CUT))
+    report.promise(f"{name}: once the peers are good, every domain is ok within {plan.healing:.0f} s",
+                   [] if healed else not_ok(scraper.scrape()))
     most_ms = SCRAPE_SECONDS * MILLISECONDS
     report.promise(f"{name}: the answer to a scrape begins within {most_ms:.0f} ms (p99)",
                    [f"{begun_ms[1]:.0f} ms"] if begun_ms[1] > most_ms else [])
     report.promise(f"{name}: after the first pass it also ends within {most_ms:.0f} ms (p99)",
                    [f"{later_ms[1]:.0f} ms"] if later_ms[1] > most_ms else [])
     report.promise(f"{name}: memory is bounded", [f"{grown / 1024:.0f} MiB"] if grown > allowed else [])
+
+
+def not_ok(scrape):
+    return [f"{domain} is {state}" for domain, state in scrape.states().items() if state != "ok"]
 
 
 def wrong_states(scrape, plan, may_be_ok):

@@ -75,11 +75,12 @@ def sessions_counted(exporter, domain):
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
 
-def promise_counted_once(report, exporter, domain, reporter):
-    """Waits for the count, and for no longer than that may take. Returns it."""
+def promise_counted_once(report, exporter, domain, reporter, name=""):
+    """Waits for the count, and for no longer than that may take. Returns it. Input: name is what the promise begins
+    with."""
     counted = await_count(exporter, domain, reporter.sessions)
     wrong = [] if counted == reporter.sessions else [f"{reporter.sessions} sessions acknowledged, {counted} counted"]
-    report.promise("every acknowledged report is counted exactly once", wrong)
+    report.promise(f"{name}every acknowledged report is counted exactly once", wrong)
     return counted
 
 

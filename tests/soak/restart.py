@@ -60,7 +60,8 @@ class Mortal(Exporter):
 
     def kill(self):
         self.signal(signal.SIGKILL)
-        self.process.wait()
+        status = self.process.wait()
+        assert status == -signal.SIGKILL, f"the exporter had ended by itself, with status {status}"
 
 
 def run(binaries, options):
