@@ -278,7 +278,8 @@ class WatchedDomain {
     DomainObservation seen = ObservationReader(yaml_, kStart, now).domain(input);
     memory_ = remember(std::move(memory_), seen);
     probe_hosts(child(input, "hosts"), hosts_of(seen), now);
-    if (seen.spoiled) return judge(seen, now);
+    outdated_ = seen.spoiled.has_value();
+    if (outdated_) return judge(seen, now);
     seen_ = std::move(seen);
     return judge(*seen_, now);
   }
@@ -335,7 +336,8 @@ class WatchedDomain {
                               .previous = verdict_ ? &*verdict_ : nullptr,
                               .expected_mode = expected_mode_,
                               .require_dane = require_dane_,
-                              .max_hosts = max_hosts_};
+                              .max_hosts = max_hosts_,
+                              .outdated = outdated_};
     const DomainObservation packed = PackedObservation(seen).unpacked();
     const DomainInputs same{.seen = packed,
                             .memory = memory_,
@@ -343,7 +345,8 @@ class WatchedDomain {
                             .previous = inputs.previous,
                             .expected_mode = inputs.expected_mode,
                             .require_dane = inputs.require_dane,
-                            .max_hosts = inputs.max_hosts};
+                            .max_hosts = inputs.max_hosts,
+                            .outdated = inputs.outdated};
     const std::string by_what_is_kept = render_json(classify_domain(same, options_, now));
     verdict_ = classify_domain(inputs, options_, now);
     EXPECT_EQ(by_what_is_kept, render_json(*verdict_)) << "judged by what is kept in memory";
@@ -357,6 +360,7 @@ class WatchedDomain {
   bool require_dane_{};
   DomainMemory memory_{};
   std::optional<DomainObservation> seen_{};
+  bool outdated_{};  // the last probe of the domain was spoiled
   std::optional<DomainVerdict> verdict_{};
   std::map<std::string, MxVerdict> hosts_{};
 };
