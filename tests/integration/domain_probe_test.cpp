@@ -69,6 +69,35 @@ TEST_F(DomainProbeTest, APolicyHostOfAFamilyThatIsNotAskedForHasNoFault) {
   EXPECT_EQ(probe_over_ipv4({"v=spf1 -all"}).spoiled, std::nullopt) << "nobody wants a policy";
 }
 
+/// What an MX record may name. The resolver of whoever forges the zone answers as it likes, and otherwise the next
+/// time.
+TEST_F(DomainProbeTest, NoMxRecordLeadsInside) {
+  net_.allow_private = false;
+  std::size_t connections = 0;
+  ProbeOptions options;
+  options.ipv6 = false;
+  options.smtp.port = serve([&connections](Tcp::socket client) -> asio::awaitable<void> {
+    ++connections;
+    co_await peer_wait_for_end(client);
+  });
+  ResolverOptions servers;
+  servers.servers = {{.endpoint = {asio::ip::address_v4::loopback(), dns_.port()}}};
+  Resolver resolver(clock_, servers);
+  const auto look_at = [&](const std::string& host) {
+    return run(observe_mx_host(net_, resolver, host, options)).value_or(MxHostObservation());
+  };
+  for (const char* host : {"127.0.0.1", "2130706433", "0x7f000001", "[127.0.0.1]", "localhost"})
+    EXPECT_TRUE(look_at(host).sessions.empty()) << host << " is a name like others, and DNS does not know it";
+  for (const char* address : {"127.0.0.1", "127.1.2.3", "10.0.0.1", "169.254.169.254", "0.0.0.0"}) {
+    dns_.put("mx.example.test", {.addresses = {address}});
+    const MxHostObservation seen = look_at("mx.example.test");
+    ASSERT_EQ(seen.sessions.size(), 1U) << address;
+    ASSERT_TRUE(seen.sessions[0].failure) << address;
+    EXPECT_EQ(seen.sessions[0].failure->error, NetError::address_refused) << address;
+  }
+  EXPECT_EQ(connections, 0U);
+}
+
 TEST_F(DomainProbeTest, ManyAddressesDoNotLeaveEachWithTooLittle) {
   ProbeOptions options;
   options.timeout = 3000ms;
