@@ -20,9 +20,15 @@ std::string lost_text(EgressKind kind, IpFamily family) {
                                    : "no MX host answers over " + over + "; is outgoing port 25 blocked here?";
 }
 
+/// It took the connection and fell silent: as a tarpit does, and as everybody does when our way out is lost meanwhile.
+bool cut_off(const std::optional<NetFailure>& failure) {
+  return failure && failure->stage != NetStage::connect && failure->error == NetError::timeout;
+}
+
 struct Heard {
   bool reached{};
   bool silent{};
+  bool cut_off{};
 };
 
 /// What the attempts over one family tell of the way there.
@@ -31,7 +37,7 @@ Heard heard(IpFamily family, const Attempts& attempts) {
   Heard heard;
   for (const auto& attempt : attempts) {
     if (attempt.address.family != family || says_nothing(attempt.failure)) continue;
-    (silent(attempt.failure) ? heard.silent : heard.reached) = true;
+    (silent(attempt.failure) ? heard.silent : cut_off(attempt.failure) ? heard.cut_off : heard.reached) = true;
   }
   return heard;
 }
@@ -39,7 +45,8 @@ Heard heard(IpFamily family, const Attempts& attempts) {
 template <class Attempts>
 void blame_the_way(EgressKind kind, IpFamily family, Attempts& attempts) {
   for (auto& attempt : attempts) {
-    if (attempt.address.family != family || !silent(attempt.failure)) continue;
+    const bool unheard = silent(attempt.failure) || cut_off(attempt.failure);
+    if (attempt.address.family != family || !unheard) continue;
     attempt.failure->error = NetError::no_route;
     attempt.failure->text = lost_text(kind, family);
   }
@@ -54,8 +61,8 @@ std::string as_reported(const std::string& domain) { return "rua:" + domain; }
 /// Did the peer answer at no address of the family, and keep silent at one?
 template <class Attempts>
 bool silent_over(IpFamily family, const Attempts& attempts) {
-  const auto [any_reached, any_silent] = heard(family, attempts);
-  return any_silent && !any_reached;
+  const Heard all = heard(family, attempts);
+  return all.silent && !all.reached;
 }
 
 bool own_lookups_failed(const DomainObservation& seen) {
@@ -93,6 +100,11 @@ void Egress::Way::silent(const std::string& peer, const Suspected& suspected) {
   }
 }
 
+void Egress::Way::cut_off(const std::string& peer, const Suspected& suspected) {
+  if (!window.doubted()) window.reached(peer);
+  silent_besides(peer, suspected);
+}
+
 void Egress::Way::silent_besides(const std::string& peer, const Suspected& suspected) {
   if (!suspects.contains(peer)) suspects.emplace(peer, suspected());
 }
@@ -114,20 +126,20 @@ const Egress::Way& Egress::way(EgressKind kind, IpFamily family) const {
 template <class Attempts>
 void Egress::note(EgressKind kind, IpFamily family, const std::string& peer, Attempts& attempts,
                   const Suspected& suspected) {
-  const auto [any_reached, any_silent] = heard(family, attempts);
+  const Heard all = heard(family, attempts);
   Way& taken = way(kind, family);
-  if (any_reached) return taken.reached(peer);  // an address of it is dead, then
-  if (!any_silent) return;
-  taken.silent(peer, suspected);
+  if (all.reached) return taken.reached(peer);  // an address of it is dead, then
+  if (!all.silent && !all.cut_off) return;
+  all.silent ? taken.silent(peer, suspected) : taken.cut_off(peer, suspected);
   if (taken.window.lost()) blame_the_way(kind, family, attempts);
 }
 
 template <class Attempts>
 void Egress::excuse(EgressKind kind, IpFamily family, const std::string& peer, Attempts& attempts) const {
-  const auto [any_reached, any_silent] = heard(family, attempts);
-  if (any_reached || !any_silent) return;
+  const Heard all = heard(family, attempts);
+  if (all.reached) return;
   EgressWindow with_this = way(kind, family).window;
-  with_this.silent(peer);
+  if (all.silent) with_this.silent(peer);
   if (with_this.lost()) blame_the_way(kind, family, attempts);
 }
 

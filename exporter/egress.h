@@ -60,6 +60,8 @@ class Egress {
 
     void reached(const std::string& peer);
     void silent(const std::string& peer, const Suspected& suspected);
+    /// It took the connection: the way was open then, and may have been lost before the peer could say more.
+    void cut_off(const std::string& peer, const Suspected& suspected);
     /// Its verdict is taken back with the others', but its silence proves nothing.
     void silent_besides(const std::string& peer, const Suspected& suspected);
     void forget(const std::string& peer);

@@ -34,6 +34,8 @@ class EgressWindow {
   void forget(const std::string& peer);
 
   [[nodiscard]] bool lost() const;
+  /// Has a peer that may have answered fallen silent since somebody answered last?
+  [[nodiscard]] bool doubted() const { return !suspects_.empty(); }
   /// Have so many peers answered that they are unlikely to be down together?
   [[nodiscard]] bool crowded() const { return answering_.size() >= kLeast; }
   /// Whether the way is open; nullopt while nothing speaks for or against it.

@@ -22,11 +22,12 @@ class EgressTest : public testing::Test {
  protected:
   std::string host(int number) { return "mx" + std::to_string(number) + ".example"; }
 
-  MxHostObservation probe(const std::string& name, std::vector<std::pair<IpFamily, std::optional<NetError>>> sessions) {
+  MxHostObservation probe(const std::string& name, std::vector<std::pair<IpFamily, std::optional<NetError>>> sessions,
+                          NetStage stage = NetStage::connect) {
     MxHostObservation seen{.host = name};
     for (const auto& [family, error] : sessions) {
       SmtpObservation session{.address = address_of(family)};
-      if (error) session.failure = NetFailure{.stage = NetStage::connect, .error = *error};
+      if (error) session.failure = NetFailure{.stage = stage, .error = *error};
       (family == IpFamily::ipv4 ? seen.lookup.ipv4 : seen.lookup.ipv6) = DnsLookup{.status = DnsStatus::answered};
       seen.lookup.addresses.push_back(session.address);
       seen.sessions.push_back(session);
@@ -36,6 +37,10 @@ class EgressTest : public testing::Test {
   }
   MxHostObservation reach(int number) { return probe(host(number), {{IpFamily::ipv4, std::nullopt}}); }
   MxHostObservation silence(int number) { return probe(host(number), {{IpFamily::ipv4, NetError::timeout}}); }
+  /// It takes the connection, and nothing more is heard of it.
+  MxHostObservation cut_off(int number) {
+    return probe(host(number), {{IpFamily::ipv4, NetError::timeout}}, NetStage::starttls);
+  }
 
   DomainObservation look_up(const std::string& domain, DnsStatus status) {
     DomainObservation seen{.domain = domain};
@@ -92,6 +97,33 @@ TEST_F(EgressTest, ALossTakesBackWhatTheFirstSilentHostsBrought) {
   taken_back_.clear();
   EXPECT_TRUE(silence(0).spoiled);
   EXPECT_THAT(taken_back_, IsEmpty()) << "once";
+}
+
+TEST_F(EgressTest, ALossTakesBackWhatSessionsBroughtThatItCutOff) {
+  for (int i = 0; i < 5; ++i) reach(i);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(cut_off(i).spoiled, std::nullopt);
+  for (int i = 2; i < 5; ++i) silence(i);
+  EXPECT_EQ(cut_off(0).spoiled, std::nullopt) << "no witness for the way: it may have been lost since";
+  EXPECT_THAT(taken_back_, IsEmpty());
+  silence(0);
+  silence(1);
+  EXPECT_THAT(taken_back_, UnorderedElementsAre(host(0), host(1), host(2), host(3), host(4)));
+  EXPECT_TRUE(cut_off(7).spoiled) << "began before the loss";
+}
+
+TEST_F(EgressTest, ATarpitAmongOthersIsItsOwnFault) {
+  for (int i = 0; i < 5; ++i) reach(i);
+  cut_off(0);
+  reach(1);
+  for (int i = 1; i < 5; ++i) silence(i);
+  silence(0);
+  EXPECT_THAT(taken_back_, UnorderedElementsAre(host(1), host(2), host(3), host(4)));
+}
+
+TEST_F(EgressTest, WhoTakesConnectionsProvesTheWayOpen) {
+  EXPECT_EQ(cut_off(0).spoiled, std::nullopt);
+  EXPECT_EQ(egress_.open(EgressKind::smtp, IpFamily::ipv4), true);
+  EXPECT_EQ(silence(1).spoiled, std::nullopt);
 }
 
 TEST_F(EgressTest, AHostThatWasDownBeforeTheLossStaysDown) {
