@@ -8,6 +8,7 @@ Next: README.md for what each campaign promises, resolver.py for the first of th
 import argparse
 import functools
 import multiprocessing
+import os
 import pathlib
 import signal
 import sys
@@ -110,4 +111,6 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    os._exit(status)  # all is stopped and told; the interpreter's own end, after a pool, has once not come in minutes
